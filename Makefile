@@ -1,0 +1,58 @@
+# Two commands matter: `make run` (the whole service on this machine) and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EMULATOR_STAMP := $(VENV)/emulator/.installed
+STATE_DIR ?= .orderstore
+PIP := -m pip --disable-pip-version-check --no-input install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-unit check format clean requirements
+
+help: ## What can be made.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) $(EMULATOR_STAMP) ## Set up everything in .venv, nothing else.
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12")'
+	@echo "Setting up $(VENV) (once) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP) --require-hashes -r requirements/dev.txt
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(EMULATOR_STAMP): requirements/emulator.txt | $(STAMP)
+	@echo "Setting up the embedded environment (once) …"
+	@test -x $(VENV)/emulator/bin/python || $(PYTHON) -m venv $(VENV)/emulator
+	@$(VENV)/emulator/bin/python $(PIP) --require-hashes -r requirements/emulator.txt
+	@touch $@
+
+run: setup ## Run the whole service on this machine and feed it orders; Ctrl-C stops it.
+	@$(BIN)/orderstore demo --state-dir $(STATE_DIR)
+
+test: setup ## All tests.
+	@$(BIN)/python -m pytest
+
+test-unit: setup ## The tests that need no process beside them, in seconds.
+	@$(BIN)/python -m pytest -m "not moto and not emulator and not e2e"
+
+check: setup ## Format, lint, strict types, architecture.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/service.yaml
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: setup ## Put the code into its form.
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+clean: ## Stop the embedded environment and remove it with all its state.
+	@if test -x $(BIN)/python; then $(BIN)/python -m deploy.local clean --state-dir $(STATE_DIR); else rm -rf $(STATE_DIR); fi
+
+requirements: ## Compile the pinned requirements anew (needs uv).
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --quiet pyproject.toml -o requirements/runtime.txt
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --quiet pyproject.toml --group dev -o requirements/dev.txt
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --quiet requirements/emulator.in -o requirements/emulator.txt

@@ -1,0 +1,125 @@
+"""Events as the world sees them: the envelope and the data that are published to SNS, with names of their own.
+
+It is a contract: adding an optional field is a minor version, anything else a new version or type. Personal data is never
+in it (`customerId` is what travels), nor are the sandbox's test hooks: a worker that needs them reads the order.
+
+Source of the envelope: requirement E042; sizes: CloudEvents recommends at most 64 KiB for an event.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+import orjson
+
+from orderstore.codec import timestamp
+from orderstore.domain import events as e
+from orderstore.domain.ids import stream_of
+from orderstore.domain.money import major
+from orderstore.recorded import Recorded
+from orderstore.registry import BY_NAME
+
+# What is larger travels as a reference into the log (`dataRef`).
+DATA_BYTES_MAX: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEvent:
+    """One message: `attributes` are what filter policies see, `body` is the envelope as JSON."""
+
+    event_id: str
+    order_id: str
+    body: bytes
+    attributes: Mapping[str, str]
+
+
+def publish(recorded: Recorded) -> PublicEvent | None:
+    """The public form of a stored event, or None for one that is nobody's business but the order's."""
+    if not BY_NAME[recorded.name].published:
+        return None
+    envelope: dict[str, Any] = {
+        "eventId": recorded.event_id,
+        "eventType": recorded.name,
+        "eventVersion": recorded.event_version,
+        "source": recorded.source,
+        "occurredAt": timestamp(recorded.occurred_at),
+        "orderId": recorded.order_id,
+        "tenant": recorded.tenant,
+        "version": recorded.version,
+        "correlationId": recorded.correlation_id,
+        "causationId": recorded.causation_id,
+        "actor": {"type": recorded.actor.type, "id": recorded.actor.id},
+    }
+    if recorded.traceparent is not None:
+        envelope["traceparent"] = recorded.traceparent
+    data = public_data(recorded.event)
+    if len(orjson.dumps(data)) > DATA_BYTES_MAX:
+        envelope["dataRef"] = f"{stream_of(recorded.tenant, recorded.order_id)}#{recorded.version}"
+    else:
+        envelope["data"] = data
+    attributes = {
+        "eventType": recorded.name,
+        "eventVersion": recorded.event_version,
+        "source": recorded.source,
+        "orderId": recorded.order_id,
+        "correlationId": recorded.correlation_id,
+    }
+    return PublicEvent(recorded.event_id, recorded.order_id, orjson.dumps(envelope), attributes)
+
+
+def public_data(event: e.Event) -> dict[str, Any]:
+    """The fields that the world sees of an event."""
+    match event:
+        case e.OrderCreated():
+            return {
+                "orderId": event.order_id,
+                "customerId": event.customer_id,
+                "channel": event.channel,
+                "currency": event.currency,
+                "items": [
+                    {"sku": line.sku, "quantity": line.quantity, "price": str(line.unit_price)} for line in event.lines
+                ],
+                "totalAmount": major(event.total_minor, event.currency),
+                "totalMinor": event.total_minor,
+            }
+        case e.PaymentCompleted():
+            return {"attempt": event.attempt, "mode": event.mode, "amountMinor": event.amount_minor}
+        case e.PaymentFailed():
+            return {"attempt": event.attempt, "category": event.category, "code": event.code}
+        case e.PaymentCaptured():
+            return {"amountMinor": event.amount_minor}
+        case e.RefundRequested() | e.RefundIssued():
+            return {"refundId": event.refund_id, "amountMinor": event.amount_minor}
+        case e.InventoryReserved():
+            return {"reservationId": event.reservation_id}
+        case e.InventoryFailed():
+            return {
+                "missing": [
+                    {"sku": short.sku, "wanted": short.wanted, "available": short.available} for short in event.missing
+                ]
+            }
+        case e.OrderRejected():
+            return {"reasons": list(event.reasons)}
+        case e.OrderCancellationRequested() | e.OrderCancellationDeclined():
+            return {"reason": event.reason}
+        case e.OrderCancelled():
+            return {"reason": event.reason, "compensations": list(event.compensations)}
+        case e.ShipmentCreated():
+            return {"shipmentId": event.shipment_id, "carrier": event.carrier}
+        case e.ShipmentDispatched():
+            return {"shipmentId": event.shipment_id, "trackingNumber": event.tracking_number}
+        case e.ShipmentCancelled() | e.ShipmentDelivered():
+            return {"shipmentId": event.shipment_id}
+        case e.InvoiceIssued():
+            return {
+                "invoiceNumber": event.invoice_number,
+                "series": event.series,
+                "number": event.number,
+                "totalMinor": event.total_minor,
+                "currency": event.currency,
+                "issuedAt": timestamp(event.issued_at),
+            }
+        case e.PaymentVoided() | e.InventoryReleased() | e.OrderConfirmed() | e.OrderCompleted():
+            return {}
+        case _:
+            assert_never(event)

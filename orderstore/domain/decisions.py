@@ -1,0 +1,241 @@
+"""Decisions: `(state, *, inputs) -> tuple[Event, ...]`, `()` meaning "already so". No clock, no ids made up, no I/O.
+
+Outcomes of workers never fail for business reasons: an outcome that the order no longer needs is `()`, or is recorded
+so that the worker's next step (`next_steps`) can give back what it holds. Commands of people raise
+`rejections.Rejected`.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from orderstore.domain import events as e
+from orderstore.domain.follow_up import follow_up
+from orderstore.domain.money import exact_sum, round_to_minor
+from orderstore.domain.rejections import NothingToRefund, OrderClosed, RefundTooLarge, TooLateToCancel, UnknownOrder
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    InventoryStatus,
+    NotPlaced,
+    Order,
+    PaymentStatus,
+    Received,
+    Rejected,
+    Shipment,
+    ShipmentStatus,
+    State,
+    fold,
+)
+
+Decision = tuple[e.Event, ...]
+
+
+def place(state: State, *, order: e.OrderCreated) -> Decision:
+    """Accept an order. On an existing one: already so (the caller compares `request_hash`)."""
+    return (order,) if isinstance(state, NotPlaced) else ()
+
+
+# Payment
+
+
+def complete_payment(state: State, *, outcome: e.PaymentCompleted) -> Decision:
+    """The provider holds or has taken the money; recorded on an order being undone too, so that it is given back."""
+    order = _existing(state)
+    return _with_follow_up(order, outcome) if order.payment.status is PaymentStatus.PENDING else ()
+
+
+def fail_payment(state: State, *, outcome: e.PaymentFailed) -> Decision:
+    """The provider declined."""
+    order = _existing(state)
+    return _with_follow_up(order, outcome) if order.payment.status is PaymentStatus.PENDING else ()
+
+
+def capture_payment(state: State, *, outcome: e.PaymentCaptured) -> Decision:
+    """The authorised money was taken."""
+    order = _existing(state)
+    return _with_follow_up(order, outcome) if order.payment.status is PaymentStatus.AUTHORIZED else ()
+
+
+def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:
+    """Nothing is held any more."""
+    order = _existing(state)
+    if not isinstance(order, Cancelling):
+        return ()
+    voidable = (PaymentStatus.PENDING, PaymentStatus.AUTHORIZED)
+    return _with_follow_up(order, outcome) if order.payment.status in voidable else ()
+
+
+def request_refund(state: State, *, refund_id: str, lines: tuple[e.RefundedLine, ...], reason: str) -> Decision:
+    """Set money aside to be given back for pieces of lines. Before the capture it waits for the capture.
+
+    Raises UnknownOrder, OrderClosed, NothingToRefund, RefundTooLarge.
+    """
+    order = _existing(state)
+    if any(refund.refund_id == refund_id for refund in order.payment.refunds):
+        return ()
+    match order:
+        case Cancelling() | Cancelled() | Rejected():
+            raise OrderClosed("the order is cancelled or rejected: nothing is left to refund")
+        case Received() | Confirmed() | InFulfilment() | Completed():
+            pass
+    if order.payment.status is PaymentStatus.FAILED:
+        raise OrderClosed("the payment was declined: there is nothing to refund")
+    amount_minor = _refund_amount(order, lines)
+    return (e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=reason, lines=lines),)
+
+
+def issue_refund(state: State, *, outcome: e.RefundIssued) -> Decision:
+    """The provider gave the money back."""
+    order = _existing(state)
+    pending = {refund.refund_id for refund in order.payment.refunds_pending}
+    return _with_follow_up(order, outcome) if outcome.refund_id in pending else ()
+
+
+# Inventory
+
+
+def reserve_inventory(state: State, *, outcome: e.InventoryReserved) -> Decision:
+    """Every line is set aside; on an order being undone it is recorded too, so that it is released."""
+    order = _existing(state)
+    return _with_follow_up(order, outcome) if order.inventory.status is InventoryStatus.PENDING else ()
+
+
+def fail_inventory(state: State, *, outcome: e.InventoryFailed) -> Decision:
+    """At least one SKU is short; nothing is set aside."""
+    order = _existing(state)
+    return _with_follow_up(order, outcome) if order.inventory.status is InventoryStatus.PENDING else ()
+
+
+def release_inventory(state: State, *, outcome: e.InventoryReleased) -> Decision:
+    """Nothing is set aside any more."""
+    order = _existing(state)
+    if not isinstance(order, Cancelling):
+        return ()
+    releasable = (InventoryStatus.PENDING, InventoryStatus.RESERVED)
+    return _with_follow_up(order, outcome) if order.inventory.status in releasable else ()
+
+
+# Shipping
+
+
+def create_shipment(state: State, *, outcome: e.ShipmentCreated) -> Decision:
+    """The carrier is booked. `()` on an order being undone: the worker then cancels the booking."""
+    order = _existing(state)
+    return (outcome,) if isinstance(order, Confirmed) and order.shipment is None else ()
+
+
+def dispatch_shipment(state: State, *, outcome: e.ShipmentDispatched) -> Decision:
+    """The goods have left. A cancellation that was under way has then come too late: the carrier decides that race."""
+    order = _existing(state)
+    if not _is_booked(order.shipment, outcome.shipment_id):
+        return ()
+    match order:
+        case Confirmed():
+            return (outcome,)
+        case Cancelling():
+            return (outcome, e.OrderCancellationDeclined(reason="dispatched"))
+        case Received() | InFulfilment() | Completed() | Cancelled() | Rejected():
+            return ()
+
+
+def cancel_shipment(state: State, *, outcome: e.ShipmentCancelled) -> Decision:
+    """The carrier let the booking go before the goods left."""
+    order = _existing(state)
+    if not isinstance(order, Cancelling) or not _is_booked(order.shipment, outcome.shipment_id):
+        return ()
+    return _with_follow_up(order, outcome)
+
+
+def deliver_shipment(state: State, *, outcome: e.ShipmentDelivered) -> Decision:
+    """The goods have arrived."""
+    order = _existing(state)
+    shipment = order.shipment
+    if shipment is None or shipment.status is not ShipmentStatus.DISPATCHED:
+        return ()
+    return _with_follow_up(order, outcome)
+
+
+# Billing
+
+
+def invoice_number(series: str, number: int) -> str:
+    """The number as it is printed: series, then at least six digits."""
+    return f"{series}-{number:06d}"
+
+
+def issue_invoice(state: State, *, series: str, number: int, issued_at: datetime, supplied_at: datetime) -> Decision:
+    """Invoice the order once its goods have left; `()` when it has its invoice, or wants none (yet)."""
+    order = _existing(state)
+    if order.invoice is not None or not isinstance(order, InFulfilment):
+        return ()
+    invoice = e.InvoiceIssued(
+        series=series,
+        number=number,
+        invoice_number=invoice_number(series, number),
+        total_minor=order.order.total_minor,
+        currency=order.order.currency,
+        issued_at=issued_at,
+        supplied_at=supplied_at,
+    )
+    return _with_follow_up(order, invoice)
+
+
+# Change of mind
+
+
+def request_cancellation(state: State, *, reason: e.CancellationReason, note: str = "") -> Decision:
+    """Ask for the order to be undone. Raises UnknownOrder, OrderClosed (rejected), TooLateToCancel."""
+    order = _existing(state)
+    match order:
+        case Received() | Confirmed():
+            return _with_follow_up(order, e.OrderCancellationRequested(reason=reason, note=note))
+        case Cancelling() | Cancelled():
+            return ()
+        case Rejected():
+            raise OrderClosed("the order was rejected: there is nothing to cancel")
+        case InFulfilment() | Completed():
+            raise TooLateToCancel("the goods have left: ask for a refund instead")
+
+
+def _existing(state: State) -> Order:
+    if isinstance(state, NotPlaced):
+        raise UnknownOrder("there is no such order")
+    return state
+
+
+def _with_follow_up(order: Order, *facts: e.Event) -> Decision:
+    """The facts, and what the order itself concludes from them, in one commit."""
+    return (*facts, *follow_up(fold(order, facts)))
+
+
+def _is_booked(shipment: Shipment | None, shipment_id: str) -> bool:
+    return shipment is not None and shipment.status is ShipmentStatus.BOOKED and shipment.shipment_id == shipment_id
+
+
+def _refund_amount(order: Order, lines: tuple[e.RefundedLine, ...]) -> int:
+    """What the pieces cost, rounded half-even once, and never more than what is left of the order."""
+    ordered = order.order.lines
+    pieces_left = {index: line.quantity for index, line in enumerate(ordered)}
+    for refund in order.payment.refunds:
+        for line in refund.lines:
+            pieces_left[line.line] -= line.quantity
+    for line in lines:
+        if line.quantity < 1 or line.line not in pieces_left:
+            raise NothingToRefund(f"line {line.line} with quantity {line.quantity} is no piece of this order")
+        pieces_left[line.line] -= line.quantity
+        if pieces_left[line.line] < 0:
+            raise RefundTooLarge(f"line {line.line} has fewer pieces left than {line.quantity}")
+    left_minor = order.payment.amount_minor - order.payment.refunded_minor
+    if not any(pieces_left.values()):
+        amount_minor = left_minor  # the last piece takes the rounding with it, so that parts add up to the whole
+    else:
+        exact: Decimal = exact_sum([(line.quantity, ordered[line.line].unit_price) for line in lines])
+        amount_minor = round_to_minor(exact, order.order.currency)
+    if amount_minor > left_minor:
+        raise RefundTooLarge(f"{amount_minor} minor units are more than the {left_minor} that are left")
+    if amount_minor < 1:
+        raise NothingToRefund("the named pieces cost nothing")
+    return amount_minor

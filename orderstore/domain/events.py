@@ -1,0 +1,262 @@
+"""What can happen to an order. These are stored for ever: field names and meanings are history. Change them only with a
+new version and an upcaster (`orderstore/registry.py`, golden files in `tests/orderstore/golden`).
+
+No event carries card data; personal data is only in `SealedText`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+CancellationReason = Literal["customer", "operator", "payment_failed", "inventory_failed"]
+PaymentMode = Literal["authorized", "captured"]
+DeclineCategory = Literal["soft", "hard", "fraud"]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedText:
+    """Personal data, encrypted with the key of `subject`; opaque to the domain."""
+
+    subject: str
+    ciphertext: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One line as it was ordered. The same SKU may stand on several lines; a price may be zero or below a penny."""
+
+    sku: str
+    quantity: int
+    unit_price: Decimal
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxHooks:
+    """What a test asks of the sandbox providers (E038); the door refuses it everywhere else."""
+
+    payment_outcome: Literal["approved", "declined"] | None = None
+    inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
+    technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCreated:
+    """The order is accepted: it is durable, nothing has been charged or reserved yet."""
+
+    order_id: str
+    customer_id: str | None
+    channel: str
+    currency: str
+    country: str | None
+    lines: tuple[OrderLine, ...]
+    total_exact: Decimal
+    total_minor: int
+    placed_at: datetime
+    request_hash: str
+    contact: SealedText | None = None
+    reference: str | None = None
+    hooks: SandboxHooks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCompleted:
+    """The provider holds (authorized) or has taken (captured) the money; the order is not confirmed by that alone."""
+
+    attempt: int
+    mode: PaymentMode
+    amount_minor: int
+    provider_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed:
+    """The provider said no. An unknown outcome is never this event."""
+
+    attempt: int
+    category: DeclineCategory
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCaptured:
+    """The authorised money has been taken: from here on only refunds give it back."""
+
+    amount_minor: int
+    provider_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentVoided:
+    """Nothing is held any more; `provider_reference` is None when nothing ever was."""
+
+    provider_reference: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundedLine:
+    """So many pieces of the order's line with this index (0-based)."""
+
+    line: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequested:
+    """Money is to be given back; the amount is set aside by this event, so that two refunds never exceed the order."""
+
+    refund_id: str
+    amount_minor: int
+    reason: str
+    lines: tuple[RefundedLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundIssued:
+    """The provider has given the money back."""
+
+    refund_id: str
+    amount_minor: int
+    provider_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryReserved:
+    """Every line is set aside, all or nothing."""
+
+    reservation_id: str
+    untracked_skus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingStock:
+    """A SKU that could not be reserved in full."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryFailed:
+    """Nothing is set aside: at least one SKU is short. A business outcome, not a fault."""
+
+    missing: tuple[MissingStock, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryReleased:
+    """Nothing is set aside any more; `reservation_id` is None when nothing ever was."""
+
+    reservation_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed:
+    """Paid for and set aside: to be fulfilled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """Neither paid for nor set aside: there is nothing to undo."""
+
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancellationRequested:
+    """Whoever asked, the order is to be undone: every worker gives back what it holds."""
+
+    reason: CancellationReason
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancellationDeclined:
+    """Too late: the goods had left before the carrier could be stopped. The order goes on."""
+
+    reason: Literal["dispatched"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    """Every outstanding step is known to be undone."""
+
+    reason: CancellationReason
+    compensations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentCreated:
+    """The carrier has a booking; the goods have not moved."""
+
+    shipment_id: str
+    carrier: str
+    label_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentCancelled:
+    """The booking is undone; the goods never left."""
+
+    shipment_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentDispatched:
+    """The goods have left: the pivot after which nothing is undone, only refunded or returned."""
+
+    shipment_id: str
+    tracking_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentDelivered:
+    """The goods have arrived."""
+
+    shipment_id: str
+    proof_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceIssued:
+    """The invoice has its number, gap-free in its series; its lines are those of the order."""
+
+    series: str
+    number: int
+    invoice_number: str
+    total_minor: int
+    currency: str
+    issued_at: datetime
+    supplied_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCompleted:
+    """Delivered, paid and invoiced."""
+
+
+Event = (
+    OrderCreated
+    | PaymentCompleted
+    | PaymentFailed
+    | PaymentCaptured
+    | PaymentVoided
+    | RefundRequested
+    | RefundIssued
+    | InventoryReserved
+    | InventoryFailed
+    | InventoryReleased
+    | OrderConfirmed
+    | OrderRejected
+    | OrderCancellationRequested
+    | OrderCancellationDeclined
+    | OrderCancelled
+    | ShipmentCreated
+    | ShipmentCancelled
+    | ShipmentDispatched
+    | ShipmentDelivered
+    | InvoiceIssued
+    | OrderCompleted
+)

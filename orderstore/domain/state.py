@@ -1,0 +1,224 @@
+"""The order as its events tell it: one class per status. `evolve` holds no rules; an impossible transition is a bug."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, TypeVar, assert_never
+
+from orderstore.domain import events as e
+
+
+class PaymentStatus(Enum):
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    VOIDED = "voided"
+
+
+class InventoryStatus(Enum):
+    PENDING = "pending"
+    RESERVED = "reserved"
+    FAILED = "failed"
+    RELEASED = "released"
+
+
+class ShipmentStatus(Enum):
+    BOOKED = "booked"
+    CANCELLED = "cancelled"
+    DISPATCHED = "dispatched"
+    DELIVERED = "delivered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    refund_id: str
+    amount_minor: int
+    lines: tuple[e.RefundedLine, ...]
+    issued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    status: PaymentStatus = PaymentStatus.PENDING
+    attempt: int = 1
+    amount_minor: int = 0
+    provider_reference: str | None = None
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def refunds_pending(self) -> tuple[Refund, ...]:
+        return tuple(refund for refund in self.refunds if not refund.issued)
+
+    @property
+    def refunded_minor(self) -> int:
+        """Given back or promised: what a further refund may no longer touch."""
+        return sum(refund.amount_minor for refund in self.refunds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    status: InventoryStatus = InventoryStatus.PENDING
+    reservation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipment:
+    shipment_id: str
+    status: ShipmentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NotPlaced:
+    """Before the first event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What every placed order has, whatever its status."""
+
+    order: e.OrderCreated
+    payment: Payment = Payment()
+    inventory: Inventory = Inventory()
+    shipment: Shipment | None = None
+    invoice: e.InvoiceIssued | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received(Placed):
+    """Durable; payment and inventory are at work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed(Placed):
+    """Paid for and set aside; the goods have not left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFulfilment(Placed):
+    """The goods have left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed(Placed):
+    """Delivered, paid and invoiced. Refunds are still possible."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelling(Placed):
+    """Being undone; it ends as Cancelled once nothing is held, or goes on when the goods had already left."""
+
+    reason: e.CancellationReason = "customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Placed):
+    """Undone: no money, no stock and no parcel is held."""
+
+    reason: e.CancellationReason = "customer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(Placed):
+    """It never came about: neither money nor stock was ever held."""
+
+
+Order = Received | Confirmed | InFulfilment | Completed | Cancelling | Cancelled | Rejected
+State = NotPlaced | Order
+_S = TypeVar("_S", bound=Placed)
+
+INITIAL: Final = NotPlaced()
+
+
+class ImpossibleTransition(Exception):
+    """The log holds an event that cannot follow what came before it: a bug, or tampering."""
+
+
+def fold(state: State, events: Iterable[e.Event]) -> State:
+    """Apply events in order."""
+    for event in events:
+        state = evolve(state, event)
+    return state
+
+
+def evolve(state: State, event: e.Event) -> State:
+    """The state after one more event. Raises ImpossibleTransition."""
+    if isinstance(event, e.OrderCreated):
+        if not isinstance(state, NotPlaced):
+            raise ImpossibleTransition("OrderCreated on an order that exists")
+        return Received(order=event, payment=Payment(amount_minor=event.total_minor))
+    if isinstance(state, NotPlaced):
+        raise ImpossibleTransition(f"{type(event).__name__} before OrderCreated")
+    payment, inventory = state.payment, state.inventory
+    match event:
+        case e.PaymentCompleted():
+            status = PaymentStatus.CAPTURED if event.mode == "captured" else PaymentStatus.AUTHORIZED
+            paid = replace(
+                payment,
+                status=status,
+                attempt=event.attempt,
+                amount_minor=event.amount_minor,
+                provider_reference=event.provider_reference,
+            )
+            return replace(state, payment=paid)
+        case e.PaymentFailed():
+            return replace(state, payment=replace(payment, status=PaymentStatus.FAILED, attempt=event.attempt))
+        case e.PaymentCaptured():
+            return replace(state, payment=replace(payment, status=PaymentStatus.CAPTURED))
+        case e.PaymentVoided():
+            return replace(state, payment=replace(payment, status=PaymentStatus.VOIDED))
+        case e.RefundRequested():
+            refund = Refund(refund_id=event.refund_id, amount_minor=event.amount_minor, lines=event.lines)
+            return replace(state, payment=replace(payment, refunds=(*payment.refunds, refund)))
+        case e.RefundIssued():
+            refunds = tuple(
+                replace(refund, issued=True) if refund.refund_id == event.refund_id else refund
+                for refund in payment.refunds
+            )
+            return replace(state, payment=replace(payment, refunds=refunds))
+        case e.InventoryReserved():
+            reserved = Inventory(status=InventoryStatus.RESERVED, reservation_id=event.reservation_id)
+            return replace(state, inventory=reserved)
+        case e.InventoryFailed():
+            return replace(state, inventory=replace(inventory, status=InventoryStatus.FAILED))
+        case e.InventoryReleased():
+            return replace(state, inventory=replace(inventory, status=InventoryStatus.RELEASED))
+        case e.ShipmentCreated():
+            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.BOOKED))
+        case e.ShipmentCancelled():
+            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.CANCELLED))
+        case e.ShipmentDispatched():
+            shipment = Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DISPATCHED)
+            return replace(_become(InFulfilment, state, after=(Confirmed, Cancelling)), shipment=shipment)
+        case e.ShipmentDelivered():
+            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DELIVERED))
+        case e.InvoiceIssued():
+            return replace(state, invoice=event)
+        case e.OrderConfirmed():
+            return _become(Confirmed, state, after=(Received,))
+        case e.OrderRejected():
+            return _become(Rejected, state, after=(Received,))
+        case e.OrderCancellationRequested():
+            cancelling = _become(Cancelling, state, after=(Received, Confirmed))
+            return replace(cancelling, reason=event.reason)
+        case e.OrderCancellationDeclined():
+            return state
+        case e.OrderCancelled():
+            return replace(_become(Cancelled, state, after=(Cancelling,)), reason=event.reason)
+        case e.OrderCompleted():
+            return _become(Completed, state, after=(InFulfilment,))
+        case _:
+            assert_never(event)
+
+
+def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...]) -> _S:
+    """The same order in another status."""
+    if not isinstance(state, after):
+        raise ImpossibleTransition(f"an order that is {type(state).__name__} cannot become {status.__name__}")
+    return status(
+        order=state.order,
+        payment=state.payment,
+        inventory=state.inventory,
+        shipment=state.shipment,
+        invoice=state.invoice,
+    )

@@ -1,0 +1,70 @@
+"""Every event type: its stored and published name and version, who owns it, whether the world sees it, and who consumes it.
+
+Names are written down here, never derived from a class: a class may be renamed, history may not. The queues' filter
+policies in `deploy/data-plane.yaml` are held to the `consumers` column by a test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from orderstore.domain import events as e
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One name and version. `consumers` are the queues whose filter lets it through; () on a published type: none yet."""
+
+    name: str
+    version: str
+    event: type[e.Event]
+    owner: str
+    published: bool = True
+    consumers: tuple[str, ...] = ()
+
+
+EVENT_TYPES: Final = (
+    EventType("OrderCreated", "1.0", e.OrderCreated, "order", consumers=("payment", "inventory")),
+    EventType("OrderConfirmed", "1.0", e.OrderConfirmed, "order", consumers=("shipping",)),
+    EventType("OrderRejected", "1.0", e.OrderRejected, "order", consumers=("notification",)),
+    EventType(
+        "OrderCancellationRequested",
+        "1.0",
+        e.OrderCancellationRequested,
+        "order",
+        consumers=("payment", "inventory", "shipping"),
+    ),
+    EventType("OrderCancellationDeclined", "1.0", e.OrderCancellationDeclined, "order", published=False),
+    EventType("OrderCancelled", "1.0", e.OrderCancelled, "order", consumers=("notification",)),
+    EventType("OrderCompleted", "1.0", e.OrderCompleted, "order"),
+    EventType("PaymentCompleted", "1.0", e.PaymentCompleted, "payment", consumers=("notification",)),
+    EventType("PaymentFailed", "1.0", e.PaymentFailed, "payment", consumers=("notification",)),
+    EventType("PaymentCaptured", "1.0", e.PaymentCaptured, "payment", published=False),
+    EventType("PaymentVoided", "1.0", e.PaymentVoided, "payment", published=False),
+    EventType("RefundRequested", "1.0", e.RefundRequested, "order", consumers=("payment",)),
+    EventType("RefundIssued", "1.0", e.RefundIssued, "payment", consumers=("notification",)),
+    EventType("InventoryReserved", "1.0", e.InventoryReserved, "inventory", consumers=("notification",)),
+    EventType("InventoryFailed", "1.0", e.InventoryFailed, "inventory", consumers=("notification",)),
+    EventType("InventoryReleased", "1.0", e.InventoryReleased, "inventory"),
+    EventType("ShipmentCreated", "1.0", e.ShipmentCreated, "shipping", consumers=("shipping",)),
+    EventType("ShipmentCancelled", "1.0", e.ShipmentCancelled, "shipping", consumers=("payment", "inventory")),
+    EventType(
+        "ShipmentDispatched",
+        "1.0",
+        e.ShipmentDispatched,
+        "shipping",
+        consumers=("payment", "shipping", "billing", "notification"),
+    ),
+    EventType("ShipmentDelivered", "1.0", e.ShipmentDelivered, "shipping"),
+    EventType("InvoiceIssued", "1.0", e.InvoiceIssued, "billing"),
+)
+
+BY_NAME: Final[Mapping[str, EventType]] = MappingProxyType({entry.name: entry for entry in EVENT_TYPES})
+BY_CLASS: Final[Mapping[type[e.Event], EventType]] = MappingProxyType({entry.event: entry for entry in EVENT_TYPES})
+CONSUMERS: Final = ("payment", "inventory", "shipping", "billing", "notification")
+
+
+def consumed_by(queue: str) -> tuple[str, ...]:
+    """The names that a queue's filter policy lets through."""
+    return tuple(entry.name for entry in EVENT_TYPES if queue in entry.consumers)

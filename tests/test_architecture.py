@@ -1,0 +1,130 @@
+"""The folders show the architecture, and imports run one way."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = ("orderstore", "projections", "workers", "deploy", "tests")
+LINES_MAX = 300
+COMPOSERS = ("workers.wiring", "workers.cli", "workers.demo", "workers.commands")
+# Adapters that may name the AWS library: everything else is written to AnyIO and to ports.
+AWS_LIBRARIES = ("aiobotocore", "botocore", "boto3", "types_aiobotocore_")
+
+# Files past 300 lines, each with its reason.
+LONG_FILES: dict[str, str] = {}
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for package in OURS[:-1]:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found.append((name, path))
+    return found
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def starts_with(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def forbidden(module: str) -> tuple[str, ...]:
+    """What a module may not import, by where it lies."""
+    if starts_with(module, *COMPOSERS):
+        return ("deploy", "tests")
+    if starts_with(module, "orderstore.domain"):
+        return tuple(name for name in OURS if name != "orderstore")
+    if starts_with(module, "orderstore.store"):
+        return ("orderstore.domain", "orderstore.codec", "orderstore.orders", "projections", "workers", "deploy", "tests")
+    if starts_with(module, "orderstore"):
+        return ("projections", "workers", "deploy", "tests")
+    if starts_with(module, "projections.stream"):
+        return ("orderstore", "workers", "deploy", "tests", "projections.views", "projections.relay", "projections.apply")
+    if starts_with(module, "projections"):
+        return ("workers", "deploy", "tests")
+    if starts_with(module, "workers.runtime"):
+        return ("orderstore", "projections", "deploy", "tests")
+    if starts_with(module, "workers"):
+        return ("projections", "deploy", "tests")
+    assert starts_with(module, "deploy")
+    return ("orderstore", "projections", "workers", "tests")
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=[name for name, _ in modules()])
+def test_imports_run_one_way(module: str, path: Path) -> None:
+    """A module imports only what its place in the picture lets it know."""  # E011, E023, D04
+    crossings = [name for name in imports_of(path) if starts_with(name, *forbidden(module))]
+
+    assert crossings == []
+
+
+def test_the_domain_needs_nothing_but_the_standard_library() -> None:
+    """The order is pure: no library, and nothing of ours but itself."""
+    import sys
+
+    for module, path in modules():
+        if starts_with(module, "orderstore.domain"):
+            for name in imports_of(path):
+                assert name.split(".")[0] in sys.stdlib_module_names or starts_with(name, "orderstore.domain"), module
+
+
+def test_runtime_code_knows_no_event_loop() -> None:
+    """asyncio is named by the composers and the adapters only, so that the rest runs on virtual time."""
+    named = [
+        module
+        for module, path in modules()
+        if "asyncio" in set(imports_of(path)) and not starts_with(module, *COMPOSERS, "deploy")
+    ]
+
+    assert named == []
+
+
+def test_a_worker_imports_no_other_worker() -> None:
+    """Departments share the runtime and the envelope, nothing else."""  # D04, E023
+    departments = ("payment", "inventory", "shipping", "billing", "notification", "intake")
+    for module, path in modules():
+        parts = module.split(".")
+        if parts[0] == "workers" and len(parts) > 1 and parts[1] in departments:
+            others = [f"workers.{name}" for name in departments if name != parts[1]]
+            assert [name for name in imports_of(path) if starts_with(name, *others)] == [], module
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    """One module reads environment variables; everything else is given values."""
+    readers = [
+        module
+        for module, path in modules()
+        if not starts_with(module, "deploy")
+        and any(name in path.read_text() for name in ("os.environ", "os.getenv", "getenv("))
+    ]
+
+    assert readers == ["workers.settings"]
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=[name for name, _ in modules()])
+def test_files_stay_short_enough_to_read(module: str, path: Path) -> None:
+    """Past 300 lines a file wants its reason, or its seam."""
+    lines = len(path.read_text().splitlines())
+
+    assert lines <= LINES_MAX or module in LONG_FILES
+
+
+def test_every_folder_of_code_says_what_it_is() -> None:
+    """Each package begins with a sentence for the stranger."""
+    for package in OURS[:-1]:
+        for folder in {path.parent for path in (ROOT / package).rglob("*.py")}:
+            introduction = folder / "__init__.py"
+            assert introduction.exists(), folder
+            assert ast.get_docstring(ast.parse(introduction.read_text())), folder
