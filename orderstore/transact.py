@@ -50,7 +50,7 @@ class Transactor:
             try:
                 await self._store.append(commit)
             except CommitConflict as conflict:
-                history = await self._rejoin(history, conflict.winner)
+                history = self._rejoin(history, conflict.winner)
             else:
                 return self._appended(history, commit)
         raise Contended(f"{history.stream}: other writers won {ATTEMPTS_MAX} rounds; nothing was stored")
@@ -67,7 +67,7 @@ class Transactor:
             try:
                 await self._store.append_numbered(commit, counter=counter, taken=taken)
             except CommitConflict as conflict:
-                history = await self._rejoin(history, conflict.winner)
+                history = self._rejoin(history, conflict.winner)
             except CounterConflict as conflict:
                 self._observer.conflicted()
                 taken = conflict.current + 1
@@ -87,13 +87,10 @@ class Transactor:
         number = 1 if history.head is None else history.head.number + 1
         return seal(stream=history.stream, number=number, recorded_at_ms=now_ms, body=body, previous=history.head)
 
-    async def _rejoin(self, history: History, winner: Commit) -> History:
-        """The store hands the winner back: folding it costs no read. A writer further behind reads what it missed."""
+    def _rejoin(self, history: History, winner: Commit) -> History:
+        """The store hands back the commit that holds our number, which is the one that follows: folding it costs no read."""
         self._observer.conflicted()
-        known = 0 if history.head is None else history.head.number
-        if winner.number == known + 1:
-            return history.then(winner)
-        return history.then(*await self._store.read(history.stream, after=known))
+        return history.then(winner)
 
     def _appended(self, history: History, commit: Commit) -> History:
         grown = history.then(commit)

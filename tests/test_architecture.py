@@ -47,11 +47,27 @@ def forbidden(module: str) -> tuple[str, ...]:
     if starts_with(module, "orderstore.domain"):
         return tuple(name for name in OURS if name != "orderstore")
     if starts_with(module, "orderstore.store"):
-        return ("orderstore.domain", "orderstore.codec", "orderstore.orders", "projections", "workers", "deploy", "tests")
+        return (
+            "orderstore.domain",
+            "orderstore.codec",
+            "orderstore.orders",
+            "projections",
+            "workers",
+            "deploy",
+            "tests",
+        )
     if starts_with(module, "orderstore"):
         return ("projections", "workers", "deploy", "tests")
     if starts_with(module, "projections.stream"):
-        return ("orderstore", "workers", "deploy", "tests", "projections.views", "projections.relay", "projections.apply")
+        return (
+            "orderstore",
+            "workers",
+            "deploy",
+            "tests",
+            "projections.views",
+            "projections.relay",
+            "projections.apply",
+        )
     if starts_with(module, "projections"):
         return ("workers", "deploy", "tests")
     if starts_with(module, "workers.runtime"):

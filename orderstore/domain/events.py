@@ -46,15 +46,15 @@ class OrderCreated:
     """The order is accepted: it is durable, nothing has been charged or reserved yet."""
 
     order_id: str
-    customer_id: str | None
     channel: str
     currency: str
-    country: str | None
     lines: tuple[OrderLine, ...]
     total_exact: Decimal
     total_minor: int
     placed_at: datetime
     request_hash: str
+    customer_id: str | None = None
+    country: str | None = None
     contact: SealedText | None = None
     reference: str | None = None
     hooks: SandboxHooks | None = None
@@ -91,7 +91,7 @@ class PaymentCaptured:
 class PaymentVoided:
     """Nothing is held any more; `provider_reference` is None when nothing ever was."""
 
-    provider_reference: str | None
+    provider_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class InventoryFailed:
 class InventoryReleased:
     """Nothing is set aside any more; `reservation_id` is None when nothing ever was."""
 
-    reservation_id: str | None
+    reservation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

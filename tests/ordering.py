@@ -1,0 +1,62 @@
+"""A whole write side in memory, for tests that place and extend orders."""
+
+from collections.abc import Callable
+from typing import Any
+
+from orderstore.domain.events import SealedText
+from orderstore.orders import Orders
+from orderstore.recorded import Actor, Cause
+from orderstore.requests import PlaceOrder, parse
+from orderstore.store.memory import MemoryEventStore
+from orderstore.store.port import EventStore
+from orderstore.transact import Transactor
+
+TENANT = "main"
+ACTOR = Actor("customer", "shop")
+ARTICLE_REQUEST = b"""{
+  "customerEmail": "ada@example.com", "currency": "USD",
+  "items": [{"sku": "LAPTOP-001", "quantity": 1, "price": 850}, {"sku": "MOUSE-002", "quantity": 2, "price": "25.00"}]
+}"""
+
+
+class TickingClock:
+    """Wall clock in milliseconds that moves by one millisecond a look."""
+
+    def __init__(self, now_ms: int = 1_780_000_000_000) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        self.now_ms += 1
+        return self.now_ms
+
+
+async def seal_in_tests(subject: str, stream: str, plain: bytes) -> SealedText:
+    """Not encryption: a mark by which a test sees that the plain text did not pass."""
+    return SealedText(subject=subject, ciphertext=f"sealed {len(plain)} bytes")
+
+
+def orders_over(
+    store: EventStore | None = None,
+    *,
+    hooks_allowed: bool = True,
+    now_ms: Callable[[], int] | None = None,
+) -> Orders:
+    clock = now_ms or TickingClock()
+    transactor = Transactor(store or MemoryEventStore(), now_ms=clock)
+    return Orders(transactor, tenant=TENANT, seal=seal_in_tests, hooks_allowed=hooks_allowed, now_ms=clock)
+
+
+def request(body: bytes = ARTICLE_REQUEST, **changes: Any) -> PlaceOrder:
+    document = parse(body)
+    assert isinstance(document, dict)
+    return PlaceOrder.model_validate({**document, **changes})
+
+
+def cause(purpose: str, causation_id: str = "cause-1", source: str = "payment") -> Cause:
+    return Cause(
+        causation_id=causation_id,
+        purpose=purpose,
+        correlation_id="correlation-1",
+        actor=Actor("service", source),
+        source=source,
+    )

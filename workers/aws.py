@@ -1,0 +1,90 @@
+"""AWS clients: one per service for the life of the process, opened together and closed together.
+
+Why these options: botocore's pool of 10 connections starves acks behind long polls and dead-letters good messages, so the
+pool holds everything that may be under way at once; validation of parameters and building the user agent anew cost a fifth
+of every call; retries of writes are ours, because only we know whether a repeat is harmless.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+    from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
+    from types_aiobotocore_kms import KMSClient
+    from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_sesv2 import SESV2Client
+    from types_aiobotocore_sns import SNSClient
+    from types_aiobotocore_sqs import SQSClient
+
+USER_AGENT: Final = "orderstore"
+CONNECT_TIMEOUT_S: Final = 5
+READ_TIMEOUT_S: Final = 10
+# A long poll lasts up to 20 s by itself.
+POLL_READ_TIMEOUT_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """Everything of AWS that this process talks to. `sqs_polls` is for long polls alone: they must not hold up acks."""
+
+    dynamodb: "DynamoDBClient"
+    streams: "DynamoDBStreamsClient"
+    sqs: "SQSClient"
+    sqs_polls: "SQSClient"
+    sns: "SNSClient"
+    s3: "S3Client"
+    kms: "KMSClient"
+    sesv2: "SESV2Client"
+
+
+@asynccontextmanager
+async def open_clients(settings: Settings, *, connections: int) -> AsyncIterator[Clients]:
+    """Open every client; `connections` bounds the calls under way at once, per client."""
+    session = AioSession()
+    common: dict[str, Any] = {
+        "region_name": settings.aws_region,
+        "endpoint_url": settings.aws_endpoint_url,
+        "aws_access_key_id": settings.aws_access_key_id,
+        "aws_secret_access_key": settings.aws_secret_access_key,
+    }
+    ours_to_retry = _config(connections, attempts=1)
+    theirs_to_retry = _config(connections, attempts=4)
+    polls = _config(connections, attempts=1, read_timeout_s=POLL_READ_TIMEOUT_S)
+    async with AsyncExitStack() as stack:
+
+        async def client(service: str, config: AioConfig) -> Any:  # noqa: ANN401 - one factory for differently typed clients
+            return await stack.enter_async_context(session.create_client(service, config=config, **common))  # type: ignore[call-overload]  # the stubs know literal names only
+
+        yield Clients(
+            dynamodb=await client("dynamodb", ours_to_retry),
+            streams=await client("dynamodbstreams", ours_to_retry),
+            sqs=await client("sqs", theirs_to_retry),
+            sqs_polls=await client("sqs", polls),
+            sns=await client("sns", ours_to_retry),
+            s3=await client("s3", theirs_to_retry),
+            kms=await client("kms", theirs_to_retry),
+            sesv2=await client("sesv2", ours_to_retry),
+        )
+
+
+def _config(connections: int, *, attempts: int, read_timeout_s: float = READ_TIMEOUT_S) -> AioConfig:
+    return AioConfig(
+        max_pool_connections=connections,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=read_timeout_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        parameter_validation=False,
+        user_agent=USER_AGENT,
+        disable_request_compression=True,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        account_id_endpoint_mode="disabled",
+    )

@@ -1,0 +1,1 @@
+"""What Prometheus sees: one table of every metric, and an observer for each layer that reports into it."""

@@ -1,0 +1,114 @@
+"""Every metric: name, type, labels, meaning. `docs/metrics.md` is this table, and a test keeps it so."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family. Counters are named without the `_total` that Prometheus shows."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    meaning: str
+
+
+QUEUE: Final = ("queue",)
+SUBSCRIPTION: Final = ("subscription",)
+
+TABLE: Final = (
+    # the log
+    Metric("orderstore_events_appended", "counter", ("event_type",), "Events that are durable, by type."),
+    Metric("orderstore_append_conflicts", "counter", (), "Appends that another writer won; the decision was made again."),
+    Metric("orderstore_decisions_repeated", "counter", ("purpose",), "Decisions with nothing to add: the outcome stood already."),
+    Metric("orderstore_invoice_numbers", "counter", ("series",), "Invoice numbers taken."),
+    # the API
+    Metric("orderstore_http_requests", "counter", ("method", "route", "status"), "Requests answered, by route and status."),
+    Metric("orderstore_http_request_seconds", "histogram", ("method", "route"), "From the first byte of a request to its answer."),
+    # queues: the six figures of E109 first
+    Metric("orderstore_queue_visible", "gauge", QUEUE, "Messages that wait (ApproximateNumberOfMessages)."),
+    Metric("orderstore_queue_in_flight", "gauge", QUEUE, "Messages that a consumer holds (ApproximateNumberOfMessagesNotVisible)."),
+    Metric("orderstore_queue_oldest_age_seconds", "gauge", QUEUE, "Age of the oldest message in the last receive that returned any."),
+    Metric("orderstore_queue_received", "counter", QUEUE, "Messages received, redeliveries included."),
+    Metric("orderstore_queue_deleted", "counter", QUEUE, "Messages deleted after their work was done."),
+    Metric("orderstore_queue_dead_letters", "gauge", QUEUE, "Messages in the queue's dead-letter queue."),
+    Metric("orderstore_queue_empty_receives", "counter", QUEUE, "Long polls that returned nothing."),
+    Metric("orderstore_messages_handled", "counter", ("queue", "outcome"), "Handled messages: done, retried, poisoned, deferred."),
+    Metric("orderstore_message_seconds", "histogram", QUEUE, "A handler's work on one message."),
+    Metric("orderstore_message_age_seconds", "histogram", QUEUE, "From publication to the end of the work."),
+    Metric("orderstore_duplicates_dropped", "counter", ("queue", "cause"), "Second deliveries that were not handled: held or settled."),
+    Metric("orderstore_visibility_lost", "counter", QUEUE, "Handlers cancelled because their message may be someone else's."),
+    Metric("orderstore_visibility_extended", "counter", QUEUE, "Messages whose visibility the heartbeat extended."),
+    Metric("orderstore_queue_call_failures", "counter", ("queue", "call"), "Failed calls or entries: poll, heartbeat, ack, return."),
+    Metric("orderstore_messages_given_back", "counter", QUEUE, "Messages made visible again because the worker stops."),
+    # the stream
+    Metric("orderstore_stream_records_read", "counter", SUBSCRIPTION, "Records read from the stream."),
+    Metric("orderstore_stream_records_applied", "counter", SUBSCRIPTION, "Records whose effect is durable."),
+    Metric("orderstore_stream_lag_seconds", "gauge", ("subscription", "shard"), "Age of the newest applied record; 0 at the tip."),
+    Metric("orderstore_stream_apply_failures", "counter", SUBSCRIPTION, "Pages that could not be applied and are tried again."),
+    Metric("orderstore_stream_gaps", "counter", ("subscription", "cause"), "Positions that vanished: healed from the table."),
+    Metric("orderstore_stream_backfills", "counter", ("subscription", "result"), "Back-fills from the table: done or failed."),
+    Metric("orderstore_stream_shards_owned", "gauge", SUBSCRIPTION, "Shards that this worker reads."),
+    Metric("orderstore_stream_leases", "counter", ("subscription", "change"), "Leases taken, lost and released."),
+    Metric("orderstore_stream_troubles", "counter", ("subscription", "kind"), "Throttled reads, expired iterators, failed calls."),
+)  # fmt: skip
+
+
+class Metrics:
+    """The table's collectors in a registry of their own; nothing is global."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counters: dict[str, Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for metric in TABLE:
+            match metric.type:
+                case "counter":
+                    self._counters[metric.name] = Counter(
+                        metric.name, metric.meaning, metric.labels, registry=self.registry
+                    )
+                case "gauge":
+                    self._gauges[metric.name] = Gauge(
+                        metric.name, metric.meaning, metric.labels, registry=self.registry
+                    )
+                case "histogram":
+                    self._histograms[metric.name] = Histogram(
+                        metric.name, metric.meaning, metric.labels, registry=self.registry, buckets=SECONDS
+                    )
+
+    def count(self, name: str, labels: Mapping[str, str] | None = None, by: float = 1) -> None:
+        """Add to a counter."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc(by)
+
+    def set(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        """Set a gauge."""
+        self._gauges[name].labels(**labels).set(value)
+
+    def forget(self, name: str, labels: Mapping[str, str]) -> None:
+        """Stop showing a gauge whose subject is gone."""
+        metric = self._gauges[name]
+        with suppress(KeyError):
+            metric.remove(*(labels[label] for label in metric._labelnames))  # noqa: SLF001 - the library has no public name for it
+
+    def observe(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        """Add an observation to a histogram."""
+        self._histograms[name].labels(**labels).observe(value)
+
+    def total(self, name: str) -> float:
+        """A counter's sum over all its labels, for summaries."""
+        samples = (sample for family in self._counters[name].collect() for sample in family.samples)
+        return sum(sample.value for sample in samples if sample.name.endswith("_total"))
+
+    def render(self) -> tuple[bytes, str]:
+        """The page that Prometheus scrapes, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
