@@ -33,12 +33,11 @@ POLL_READ_TIMEOUT_S: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """Everything of AWS that this process talks to. `sqs_polls` is for long polls alone: they must not hold up acks."""
+    """Everything of AWS that this process talks to."""
 
     dynamodb: "DynamoDBClient"
     streams: "DynamoDBStreamsClient"
     sqs: "SQSClient"
-    sqs_polls: "SQSClient"
     sns: "SNSClient"
     s3: "S3Client"
     kms: "KMSClient"
@@ -66,8 +65,7 @@ async def open_clients(settings: Settings, *, connections: int) -> AsyncIterator
         yield Clients(
             dynamodb=await client("dynamodb", ours_to_retry),
             streams=await client("dynamodbstreams", ours_to_retry),
-            sqs=await client("sqs", theirs_to_retry),
-            sqs_polls=await client("sqs", polls),
+            sqs=await client("sqs", polls),
             sns=await client("sns", ours_to_retry),
             s3=await client("s3", theirs_to_retry),
             kms=await client("kms", theirs_to_retry),

@@ -101,8 +101,8 @@ class Settings:
     )
 
     queue_wait_s: int = _setting(_count(0, 20), "long polling (E081)", default=20, unit="s")
-    visibility_timeout_s: float = _setting(
-        _number(6, 43_200), "how long a received message is hidden (E076)", default=120, unit="s"
+    visibility_timeout_s: int = _setting(
+        _count(6, 43_200), "how long a received message is hidden (E076)", default=120, unit="s"
     )
     handler_deadline_s: float = _setting(
         _number(1, 7_200), "how long one message may take (E077)", default=15, unit="s"
@@ -164,10 +164,17 @@ class Settings:
         return int(getattr(self, f"{queue}_concurrency"))
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+def is_configured() -> bool:
+    """Whether the process's environment speaks of this service at all."""
+    return any(name.startswith(PREFIX) for name in os.environ)
+
+
+def from_environment(
+    environment: Mapping[str, str] | None = None, *, overrides: Mapping[str, str] | None = None
+) -> Settings:
     """Read and validate. Raises SettingsError with every problem. Unknown ORDERSTORE_ variables are problems too: a typing
     error must not become a silent default."""
-    given = os.environ if environment is None else environment
+    given = {**(os.environ if environment is None else environment), **(overrides or {})}
     problems = [
         f"{name}: unknown (see `orderstore settings`)"
         for name in sorted(given)

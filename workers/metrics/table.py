@@ -33,6 +33,14 @@ TABLE: Final = (
     # the API
     Metric("orderstore_http_requests", "counter", ("method", "route", "status"), "Requests answered, by route and status."),
     Metric("orderstore_http_request_seconds", "histogram", ("method", "route"), "From the first byte of a request to its answer."),
+    Metric("orderstore_orders_accepted", "counter", ("replayed",), "Orders answered with 202; replayed: a repeat met its own order."),
+    # business
+    Metric("orderstore_payments", "counter", ("step", "result"), "Answers of the payment provider: authorize, capture, void, refund."),
+    Metric("orderstore_reservations", "counter", ("result",), "Reservations: reserved, short, released, withdrawn."),
+    Metric("orderstore_shipments", "counter", ("step",), "Shipments: booked, dispatched, delivered, cancelled, too_late."),
+    Metric("orderstore_invoices", "counter", ("series",), "Invoices issued."),
+    Metric("orderstore_notifications", "counter", ("channel", "result"), "Notifications: sent, suppressed, failed."),
+    Metric("orderstore_nothing_to_do", "counter", ("worker", "event_type"), "Messages that found their order as it should be."),
     # queues: the six figures of E109 first
     Metric("orderstore_queue_visible", "gauge", QUEUE, "Messages that wait (ApproximateNumberOfMessages)."),
     Metric("orderstore_queue_in_flight", "gauge", QUEUE, "Messages that a consumer holds (ApproximateNumberOfMessagesNotVisible)."),
@@ -58,6 +66,19 @@ TABLE: Final = (
     Metric("orderstore_stream_backfills", "counter", ("subscription", "result"), "Back-fills from the table: done or failed."),
     Metric("orderstore_stream_shards_owned", "gauge", SUBSCRIPTION, "Shards that this worker reads."),
     Metric("orderstore_stream_leases", "counter", ("subscription", "change"), "Leases taken, lost and released."),
+    # views and relay
+    Metric("orderstore_view_commits_applied", "counter", ("view",), "Commits that a view has taken in."),
+    Metric("orderstore_view_duplicates_dropped", "counter", ("view",), "Commits that came again and were dropped."),
+    Metric("orderstore_view_gaps_healed", "counter", ("view",), "Commits that the stream left out and the log gave."),
+    Metric("orderstore_view_conflicts", "counter", ("view",), "Documents that another projector wrote first."),
+    Metric("orderstore_view_refolded", "counter", ("view",), "Documents of another schema that were folded anew."),
+    Metric("orderstore_view_writes", "counter", ("view",), "Documents written, whatever number of commits each took in."),
+    Metric("orderstore_view_written_bytes", "counter", ("view",), "Bytes of the documents written."),
+    Metric("orderstore_log_items_removed", "counter", SUBSCRIPTION, "Items that somebody removed from the log: tampering."),
+    Metric("orderstore_events_published", "counter", (), "Events that are with the topic."),
+    Metric("orderstore_publish_lag_seconds", "gauge", (), "Age of the oldest event of the last publication."),
+    Metric("orderstore_publish_failures", "counter", ("code",), "Entries that the topic refused; they are sent again."),
+    Metric("orderstore_backfilled_orders", "counter", SUBSCRIPTION, "Orders that a back-fill brought up to the log."),
     Metric("orderstore_stream_troubles", "counter", ("subscription", "kind"), "Throttled reads, expired iterators, failed calls."),
 )  # fmt: skip
 
@@ -90,9 +111,10 @@ class Metrics:
         counter = self._counters[name]
         (counter.labels(**labels) if labels else counter).inc(by)
 
-    def set(self, name: str, labels: Mapping[str, str], value: float) -> None:
+    def set(self, name: str, labels: Mapping[str, str] | None, value: float) -> None:
         """Set a gauge."""
-        self._gauges[name].labels(**labels).set(value)
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set(value)
 
     def forget(self, name: str, labels: Mapping[str, str]) -> None:
         """Stop showing a gauge whose subject is gone."""

@@ -1,0 +1,86 @@
+"""`audit history` and `audit verify`: what happened to an order, and whether the log is as it was written."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orderstore.audit.history import HistoryRow, history_of
+from orderstore.audit.verify import Finding, verify_all
+from orderstore.codec import CodecError, timestamp
+from orderstore.domain.ids import stream_of
+from orderstore.store.errors import CorruptCommit
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.wiring import Core
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Prove what happened.", no_args_is_help=True)
+    group.command()(history)
+    group.command()(verify)
+    app.add_typer(group, name="audit")
+
+
+def history(order: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """List everything that happened to ORDER: when, who, why, and the commit that proves it."""
+
+    async def work(core: Core) -> tuple[HistoryRow, ...]:
+        return await history_of(core.store, stream_of(core.settings.tenant, order))
+
+    try:
+        rows = with_core(state_dir, work)
+    except (CorruptCommit, CodecError) as error:
+        Console(stderr=True).print(
+            f"{error}\nThe order cannot be read as it stands; `orderstore audit verify` names every fault."
+        )
+        raise typer.Exit(1) from error
+    if not rows:
+        Console(stderr=True).print(f"There is no order {order}.")
+        raise typer.Exit(1)
+    if as_json:
+        typer.echo(json.dumps([_document(row) for row in rows], indent=2))
+        return
+    table = Table("version", "commit", "event", "occurred", "actor", "source", "cause", "hash")
+    for row in rows:
+        actor = f"{row.actor.type} {row.actor.id}"
+        cause = row.causation_id[:8]
+        at = timestamp(row.occurred_at)
+        table.add_row(str(row.version), str(row.commit), row.type, at, actor, row.source, cause, row.hash_prefix)
+    Console().print(table)
+
+
+def verify(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Check every order's chain of hashes. Exit 1, naming order, commit and reason, if anything is not as it was written."""
+    findings: list[Finding] = []
+    totals = {"orders": 0, "commits": 0}
+    progress, show = counting(Console(stderr=True), "verifying")
+
+    async def work(core: Core) -> None:
+        async for verified in verify_all(core.store):
+            totals["orders"] += 1
+            totals["commits"] += verified.commits
+            findings.extend(verified.findings)
+            show(totals["orders"], f"orders, {totals['commits']:,} commits, {len(findings)} findings")
+
+    with progress:
+        with_core(state_dir, work)
+    if as_json:
+        typer.echo(
+            json.dumps({**totals, "ok": not findings, "findings": [asdict(found) for found in findings]}, indent=2)
+        )
+    else:
+        for found in findings:
+            typer.echo(f"{found.stream} commit {found.commit}: {found.reason}: {found.detail}")
+        verdict = "as they were written" if not findings else f"{len(findings)} findings"
+        typer.echo(f"{totals['orders']:,} orders, {totals['commits']:,} commits: {verdict}")
+    if findings:
+        raise typer.Exit(1)
+
+
+def _document(row: HistoryRow) -> dict[str, Any]:
+    document = asdict(row)
+    return {**document, "occurred_at": timestamp(row.occurred_at), "recorded_at": timestamp(row.recorded_at)}

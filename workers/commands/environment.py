@@ -1,0 +1,97 @@
+"""Where a command works: the environment's variables, or the embedded environment of a state directory.
+
+The embedded environment is another program (`deploy.local`), started as a child and spoken to over its output: no service
+code knows it.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from workers.settings import PREFIX, Settings, from_environment, is_configured
+
+START_TIMEOUT_S: Final = 120
+VISIBILITY_TIMEOUT_S: Final = 30
+# On a laptop a killed process should not leave its messages hidden for two minutes, and Ctrl-C should not wait for a long
+# poll; the defaults of production are the article's (E076 to E081).
+LOCAL_NUMBERS: Final[Mapping[str, str]] = {
+    "ORDERSTORE_VISIBILITY_TIMEOUT_S": str(VISIBILITY_TIMEOUT_S),
+    "ORDERSTORE_HANDLER_DEADLINE_S": "5",
+    "ORDERSTORE_QUEUE_WAIT_S": "2",
+    "ORDERSTORE_RETRY_BASE_S": "1",
+    "ORDERSTORE_RETRY_MAX_S": "30",
+    "ORDERSTORE_DRAIN_BUDGET_S": "20",
+    "ORDERSTORE_STOP_TIMEOUT_S": "30",
+    "ORDERSTORE_LEASE_DURATION_S": "6",
+    "ORDERSTORE_UNTRACKED_SKU": "accept",
+    "ORDERSTORE_PAYMENT_CONCURRENCY": "16",
+    "ORDERSTORE_INVENTORY_CONCURRENCY": "16",
+    "ORDERSTORE_SHIPPING_CONCURRENCY": "16",
+    "ORDERSTORE_NOTIFICATION_CONCURRENCY": "16",
+}
+
+
+class EnvironmentFailed(Exception):
+    """The embedded environment did not start, or is not running. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A running embedded environment."""
+
+    state_dir: Path
+    settings: dict[str, str]
+    api_token: str
+    adopted: bool
+
+
+def start_local(state_dir: Path) -> Local:
+    """Start the embedded environment of `state_dir`, or take over the one that runs there. Raises EnvironmentFailed."""
+    return _local(state_dir, "start")
+
+
+def stop_local(state_dir: Path) -> None:
+    """Stop it in good order, so that its state is there again next time. Raises EnvironmentFailed."""
+    _call(state_dir, "stop")
+
+
+def find_settings(state_dir: Path, **overrides: str) -> Settings:
+    """The settings for a command: the variables if any is set, else the embedded environment that runs in `state_dir`.
+
+    Raises SettingsError, EnvironmentFailed.
+    """
+    if is_configured():
+        return from_environment(overrides=overrides)
+    if not (state_dir / "environment.json").exists():
+        raise EnvironmentFailed(
+            f"no {PREFIX}… variables are set and no embedded environment runs in {state_dir}: "
+            "start one with `orderstore up`, name its directory with --state-dir, or set the variables (`orderstore settings`)"
+        )
+    return from_environment(_local(state_dir, "status").settings, overrides=overrides)
+
+
+def _local(state_dir: Path, verb: str) -> Local:
+    answer = _call(state_dir, verb)
+    return Local(
+        state_dir, {**LOCAL_NUMBERS, **answer["settings"]}, answer["api_token"], bool(answer.get("adopted", False))
+    )
+
+
+def _call(state_dir: Path, verb: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "deploy.local", verb, "--state-dir", str(state_dir), "--json"]
+    if verb == "start":
+        command += ["--visibility-timeout-s", str(VISIBILITY_TIMEOUT_S)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)  # noqa: S603 - our own program
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFailed(f"the embedded environment did not {verb} within {START_TIMEOUT_S} s") from error
+    if done.returncode != 0:
+        raise EnvironmentFailed(
+            done.stderr.strip() or f"`{verb}` of the embedded environment ended with {done.returncode}"
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,49 @@
+"""What the commands that work on a store share: open the core, run, close."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import anyio
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from workers.commands.environment import find_settings
+from workers.logs import configure
+from workers.metrics.table import Metrics
+from workers.wiring import Core, open_core
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+StateDir = Annotated[
+    Path,
+    typer.Option("--state-dir", help="The embedded environment to work on, when no ORDERSTORE_ variables are set."),
+]
+DEFAULT_STATE_DIR: Final = Path(".orderstore")
+
+
+def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connections: int = 64) -> T:
+    """Run `work` on the store that the settings name. Raises SettingsError, EnvironmentFailed and what `work` raises."""
+    settings = find_settings(state_dir)
+    configure(level="warning")
+
+    async def main() -> T:
+        async with open_core(settings, Metrics(), connections=connections) as core:
+            return await work(core)
+
+    return anyio.run(main, backend_options={"use_uvloop": True})
+
+
+def counting(console: Console, what: str) -> tuple[Progress, Callable[[int, str], None]]:
+    """A progress display for work whose end is not known beforehand: how many, and what was found so far."""
+    progress = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+    )
+    task = progress.add_task(what, total=None)
+
+    def show(done: int, found: str) -> None:
+        progress.update(task, description=f"{what}: {done:,} {found}")
+
+    return progress, show

@@ -1,0 +1,106 @@
+"""`stock receive`, `stock load`, `stock level`: goods in, and how much there is."""
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.inventory.stock import Level, ReceiptMismatch
+from workers.wiring import Core, departments
+
+COLUMNS: Final = ("sku", "quantity")
+ROWS_MAX: Final = 1_000_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Goods in, and how much there is.", no_args_is_help=True)
+    group.command()(receive)
+    group.command()(load)
+    group.command()(level)
+    app.add_typer(group, name="stock")
+
+
+def receive(
+    sku: str,
+    quantity: Annotated[int, typer.Argument(min=1)],
+    *,
+    receipt: Annotated[
+        str, typer.Option("--receipt", help="The delivery's own number: booking it twice books it once.")
+    ],
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Book QUANTITY pieces of SKU in, once per receipt."""
+    _book(state_dir, receipt, {sku: quantity})
+    typer.echo(f"receipt {receipt}: {quantity} x {sku}")
+
+
+def load(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with the columns sku and quantity.")],
+    *,
+    receipt: Annotated[
+        str | None, typer.Option("--receipt", help="The delivery's number; else the file's SHA-256.")
+    ] = None,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Book a whole delivery in from a CSV file. A file with a wrong row books nothing."""
+    quantities = _read(file)
+    name = receipt or hashlib.sha256(file.read_bytes()).hexdigest()
+    _book(state_dir, name, quantities)
+    typer.echo(f"receipt {name}: {len(quantities)} SKUs, {sum(quantities.values())} pieces")
+
+
+def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Show how much there is of each SKU."""
+
+    async def work(core: Core) -> tuple[Level | None, ...]:
+        return await departments(core).stock.levels(skus)
+
+    found = dict(zip(skus, with_core(state_dir, work), strict=True))
+    if as_json:
+        typer.echo(
+            json.dumps({sku: None if known is None else asdict(known) for sku, known in found.items()}, indent=2)
+        )
+        return
+    for sku, known in found.items():
+        text = "untracked" if known is None else ", ".join(f"{name} {count}" for name, count in asdict(known).items())
+        typer.echo(f"{sku}: {text}")
+
+
+def _book(state_dir: Path, receipt: str, quantities: dict[str, int]) -> None:
+    async def work(core: Core) -> None:
+        await departments(core).stock.receive(receipt, quantities)
+
+    try:
+        with_core(state_dir, work)
+    except ReceiptMismatch as error:
+        Console(stderr=True).print(f"{error}; nothing was booked. Use the number of the new delivery.", highlight=False)
+        raise typer.Exit(1) from error
+
+
+def _read(file: Path) -> dict[str, int]:
+    quantities: Counter[str] = Counter()
+    problems = []
+    with file.open(newline="", encoding="utf-8-sig") as opened:
+        rows = csv.DictReader(opened)
+        if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
+            problems.append(f"the first line must name the columns {' and '.join(COLUMNS)}")
+        for number, row in enumerate(rows if not problems else (), start=2):
+            sku, text = (row["sku"] or "").strip(), (row["quantity"] or "").strip()
+            if not sku or not text.isdecimal() or int(text) < 1 or number > ROWS_MAX:
+                problems.append(
+                    f"line {number}: an SKU and a whole number of pieces, 1 or more (at most {ROWS_MAX} lines)"
+                )
+                continue
+            quantities[sku] += int(text)
+    if problems:
+        Console(stderr=True).print("\n".join([*problems[:20], "Nothing was booked."]), highlight=False)
+        raise typer.Exit(2)
+    return dict(quantities)

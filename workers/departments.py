@@ -1,0 +1,132 @@
+"""The five handlers and the ports that they act through: each department its own tables, nobody else's."""
+
+from collections.abc import Callable
+from random import Random
+
+from orderstore.orders import Orders
+from orderstore.privacy.sealing import Sealer
+from workers.aws import Clients
+from workers.billing.handler import BillingHandler
+from workers.inventory.handler import InventoryHandler
+from workers.inventory.sandbox import SandboxStocks
+from workers.inventory.table_stock import TableStock
+from workers.notification.handler import NotificationHandler
+from workers.notification.records import TableNotifications
+from workers.notification.ses import SesMailSender
+from workers.notification.texts import Texts
+from workers.observe import WorkerObserver
+from workers.payment.attempts import TableAttempts
+from workers.payment.handler import PaymentHandler
+from workers.payment.sandbox import SandboxPayments
+from workers.runtime.outcome import Handler
+from workers.sandbox.ledger import TableLedger
+from workers.settings import Settings
+from workers.shipping.handler import ShippingHandler
+from workers.shipping.sandbox import SandboxCarrier
+from workers.tables.dynamo import DynamoTable
+
+
+class Departments:
+    """Handlers by queue, made when asked for. Only sandbox providers exist so far: `settings` refuses any other."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients,
+        *,
+        orders: Orders,
+        sealer: Sealer,
+        observer: WorkerObserver,
+        now_ms: Callable[[], int],
+        random: Random,
+    ) -> None:
+        self._settings = settings
+        self._clients = clients
+        self._orders = orders
+        self._sealer = sealer
+        self._observer = observer
+        self._now_ms = now_ms
+        self._random = random
+
+    def handler(self, queue: str) -> Handler:
+        """The handler of a queue. Raises KeyError for a queue that does not exist."""
+        return {
+            "payment": self._payment,
+            "inventory": self._inventory,
+            "shipping": self._shipping,
+            "billing": self._billing,
+            "notification": self._notification,
+        }[queue]()
+
+    @property
+    def stock(self) -> TableStock:
+        """The stock, also for goods-in."""
+        return TableStock(
+            self._table("inventory"),
+            random=self._random,
+            untracked="accept" if self._settings.untracked_sku == "accept" else "refuse",
+        )
+
+    @property
+    def ledger(self) -> TableLedger:
+        """What the sandbox providers did."""
+        return TableLedger(self._table("sandbox"), now_ms=self._now_ms)
+
+    async def notifications_of(self, order_id: str) -> int:
+        """How many notifications an order has; there are at most a few dozen, so one page holds them."""
+        answer = await self._clients.dynamodb.query(
+            TableName=self._settings.table("notifications"),
+            KeyConditionExpression="#order = :order",
+            ExpressionAttributeNames={"#order": "order"},
+            ExpressionAttributeValues={":order": {"S": order_id}},
+            Select="COUNT",
+            ConsistentRead=True,
+        )
+        return answer["Count"]
+
+    def _payment(self) -> Handler:
+        return PaymentHandler(
+            self._orders,
+            gateway_for=SandboxPayments(self.ledger).gateway_for,
+            attempts=TableAttempts(self._table("payments"), now_ms=self._now_ms),
+            capture="at_once" if self._settings.payment_capture == "at_once" else "on_dispatch",
+            sandbox=True,
+            observer=self._observer,
+        )
+
+    def _inventory(self) -> Handler:
+        return InventoryHandler(
+            self._orders, stock_for=SandboxStocks(self.stock).stock_for, sandbox=True, observer=self._observer
+        )
+
+    def _shipping(self) -> Handler:
+        return ShippingHandler(
+            self._orders,
+            carrier=SandboxCarrier(self.ledger, now_ms=self._now_ms),
+            sandbox=True,
+            observer=self._observer,
+        )
+
+    def _billing(self) -> Handler:
+        return BillingHandler(
+            self._orders,
+            series_prefix=self._settings.invoice_series,
+            now_ms=self._now_ms,
+            sandbox=True,
+            observer=self._observer,
+        )
+
+    def _notification(self) -> Handler:
+        return NotificationHandler(
+            self._orders,
+            records=TableNotifications(self._table("notifications"), now_ms=self._now_ms),
+            sender=SesMailSender(self._clients.sesv2, sender=self._settings.mail_sender),
+            open_contact=self._sealer.open,
+            texts=Texts(),
+            now_ms=self._now_ms,
+            sandbox=True,
+            observer=self._observer,
+        )
+
+    def _table(self, name: str) -> DynamoTable:
+        return DynamoTable(self._clients.dynamodb, self._settings.table(name), random=self._random)

@@ -1,0 +1,84 @@
+"""How every worker reacts: a message is a hint, the order is read, steps are taken until the order wants nothing more.
+
+UnknownEvent                 the message names an event that is not in the order's log
+OutOfStep                    a step was taken and the log did not grow: another writer is at odds with us
+SimulatedTechnicalFailure    the order's test hook asks this worker to fail (sandbox only, E095)
+"""
+
+from abc import ABC, abstractmethod
+from typing import Final
+
+from orderstore.domain.events import OrderCreated
+from orderstore.history import History
+from orderstore.orders import Orders, placed
+from workers.envelope import Envelope, parse_envelope
+from workers.observe import SilentWorkerObserver, WorkerObserver
+from workers.runtime.outcome import Done, Outcome
+from workers.runtime.queue import Message
+
+# Each step is an event in the order; what is left after so many waits for the message's next delivery.
+STEPS_MAX: Final = 32
+
+
+class UnknownEvent(Exception):
+    """The order exists, but not the event that the message tells of."""
+
+
+class OutOfStep(Exception):
+    """What a port answered and what the log says do not fit together yet; a later look will settle it, or a person must."""
+
+
+class SimulatedTechnicalFailure(Exception):
+    """The order's test hook asks this worker to fail."""
+
+
+class OrderWorker:
+    """What every handler begins with: the envelope, the order as the log has it now, and the sandbox's test hook."""
+
+    def __init__(self, orders: Orders, *, worker: str, sandbox: bool, observer: WorkerObserver | None = None) -> None:
+        self._orders = orders
+        self._worker = worker
+        self._sandbox = sandbox
+        self._observer: WorkerObserver = observer or SilentWorkerObserver()
+
+    async def _read(self, message: Message) -> tuple[Envelope, History]:
+        """Raises MalformedMessage, UnknownOrder, SimulatedTechnicalFailure, StoreError."""
+        envelope = parse_envelope(message.body)
+        history = await self._orders.load(envelope.order_id)
+        self._fail_if_asked(placed(history).order)
+        return envelope, history
+
+    def _fail_if_asked(self, order: OrderCreated) -> None:
+        """Hooks stand in an order only if the door let them in; outside the sandbox they mean nothing here either."""
+        hooks = order.hooks
+        if self._sandbox and hooks is not None and hooks.technical_failure == self._worker:
+            raise SimulatedTechnicalFailure(f"the order asks the {self._worker} worker to fail")
+
+
+class Reaction(OrderWorker, ABC):
+    """The handler of one queue. A subclass says what one step is; it must be safe to repeat at any point."""
+
+    async def __call__(self, message: Message) -> Outcome:
+        """Do what the order wants. Raises: see `workers/classify.py` for what becomes of each error."""
+        envelope, history = await self._read(message)
+        for steps_taken in range(STEPS_MAX):
+            taken = await self._step(history, envelope)
+            if taken is None:
+                if steps_taken == 0:
+                    self._observer.nothing_to_do(self._worker, envelope.event_type)
+                return Done()
+            if not isinstance(taken, History):
+                return taken
+            if _length(taken) <= _length(history):
+                state = type(history.state).__name__
+                raise OutOfStep(f"the {self._worker} step of an order that is {state} added nothing")
+            history = taken
+        raise OutOfStep(f"an order wanted more than {STEPS_MAX} {self._worker} steps in a row")
+
+    @abstractmethod
+    async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:
+        """Take the next step and return the grown history; None when the order wants nothing; an outcome ends it here."""
+
+
+def _length(history: History) -> int:
+    return 0 if history.head is None else history.head.number

@@ -1,0 +1,168 @@
+"""A process: parts that start together, are ready together, and stop together within a bound."""
+
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Protocol
+
+import anyio
+import uvicorn
+from anyio.abc import TaskStatus
+
+HTTP_GRACE_S: Final = 5
+
+
+class Part(Protocol):
+    """Something that runs until it is stopped. `stop` lets it finish in its own bounded time; `stop_now` does not wait."""
+
+    @property
+    def name(self) -> str:
+        """For the task's name and for readiness."""
+        ...
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Run until stopped or cancelled; `started` when it does its work."""
+        ...
+
+    def stop(self) -> None:
+        """Finish."""
+        ...
+
+    def stop_now(self) -> None:
+        """Finish without waiting."""
+        ...
+
+
+class Service:
+    """Runs parts in one task group. A part that fails takes the others down with it, and the error comes out of `run`."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = tuple(parts)
+        self._ready = dict.fromkeys((part.name for part in parts), False)
+
+    def readiness(self) -> dict[str, bool]:
+        """Part by part, whether it has started. Lag is no reason not to be ready."""
+        return dict(self._ready)
+
+    async def run(self, stop: anyio.Event, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Start every part, in order; when `stop` is set, stop them all and wait until they have finished."""
+        async with anyio.create_task_group() as group:
+            for part in self._parts:
+                await group.start(part.run, name=part.name)
+                self._ready[part.name] = True
+            task_status.started()
+            await stop.wait()
+            self._ready = dict.fromkeys(self._ready, False)
+            for part in self._parts:
+                part.stop()
+
+    def stop_now(self) -> None:
+        """The second signal: nothing waits any more."""
+        for part in self._parts:
+            part.stop_now()
+
+
+class Cancelled:
+    """A part that stops by being cancelled: its own clean-up is shielded and bounded."""
+
+    def __init__(self, name: str, run: Callable[..., Awaitable[Any]]) -> None:
+        self.name = name
+        self._run = run
+        self._scope = anyio.CancelScope()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Run until `stop`."""
+        with self._scope:
+            await self._run(task_status=task_status)
+
+    def stop(self) -> None:
+        """Cancel."""
+        self._scope.cancel()
+
+    def stop_now(self) -> None:
+        """Cancel."""
+        self._scope.cancel()
+
+
+class HttpServer:
+    """uvicorn as a part. The socket is bound before anything starts, so that port 0 and a taken port are known at once."""
+
+    def __init__(self, app: Any, *, name: str, listener: socket.socket) -> None:  # noqa: ANN401 - any ASGI application
+        self.name = name
+        self._listener = listener
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=HTTP_GRACE_S,
+            limit_concurrency=2_500,
+            backlog=2_048,
+        )
+        self._server = _Server(config)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Serve until stopped; requests under way get a few seconds to end."""
+        self._server.on_started = task_status.started
+        await self._server.serve(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Take no more connections, end the ones under way."""
+        self._server.should_exit = True
+
+    def stop_now(self) -> None:
+        """End."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process, not to one of its parts; and somebody waits for the start."""
+
+    on_started: Callable[[], None]
+
+    def install_signal_handlers(self) -> None:
+        """Leave them alone."""
+
+    def capture_signals(self) -> Any:  # noqa: ANN401 - a context manager, as in the base class
+        """Leave them alone."""
+        return _Nothing()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets=sockets)
+        self.on_started()
+
+
+class _Nothing:
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_exception: object) -> None:
+        return None
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on. Nothing was started."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a listening socket. Raises PortTaken, with what to do."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another port, or 0 for a free one"
+        ) from error
+    return listener

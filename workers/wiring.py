@@ -1,0 +1,273 @@
+"""The composition root: settings in, a service out. Everything that holds a connection is opened here, once, and closed here.
+
+Read it from the bottom: `open_service` opens the `Core` (the log, its keys, the views) and puts the parts of the asked-for
+roles on top of it: the API, the two stream subscriptions, the five consumers.
+"""
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+
+from orderstore.orders import Orders
+from orderstore.privacy.dynamo_keys import DynamoKeyRing
+from orderstore.privacy.keys import CachedKeyRing
+from orderstore.privacy.sealing import Sealer
+from orderstore.store.dynamo import DynamoEventStore
+from orderstore.store.s3_blobs import S3BlobStore
+from orderstore.transact import Transactor
+from projections.apply import ViewProjector, current_targets
+from projections.dynamo_views import DynamoViewStore
+from projections.http.app import build_app
+from projections.http.auth import BearerTokens, Token
+from projections.http.services import Services
+from projections.queries import ViewQueries, open_queries
+from projections.relay import Relay
+from projections.sns import SnsPublisher
+from projections.stream.dynamo_leases import DynamoLeaseStore
+from projections.stream.dynamo_source import DynamoStreamSource
+from projections.stream.low_water import caught_up_to_ms
+from projections.stream.reader import StreamReader
+from projections.stream.settings import StreamSettings
+from projections.stream.subscriber import Subscriber
+from workers.aws import Clients, open_clients
+from workers.classify import classify
+from workers.departments import Departments
+from workers.logged import LoggedHandler, LoggedPublisher
+from workers.metrics.business import HttpMetrics, WorkerMetrics
+from workers.metrics.core import CoreMetrics
+from workers.metrics.page import metrics_app
+from workers.metrics.projections import ProjectionMetrics
+from workers.metrics.streams import StreamMetrics
+from workers.metrics.table import Metrics
+from workers.queues import Consumer, Queues, watching
+from workers.runtime.sqs import SqsQueue
+from workers.service import Cancelled, HttpServer, Part, Service, listen
+from workers.settings import QUEUES, Role, Settings, SettingsError
+
+SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": "views", "relay": "relay"}
+# Beside the handlers' own calls: stream reads, leases, heartbeats, acks, the API.
+CONNECTIONS_BESIDE: Final = 64
+CONNECTIONS_MAX: Final = 512
+POLLS_PER_QUEUE: Final = 4
+STREAM_IDLE_INITIAL_S: Final = 0.25
+
+
+def now_ms() -> int:
+    """The wall clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What every role stands on."""
+
+    settings: Settings
+    metrics: Metrics
+    clients: Clients
+    random: Random
+    store: DynamoEventStore
+    orders: Orders
+    sealer: Sealer
+    views: DynamoViewStore
+    queries: ViewQueries
+    leases: DynamoLeaseStore
+    queues: Queues
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings, metrics: Metrics, *, connections: int = CONNECTIONS_BESIDE
+) -> AsyncIterator[Core]:
+    """Open the log, the keys and the views."""
+    random = Random()  # noqa: S311 - spreads retries, nothing secret
+    async with open_clients(settings, connections=connections) as clients:
+        blobs = S3BlobStore(clients.s3, bucket=settings.blobs_bucket, random=random)
+        store = DynamoEventStore(
+            clients.dynamodb,
+            table=settings.table("events"),
+            counters_table=settings.table("series"),
+            blobs=blobs,
+            random=random,
+        )
+        keys = DynamoKeyRing(
+            clients.dynamodb,
+            clients.kms,
+            table=settings.table("privacy-keys"),
+            kms_key_id=settings.kms_key_id,
+            now_ms=now_ms,
+            random=random,
+        )
+        sealer = Sealer(CachedKeyRing(keys), random_bytes=os.urandom)
+        orders = Orders(
+            Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
+            tenant=settings.tenant,
+            seal=sealer.seal,
+            hooks_allowed=settings.providers == "sandbox",
+            now_ms=now_ms,
+        )
+        views = DynamoViewStore(clients.dynamodb, table=settings.table("views"), random=random)
+        yield Core(
+            settings=settings,
+            metrics=metrics,
+            clients=clients,
+            random=random,
+            store=store,
+            orders=orders,
+            sealer=sealer,
+            views=views,
+            queries=await open_queries(views, tenant=settings.tenant),
+            leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
+            queues=Queues(clients.sqs, settings),
+        )
+
+
+def departments(core: Core) -> Departments:
+    """The handlers of the five queues, with the ports that they act through."""
+    return Departments(
+        core.settings,
+        core.clients,
+        orders=core.orders,
+        sealer=core.sealer,
+        observer=WorkerMetrics(core.metrics),
+        now_ms=now_ms,
+        random=core.random,
+    )
+
+
+async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
+    """A consume loop for each role that has a queue."""
+    found = []
+    handlers = departments(core)
+    for name in (role for role in roles if role in QUEUES):
+        queue, settings = await core.queues.open(name)
+        found.append(
+            Consumer(
+                queue,
+                LoggedHandler(handlers.handler(name), queue=name),
+                settings,
+                classify=classify,
+                metrics=core.metrics,
+                now_ms=now_ms,
+                random=core.random,
+            )
+        )
+    return found
+
+
+async def subscribers(core: Core, roles: Sequence[Role]) -> dict[str, Subscriber]:
+    """What the stream's two subscriptions do with its records."""
+    observer = ProjectionMetrics(core.metrics)
+    found: dict[str, Subscriber] = {}
+    if "projector" in roles:
+        found["views"] = ViewProjector(core.store, core.views, await current_targets(core.views), observer=observer)
+    if "relay" in roles:
+        publisher = LoggedPublisher(SnsPublisher(core.clients.sns, topic_arn=core.settings.topic_arn))
+        found["relay"] = Relay(core.store, publisher, now_ms=now_ms, random=core.random, observer=observer)
+    return found
+
+
+def reader(core: Core, subscription: str, subscriber: Subscriber) -> StreamReader:
+    """A stream reader for one subscription. Its owner id is new at every start, as leases demand."""
+    settings = core.settings
+    return StreamReader(
+        subscription=subscription,
+        source=DynamoStreamSource(core.clients.streams, settings.table("events")),
+        leases=core.leases,
+        subscriber=subscriber,
+        owner=f"{subscription}-{uuid4()}",
+        now_ms=now_ms,
+        random=core.random,
+        settings=StreamSettings(
+            lease_duration_s=settings.lease_duration_s,
+            renew_interval_s=settings.lease_duration_s / 3,
+            idle_initial_s=min(settings.stream_idle_s, STREAM_IDLE_INITIAL_S),
+            idle_max_s=settings.stream_idle_s,
+            gap_margin_s=settings.clock_skew_margin_s,
+        ),
+        observer=StreamMetrics(core.metrics, subscription),
+    )
+
+
+def authentication(settings: Settings) -> BearerTokens:
+    """The API's tokens. Raises SettingsError, or OpenService rather than run open to everybody."""
+    try:
+        given: list[dict[str, Any]] = json.loads(settings.api_tokens or "[]")
+        tokens = [Token(entry["name"], entry["sha256"], frozenset(entry["scopes"])) for entry in given]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(["ORDERSTORE_API_TOKENS: not a JSON list of {name, sha256, scopes}"]) from error
+    return BearerTokens(tokens)
+
+
+def api(core: Core, service_readiness: Any) -> HttpServer:  # noqa: ANN401 - the service does not exist yet when its API is built
+    """The HTTP API."""
+    services = Services(
+        orders=core.orders,
+        views=core.queries,
+        authentication=authentication(core.settings),
+        readiness=service_readiness,
+        metrics=core.metrics.render,
+        published_through_ms=partial(caught_up_to_ms, core.leases, SUBSCRIPTIONS["relay"]),
+        tenant=core.settings.tenant,
+        logger=structlog.get_logger("projections.http"),
+        observer=HttpMetrics(core.metrics),
+    )
+    listener = listen(core.settings.api_host, core.settings.api_port)
+    return HttpServer(build_app(services), name="api", listener=listener)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An opened service: run it, then leave the context."""
+
+    core: Core
+    service: Service
+    queues: Sequence[SqsQueue]
+    http_port: int
+
+
+@asynccontextmanager
+async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metrics) -> AsyncIterator[Running]:
+    """Everything that the roles need, opened and checked; nothing consumes before `service.run`.
+
+    Raises SettingsError, OpenService, PortTaken, QueueMismatch.
+    """
+    async with open_core(settings, metrics, connections=connections_for(settings, roles)) as core:
+        parts: list[Part] = []
+        service: Service
+
+        def readiness() -> dict[str, bool]:
+            return service.readiness()
+
+        server = api(core, readiness) if "api" in roles else _metrics_server(core, readiness)
+        consuming = await consumers(core, roles)
+        queues = [consumer.queue for consumer in consuming]
+        parts.extend(
+            Cancelled(f"{subscription} reader", reader(core, subscription, subscriber).run)
+            for subscription, subscriber in (await subscribers(core, roles)).items()
+        )
+        parts.extend(consuming)
+        parts.append(Cancelled("queue watch", watching(queues, metrics)))
+        parts.append(server)
+        service = Service(parts)
+        yield Running(core=core, service=service, queues=queues, http_port=server.port)
+
+
+def connections_for(settings: Settings, roles: Sequence[Role]) -> int:
+    """Enough for everything that can be under way at once: a smaller pool makes acks wait behind polls, and good messages
+    end in the dead letters."""
+    handlers = sum(settings.concurrency(role) + POLLS_PER_QUEUE for role in roles if role in QUEUES)
+    return min(handlers + CONNECTIONS_BESIDE, CONNECTIONS_MAX)
+
+
+def _metrics_server(core: Core, readiness: Any) -> HttpServer:  # noqa: ANN401 - as above
+    listener = listen(core.settings.metrics_host, core.settings.metrics_port)
+    return HttpServer(metrics_app(core.metrics, readiness), name="metrics", listener=listener)
