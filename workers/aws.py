@@ -54,31 +54,33 @@ async def open_clients(settings: Settings, *, connections: int) -> AsyncIterator
         "aws_access_key_id": settings.aws_access_key_id,
         "aws_secret_access_key": settings.aws_secret_access_key,
     }
-    ours_to_retry = _config(connections, attempts=1)
-    theirs_to_retry = _config(connections, attempts=4)
-    polls = _config(connections, attempts=1, read_timeout_s=POLL_READ_TIMEOUT_S)
+    # An endpoint of our own choosing is reached directly: botocore would send even loopback through a proxy.
+    proxies: dict[str, str] | None = {} if settings.aws_endpoint_url is not None else None
+    calls = _config(connections, proxies=proxies)
+    polls = _config(connections, proxies=proxies, read_timeout_s=POLL_READ_TIMEOUT_S)
     async with AsyncExitStack() as stack:
 
         async def client(service: str, config: AioConfig) -> Any:  # noqa: ANN401 - one factory for differently typed clients
             return await stack.enter_async_context(session.create_client(service, config=config, **common))  # type: ignore[call-overload]  # the stubs know literal names only
 
         yield Clients(
-            dynamodb=await client("dynamodb", ours_to_retry),
-            streams=await client("dynamodbstreams", ours_to_retry),
+            dynamodb=await client("dynamodb", calls),
+            streams=await client("dynamodbstreams", calls),
             sqs=await client("sqs", polls),
-            sns=await client("sns", ours_to_retry),
-            s3=await client("s3", theirs_to_retry),
-            kms=await client("kms", theirs_to_retry),
-            sesv2=await client("sesv2", ours_to_retry),
+            sns=await client("sns", calls),
+            s3=await client("s3", calls),
+            kms=await client("kms", calls),
+            sesv2=await client("sesv2", calls),
         )
 
 
-def _config(connections: int, *, attempts: int, read_timeout_s: float = READ_TIMEOUT_S) -> AioConfig:
+def _config(connections: int, *, proxies: dict[str, str] | None, read_timeout_s: float = READ_TIMEOUT_S) -> AioConfig:
     return AioConfig(
         max_pool_connections=connections,
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=read_timeout_s,
-        retries={"total_max_attempts": attempts, "mode": "standard"},
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        proxies=proxies,
         parameter_validation=False,
         user_agent=USER_AGENT,
         disable_request_compression=True,

@@ -4,10 +4,12 @@ The embedded environment is another program (`deploy.local`), started as a child
 code knows it.
 """
 
+import fcntl
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +28,7 @@ LOCAL_NUMBERS: Final[Mapping[str, str]] = {
     "ORDERSTORE_RETRY_MAX_S": "30",
     "ORDERSTORE_DRAIN_BUDGET_S": "20",
     "ORDERSTORE_STOP_TIMEOUT_S": "30",
-    "ORDERSTORE_LEASE_DURATION_S": "6",
+    "ORDERSTORE_LEASE_DURATION_S": "3",
     "ORDERSTORE_UNTRACKED_SKU": "accept",
     "ORDERSTORE_PAYMENT_CONCURRENCY": "16",
     "ORDERSTORE_INVENTORY_CONCURRENCY": "16",
@@ -51,7 +53,10 @@ class Local:
 
 def start_local(state_dir: Path) -> Local:
     """Start the embedded environment of `state_dir`, or take over the one that runs there. Raises EnvironmentFailed."""
-    return _local(state_dir, "start")
+    answer = _call(state_dir, "start")
+    return Local(
+        state_dir, {**LOCAL_NUMBERS, **answer["settings"]}, answer["api_token"], bool(answer.get("adopted", False))
+    )
 
 
 def stop_local(state_dir: Path) -> None:
@@ -66,19 +71,29 @@ def find_settings(state_dir: Path, **overrides: str) -> Settings:
     """
     if is_configured():
         return from_environment(overrides=overrides)
-    if not (state_dir / "environment.json").exists():
+    if not (state_dir / "environment.json").exists() or _call(state_dir, "status").get("state") != "running":
         raise EnvironmentFailed(
             f"no {PREFIX}… variables are set and no embedded environment runs in {state_dir}: "
             "start one with `orderstore up`, name its directory with --state-dir, or set the variables (`orderstore settings`)"
         )
-    return from_environment(_local(state_dir, "status").settings, overrides=overrides)
+    found = json.loads((state_dir / "environment.json").read_text(encoding="utf-8"))
+    return from_environment({**LOCAL_NUMBERS, **found["settings"]}, overrides=overrides)
 
 
-def _local(state_dir: Path, verb: str) -> Local:
-    answer = _call(state_dir, verb)
-    return Local(
-        state_dir, {**LOCAL_NUMBERS, **answer["settings"]}, answer["api_token"], bool(answer.get("adopted", False))
-    )
+@contextmanager
+def only_service(state_dir: Path) -> Iterator[None]:
+    """Hold the state directory for one serving process. Raises EnvironmentFailed when another one serves there.
+
+    The lock is the operating system's: it ends with the process, however that ends.
+    """
+    with (state_dir / "service.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EnvironmentFailed(
+                f"another process serves {state_dir} already: use that one, stop it, or choose another --state-dir"
+            ) from error
+        yield
 
 
 def _call(state_dir: Path, verb: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import typer
 from anyio.abc import TaskStatus
 from rich.console import Console
 
-from workers.commands.environment import Local, start_local, stop_local
+from workers.commands.environment import Local, only_service, start_local, stop_local
 from workers.demo.outcome import Summary
 from workers.demo.run import Demo, DemoSettings
 from workers.demo.screen import screen_for, summary_panel
@@ -119,7 +119,7 @@ def _start(state_dir: Path, notes: Console) -> Local:
 def _serve_local(local: Local, port: int, work: Work, *, then_exit: bool, notes: Console) -> None:
     """Every role in one process over the embedded environment, which is stopped in good order at the end."""
     settings = from_environment(local.settings, overrides={"ORDERSTORE_API_PORT": str(port)})
-    with (local.state_dir / LOG_FILE).open("a", buffering=1) as log:
+    with only_service(local.state_dir), (local.state_dir / LOG_FILE).open("a", buffering=1) as log:
         configure(level=settings.log_level, stream=log)
         try:
             anyio.run(partial(_serve, settings, ROLES, work, then_exit=then_exit), backend_options={"use_uvloop": True})

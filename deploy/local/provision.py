@@ -1,0 +1,166 @@
+"""Create the data plane in the emulator, from the template that production deploys, and check that every part is there.
+
+What a stack does not make is made here too: the verified sender of mails, which on AWS needs a DNS record of a real domain.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy.local.errors import ProvisioningFailed
+
+TEMPLATE = Path(__file__).parent.parent / "data-plane.yaml"
+REGION = "eu-west-1"
+ACCOUNT = "111122223333"
+"""MiniStack reads an access key of 12 digits as an account; this is the one that AWS's own documentation uses."""
+SECRET_KEY = "embedded"  # noqa: S105 - the emulator checks no signature
+MAIL_SENDER = "orders@orderstore.example"
+DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+CONSUMERS = ("payment", "inventory", "shipping", "billing", "notification")
+STACK_S_MAX = 60.0
+STACK_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlane:
+    """Where one set of resources is to be made. `account` doubles as the access key id."""
+
+    endpoint_url: str
+    resource_prefix: str
+    account: str = ACCOUNT
+    region: str = REGION
+    visibility_timeout_s: int = 120
+
+
+class Clients:
+    """Synchronous clients of one data plane, made on first use; for set-up and tests, never for the product."""
+
+    def __init__(self, plane: DataPlane, session: botocore.session.Session | None = None) -> None:
+        """Nothing is connected yet. A session that is shared saves reading the services' descriptions again."""
+        self._plane = plane
+        self._session = session or botocore.session.Session()
+        self._made: dict[str, Any] = {}
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def __call__(self, service: str) -> Any:  # noqa: ANN401 - botocore makes its clients at run time
+        """The client of `service`."""
+        if service not in self._made:
+            client = self._session.create_client(
+                service,
+                endpoint_url=self._plane.endpoint_url,
+                region_name=self._plane.region,
+                aws_access_key_id=self._plane.account,
+                aws_secret_access_key=SECRET_KEY,
+                config=Config(
+                    connect_timeout=5,
+                    read_timeout=30,
+                    retries={"mode": "standard", "max_attempts": 2},
+                    proxies={},  # whatever the environment says: it is on this machine
+                ),
+            )
+            self._made[service] = self._closing.enter_context(closing(client))
+        return self._made[service]
+
+
+def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]:
+    """Make or update everything and return the settings of the service. Raises ProvisioningFailed."""
+    try:
+        outputs = apply_stack(plane, clients("cloudformation"))
+        verify(plane, outputs, clients)
+        verify_sender(clients("sesv2"))
+    except (ClientError, BotoCoreError) as error:
+        raise ProvisioningFailed(f"the resources of {plane.resource_prefix} could not be made: {error}") from error
+    return {
+        "ORDERSTORE_RESOURCE_PREFIX": plane.resource_prefix,
+        "ORDERSTORE_AWS_ENDPOINT_URL": plane.endpoint_url,
+        "ORDERSTORE_AWS_REGION": plane.region,
+        "ORDERSTORE_AWS_ACCESS_KEY_ID": plane.account,
+        "ORDERSTORE_AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "ORDERSTORE_TOPIC_ARN": outputs["OrderEventsTopicArn"],
+        "ORDERSTORE_BLOBS_BUCKET": outputs["BlobsBucketName"],
+        "ORDERSTORE_KMS_KEY_ID": outputs["DataKeyArn"],
+        "ORDERSTORE_PROVIDERS": "sandbox",
+        "ORDERSTORE_MAIL_SENDER": MAIL_SENDER,
+        "ORDERSTORE_VISIBILITY_TIMEOUT_S": str(plane.visibility_timeout_s),
+    }
+
+
+def apply_stack(plane: DataPlane, cloudformation: Any) -> dict[str, str]:  # noqa: ANN401 - a botocore client
+    """Create the stack, or bring one that a restart kept up to date; its outputs."""
+    request: dict[str, Any] = {
+        "StackName": f"{plane.resource_prefix}-data-plane",
+        "TemplateBody": TEMPLATE.read_text(encoding="utf-8"),
+        "Parameters": [
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {
+                "ResourcePrefix": plane.resource_prefix,
+                "VisibilityTimeoutSeconds": str(plane.visibility_timeout_s),
+                "SandboxProviders": "true",
+                "DeletionProtection": "false",
+            }.items()
+        ],
+    }
+    try:
+        cloudformation.create_stack(**request, OnFailure="DELETE")
+    except cloudformation.exceptions.AlreadyExistsException:
+        try:
+            cloudformation.update_stack(**request)
+        except ClientError as error:
+            if "No updates are to be performed" not in str(error):
+                raise
+    return wait_for_stack(cloudformation, request["StackName"])
+
+
+def wait_for_stack(cloudformation: Any, name: str) -> dict[str, str]:  # noqa: ANN401 - a botocore client
+    """Wait until the stack is done and return its outputs. (botocore's own waiter looks every 30 seconds only.)"""
+    deadline = time.monotonic() + STACK_S_MAX
+    while True:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if stack["StackStatus"] in DONE:
+            return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        if not stack["StackStatus"].endswith("IN_PROGRESS"):
+            why = stack.get("StackStatusReason", "no reason given")
+            raise ProvisioningFailed(f"the stack {name} is {stack['StackStatus']}: {why}")
+        if time.monotonic() >= deadline:
+            raise ProvisioningFailed(f"the stack {name} is still {stack['StackStatus']} after {STACK_S_MAX:g} s")
+        time.sleep(STACK_POLL_S)
+
+
+def verify(plane: DataPlane, outputs: Mapping[str, str], clients: Callable[[str], Any]) -> None:
+    """Look whether what the outputs name is really there. Raises ProvisioningFailed, ClientError.
+
+    The emulator reports a stack as complete whatever became of its parts, and a stack from its saved state may outlive them.
+    """
+    tables = {value for key, value in outputs.items() if key.endswith("TableName")}
+    queues = {value.rsplit("/", 1)[-1] for key, value in outputs.items() if key.endswith(("QueueUrl", "LettersUrl"))}
+    found_tables = set(clients("dynamodb").list_tables()["TableNames"])
+    found_queues = {url.rsplit("/", 1)[-1] for url in clients("sqs").list_queues().get("QueueUrls", [])}
+    missing = sorted((tables - found_tables) | (queues - found_queues))
+    if missing:
+        raise ProvisioningFailed(f"the stack of {plane.resource_prefix} is complete but lacks {', '.join(missing)}")
+    subscriptions = clients("sns").list_subscriptions_by_topic(TopicArn=outputs["OrderEventsTopicArn"])["Subscriptions"]
+    if len(subscriptions) != len(CONSUMERS):
+        raise ProvisioningFailed(f"the topic has {len(subscriptions)} subscriptions instead of {len(CONSUMERS)}")
+    clients("s3").head_bucket(Bucket=outputs["BlobsBucketName"])
+    clients("kms").describe_key(KeyId=outputs["DataKeyArn"])
+
+
+def verify_sender(sesv2: Any) -> None:  # noqa: ANN401 - a botocore client
+    """Register the sender of mails."""
+    try:
+        sesv2.create_email_identity(EmailIdentity=MAIL_SENDER)
+    except sesv2.exceptions.AlreadyExistsException:
+        return

@@ -1,0 +1,158 @@
+"""Reading the log in DynamoDB: all that an auditor's role needs, and half of what a writer's does."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import anyio
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orderstore.store import items, requests
+from orderstore.store.blobs import BlobStore
+from orderstore.store.chain import check_hash, check_stored
+from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
+from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Undecodable
+from orderstore.store.trouble import Backoff, Retrying
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb import DynamoDBClient
+
+READ_BYTES_MAX: Final = 128 * 1024 * 1024  # the bodies that one read may hold in memory
+BLOBS_AT_ONCE_MAX: Final = 8
+
+
+class DynamoReader:
+    """A `CommitSource`, and the reading half of an `EventStore`, over an aiobotocore client, which belongs to the caller.
+
+    The client's own retries are best switched off: bounded ones are made here (`trouble.Backoff`).
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        table: str,
+        counters_table: str,
+        blobs: BlobStore,
+        random: Random,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Use two tables and a place for large bodies. `random` spreads the retries."""
+        self._client = client
+        self._table = table
+        self._counters_table = counters_table
+        self._blobs = blobs
+        self._retrying = Retrying(backoff or Backoff(), random)
+
+    async def read(self, stream: str, *, after: int = 0) -> tuple[Commit, ...]:
+        """See `EventStore.read`."""
+        commits: list[Commit] = []
+        body_bytes = 0
+        async with aclosing(self._pages(stream, after)) as pages:
+            async for page in pages:
+                for commit in await self._complete([items.parse(item) for item in page], READ_BYTES_MAX - body_bytes):
+                    body_bytes += len(commit.body)
+                    commits.append(commit)
+                if len(commits) > COMMITS_PER_STREAM_MAX:
+                    raise StreamTooLong(stream, f"{COMMITS_PER_STREAM_MAX} commits")
+        check_stored(commits, stream=stream, after=after)
+        return tuple(commits)
+
+    async def counter(self, name: str) -> int:
+        """See `EventStore.counter`."""
+        return items.taken_of(await self._get(requests.get_counter(self._counters_table, name)))
+
+    async def streams(self, *, recorded_since_ms: int | None = None) -> AsyncGenerator[str, None]:
+        """See `EventStore.streams`. A scan: it reads, and costs, the whole table, whatever it yields."""
+        start: items.Item | None = None
+        latest: str | None = None
+        while True:
+            request = requests.scan_streams(self._table, recorded_since_ms=recorded_since_ms, start=start)
+            page = await self._call("Scan", request)
+            for item in page.get("Items", []):
+                # The commits of a stream lie together, so that remembering one name is enough to name each about once.
+                if (stream := item["stream"]["S"]) != latest:
+                    latest = stream
+                    yield stream
+            if (start := page.get("LastEvaluatedKey")) is None:
+                return
+
+    async def stored(self, stream: str) -> AsyncGenerator[Commit | Undecodable, None]:
+        """See `CommitSource.stored`. Holds one page at a time."""
+        async with aclosing(self._pages(stream, after=None)) as pages:
+            async for page in pages:
+                for item in page:
+                    yield await self._whatever_it_is(item)
+
+    async def from_image(self, image: Mapping[str, Any]) -> Commit:
+        """See `EventStore.from_image`."""
+        commit = await self._fetch(items.parse(image))
+        check_hash(commit)
+        return commit
+
+    async def _whatever_it_is(self, item: Mapping[str, Any]) -> Commit | Undecodable:
+        try:
+            return await self._fetch(items.parse(item))
+        except CorruptCommit as corrupt:
+            return Undecodable(corrupt.stream, corrupt.number, corrupt.reason)
+
+    async def _fetch(self, parsed: items.Parsed) -> Commit:
+        return parsed.complete(None if parsed.blob is None else await self._blobs.get(parsed.blob))
+
+    async def _complete(self, page: list[items.Parsed], body_bytes_max: int) -> list[Commit]:
+        """The commits of a page, in order; offloaded bodies are fetched some at a time."""
+        commits: list[Commit] = []
+        for first in range(0, len(page), BLOBS_AT_ONCE_MAX):
+            batch = page[first : first + BLOBS_AT_ONCE_MAX]
+            offloaded = await self._offloaded([parsed.blob for parsed in batch if parsed.blob is not None])
+            for parsed in batch:
+                commit = parsed.complete(None if parsed.blob is None else offloaded[parsed.blob])
+                body_bytes_max -= len(commit.body)
+                if body_bytes_max < 0:
+                    raise StreamTooLong(commit.stream, f"{READ_BYTES_MAX} bytes, which one read may return")
+                commits.append(commit)
+        return commits
+
+    async def _offloaded(self, keys: list[str]) -> dict[str, bytes | None]:
+        contents: dict[str, bytes | None] = {}
+        failures: list[StoreError] = []
+
+        async def fetch(key: str) -> None:
+            try:
+                contents[key] = await self._blobs.get(key)
+            except StoreError as failure:
+                failures.append(failure)
+
+        async with anyio.create_task_group() as fetching:
+            for key in set(keys):
+                fetching.start_soon(fetch, key, name=f"fetch {key}")
+        if failures:
+            raise failures[0]
+        return contents
+
+    async def _pages(self, stream: str, after: int | None) -> AsyncGenerator[list[Mapping[str, Any]], None]:
+        start: items.Item | None = None
+        while True:
+            page = await self._call("Query", requests.query(self._table, stream, after=after, start=start))
+            yield page.get("Items", [])
+            if (start := page.get("LastEvaluatedKey")) is None:
+                return
+
+    async def _get(self, request: items.Request) -> Mapping[str, Any] | None:
+        found: Mapping[str, Any] | None = (await self._call("GetItem", request)).get("Item")
+        return found
+
+    async def _call(self, operation: Literal["GetItem", "Query", "Scan"], request: items.Request) -> Mapping[str, Any]:
+        attempts = self._retrying.start(operation, writes=False)
+        while True:
+            try:
+                match operation:
+                    case "GetItem":
+                        return await self._client.get_item(**request)
+                    case "Query":
+                        return await self._client.query(**request)
+                    case "Scan":
+                        return await self._client.scan(**request)
+            except (ClientError, BotoCoreError) as error:
+                await attempts.failed(error)

@@ -1,0 +1,141 @@
+"""The event store as the rest of the service sees it.
+
+The guarantees stand here; one conformance suite holds every implementation to them.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+HASH_BYTES = 32
+STREAM_NAME_BYTES_MAX = (
+    1024  # DynamoDB takes 2,048 in a partition key; half leaves room for a key that contains a stream's name
+)
+COMMITS_PER_STREAM_MAX = 100_000  # an order has tens of commits; a writer in an endless loop is stopped here
+BODY_BYTES_MAX = (
+    16 * 1024 * 1024
+)  # what one commit may carry, and so what a stored one may grow to when it is decompressed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one append stores: all its events in one body, which is why it cannot tear.
+
+    Made by `chain.seal`, never by hand: the hash covers every other field.
+    """
+
+    stream: str
+    """Whose history this is, as `<tenant>/order-<uuid>`."""
+    number: int
+    """1, 2, 3 ... without holes: a writer only ever writes the one that follows the last that it loaded."""
+    recorded_at_ms: int
+    """The writer's wall clock, in milliseconds since 1970. For people and for back-filling, never for order: `number` is the order."""
+    body: bytes
+    """The bytes that were hashed. Opaque here."""
+    previous_hash: bytes
+    """The `hash` of the commit before; `chain.GENESIS` for the first."""
+    hash: bytes
+    """SHA-256 over all of the above, see `chain.compute_hash`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no store could hold.
+
+        Raises:
+            ValueError: a field is out of its range.
+        """
+        if not self.stream or len(self.stream.encode()) > STREAM_NAME_BYTES_MAX:
+            raise ValueError(
+                f"a stream's name has 1 to {STREAM_NAME_BYTES_MAX} bytes, this one has {len(self.stream.encode())}"
+            )
+        if self.number < 1:
+            raise ValueError(f"commits are numbered from 1, not {self.number}")
+        if self.recorded_at_ms < 0:
+            raise ValueError(f"a commit cannot have been recorded before 1970 ({self.recorded_at_ms} ms)")
+        if len(self.previous_hash) != HASH_BYTES or len(self.hash) != HASH_BYTES:
+            raise ValueError(f"both hashes of a commit have {HASH_BYTES} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A stored thing in a commit's place that is no commit: what the verifier is shown instead of an exception."""
+
+    stream: str
+    number: int
+    reason: str
+
+
+class EventStore(Protocol):
+    """An append-only log per stream. Every method may raise `Throttled`, `Unavailable` or `Refused` (see `errors.py`)."""
+
+    async def read(self, stream: str, *, after: int = 0) -> tuple[Commit, ...]:
+        """Return every commit with a number above `after`, complete and in order; `()` when there is none.
+
+        Strongly consistent: what was appended before the call is in the answer. The hashes and links of what is
+        returned have been checked.
+
+        Raises:
+            CorruptCommit: something stored is not what was appended, or is missing.
+            StreamTooLong: there is more than one call may hold in memory.
+        """
+        ...
+
+    async def append(self, commit: Commit) -> None:
+        """Store the commit, durably, if its number is free. Idempotent: when the number is held by this very commit, return.
+
+        A time-out after which nobody knows whether the commit was stored is settled in here, by asking again for the
+        same commit.
+
+        Raises:
+            CommitConflict: another commit holds this number; `winner` is that commit, at no extra read.
+            CommitTooLarge, StreamTooLong: a limit is passed; nothing was stored.
+            BrokenChain: the commit is not sealed, or (where the store can see it) does not follow the last one.
+                Nothing was stored.
+            Unavailable: not settled within the bounded number of tries. If `ambiguous`, append the same commit again
+                to find out.
+        """
+        ...
+
+    async def counter(self, name: str) -> int:
+        """Return the last number taken from a counter, consistently; 0 when it was never used."""
+        ...
+
+    async def append_numbered(self, commit: Commit, *, counter: str, taken: int) -> None:
+        """Append, and move the counter from `taken - 1` to `taken`: both or neither. The one transaction of this system.
+
+        Numbers are therefore gap-free: an append that fails takes none. Idempotent, as `append` is.
+
+        Raises:
+            CounterConflict: the counter is not at `taken - 1`; `current` says where it is.
+            CommitConflict: another commit holds this number. Told first when both are so.
+            CommitTooLarge, StreamTooLong, BrokenChain, Unavailable: as for `append`.
+        """
+        ...
+
+    def streams(self, *, recorded_since_ms: int | None = None) -> AsyncIterator[str]:
+        """Yield the name of every stream (that has a commit recorded at or after that time), each at least once, in no order.
+
+        Memory is bounded however large the log is. Streams that appear while this runs may or may not be named.
+        `recorded_at_ms` is the writer's clock at the decision, a little before the commit becomes visible: a caller who
+        looks for what it missed subtracts an allowance.
+        """
+        ...
+
+    async def from_image(self, image: Mapping[str, Any]) -> Commit:
+        """Return the commit in a low-level DynamoDB item (a stream record's NewImage), with an offloaded body fetched.
+
+        Raises:
+            CorruptCommit: the image is not that of a commit, or its hash is not right.
+        """
+        ...
+
+
+class CommitSource(Protocol):
+    """What the verifier reads: everything that is stored, whether it is right or not."""
+
+    def stored(self, stream: str) -> AsyncGenerator[Commit | Undecodable, None]:
+        """Yield what is stored under a stream, by ascending number, unchecked: nothing that is wrong with it raises."""
+        ...
+
+    def streams(self, *, recorded_since_ms: int | None = None) -> AsyncGenerator[str, None]:
+        """As `EventStore.streams`."""
+        ...

@@ -1,0 +1,141 @@
+"""What a worker does about the shards as a whole: lease new ones, take its share, give back what is too much, tidy up.
+
+There is no leader. Every worker looks at the same rows and the same listing, and every write is conditional, so that several may
+do this at once and each may die anywhere in it.
+"""
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+import anyio
+
+from projections.stream.balance import LeaseWatch, shares_to_give_up, shares_to_take
+from projections.stream.discovery import Discovery
+from projections.stream.gaps import GapCause
+from projections.stream.held import HeldLease
+from projections.stream.leases import Lease, LeaseLost, LeaseStore, split_rows, taken
+from projections.stream.lineage import NewLease, awaiting_children, missing_leases, readable, removable
+from projections.stream.low_water import effective_mark_ms
+from projections.stream.observe import StreamObserver
+from projections.stream.presence import Presence
+from projections.stream.settings import StreamSettings
+from projections.stream.source import Listing
+
+
+class Coordinator:
+    """`held` are the shards that this worker reads; `begin` starts the task of one more, just taken at that moment."""
+
+    def __init__(
+        self,
+        *,
+        subscription: str,
+        owner: str,
+        store: LeaseStore,
+        discovery: Discovery,
+        settings: StreamSettings,
+        observer: StreamObserver,
+        random: Random,
+        held: Mapping[str, HeldLease],
+        begin: Callable[[Lease, float], None],
+    ) -> None:
+        self.presence = Presence(store, subscription=subscription, owner=owner)
+        self._subscription = subscription
+        self._owner = owner
+        self._store = store
+        self._discovery = discovery
+        self._settings = settings
+        self._observer = observer
+        self._random = random
+        self._held = held
+        self._begin = begin
+        self._watch = LeaseWatch(settings.lease_duration_s)
+
+    async def coordinate(self) -> None:
+        """One round. Raises `StreamError` or `LeaseError`; the next round goes on from whatever was done."""
+        await self.presence.show()
+        rows, workers = await self._look()
+        # Rows first, then the listing: if another worker has seen a newer stream, this one looks again before it acts.
+        known = self._discovery.listing
+        replaced = known is not None and any(row.stream != known.stream for row in rows)
+        listing = await self._discovery.current(renew=replaced)
+        missing = missing_leases(
+            subscription=self._subscription, listing=listing, rows=rows, margin_s=self._settings.gap_margin_s
+        )
+        if any(new.lease.gap is not None and new.lease.gap.cause is GapCause.LINEAGE_BROKEN for new in missing):
+            # A listing may be some moments behind and show a child before its parent: only a second look makes it a gap.
+            await anyio.sleep(self._settings.child_retry_max_s)
+            listing = await self._discovery.current(renew=True)
+            missing = missing_leases(
+                subscription=self._subscription, listing=listing, rows=rows, margin_s=self._settings.gap_margin_s
+            )
+        if missing:
+            for new in missing:
+                await self._create(new)
+            rows, workers = await self._look()
+        self._discovery.search_children(awaiting_children(listing=listing, rows=rows))
+        live = await self.presence.sweep(workers, self._watch)
+        await self._share(rows, readable(listing=listing, rows=rows), live)
+        await self._tidy(listing, rows)
+
+    async def _look(self) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
+        asked_at_s = anyio.current_time()
+        rows = await self._store.rows(self._subscription)
+        self._watch.observe(rows, asked_at_s=asked_at_s, answered_at_s=anyio.current_time())
+        return split_rows(rows)
+
+    async def _create(self, new: NewLease) -> None:
+        if new.replaces is None:
+            if not await self._store.create(new.lease):
+                return
+        else:
+            try:
+                await self._store.replace(new.replaces, new.lease)
+            except LeaseLost:
+                return  # its owner moved it, or another worker replaced it; the next round sees which
+        if new.lease.gap is None:
+            return
+        if new.lease.gap.cause is GapCause.BOOTSTRAP:
+            self._observer.bootstrap(shard=new.lease.shard)
+        else:
+            self._observer.gap(shard=new.lease.shard, cause=new.lease.gap.cause, since_ms=new.lease.gap.since_ms)
+
+    async def _share(self, rows: tuple[Lease, ...], may_read: frozenset[str], live: frozenset[str]) -> None:
+        candidates = [row for row in rows if row.shard in may_read]
+        owned = [row for row in candidates if row.owner is not None and not self._watch.expired(row)]
+        counts = dict.fromkeys(live, 0) | {row.owner: 0 for row in owned if row.owner is not None}
+        free: list[Lease] = []
+        for row in candidates:
+            if row.shard in self._held:
+                counts[self._owner] += 1
+            elif row.owner == self._owner or row.owner is None or row not in owned:
+                free.append(row)  # nobody's, a dead worker's, or this one's own that it failed to give back
+            else:
+                counts[row.owner] += 1
+        give_up = shares_to_give_up(held=counts, me=self._owner, readable=len(candidates), free=len(free))
+        stopping = sum(held.stopping for held in self._held.values())
+        for held in self._random.sample(list(self._held.values()), len(self._held))[: max(0, give_up - stopping)]:
+            held.stopping = True
+        if give_up or stopping:
+            return
+        take = shares_to_take(held=counts, me=self._owner, readable=len(candidates), maximum=self._settings.shards_max)
+        leases = {row.shard: row for row in rows}
+        for row in self._random.sample(free, len(free))[:take]:
+            await self._take(row, effective_mark_ms(row, leases))
+
+    async def _take(self, row: Lease, mark_ms: int) -> None:
+        updated = taken(row, owner=self._owner, caught_up_to_ms=mark_ms)
+        began_at_s = anyio.current_time()
+        try:
+            await self._store.replace(row, updated)
+        except LeaseLost:
+            return  # another worker was quicker
+        self._begin(updated, began_at_s)
+
+    async def _tidy(self, listing: Listing, rows: tuple[Lease, ...]) -> None:
+        for row in removable(listing=listing, rows=rows):
+            if row.shard in self._held:
+                continue
+            try:
+                await self._store.remove(row)
+            except LeaseLost:
+                continue  # it is in use after all; the next round decides anew

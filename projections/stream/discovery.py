@@ -1,0 +1,99 @@
+"""The shards of the stream as last listed, and when to list them again."""
+
+from random import Random
+
+import anyio
+
+from projections.stream.pacing import Backoff
+from projections.stream.settings import StreamSettings
+from projections.stream.source import Listing, Shard, StreamSource
+
+
+class Discovery:
+    """Lists at the start, on request, on a timer, and in quick succession while children of an ended shard are awaited.
+
+    The coordinator lists; shard tasks ask for it and wait, so that however many ask at once one listing serves them all
+    (DescribeStream allows 10 calls a second for a whole account).
+    """
+
+    def __init__(self, source: StreamSource, settings: StreamSettings, random: Random) -> None:
+        self.version = 0  # of the listing; 0: none yet
+        self._begun = 0
+        self._source = source
+        self._settings = settings
+        self._random = random
+        self.listing: Listing | None = None  # the last one
+        self._shards: dict[str, Shard] = {}
+        self._requested = True
+        self._asked = anyio.Event()
+        self._answered = anyio.Event()
+        self._next_at_s = 0.0
+        self._searches: dict[str, tuple[int, float, Backoff]] = {}
+
+    def shard(self, shard: str) -> Shard | None:
+        """The shard as last listed; None when it was not."""
+        return self._shards.get(shard)
+
+    def request(self) -> None:
+        """Ask for a listing as soon as the coordinator gets to it."""
+        self._requested = True
+        self._asked.set()
+
+    async def fresh(self) -> None:
+        """Wait for a listing that is younger than this call."""
+        begun_before = self._begun
+        while self.version <= begun_before:
+            self.request()
+            await self._answered.wait()
+
+    async def asked(self, timeout_s: float) -> None:
+        """Return when a listing is asked for, at the latest after `timeout_s`."""
+        with anyio.move_on_after(timeout_s):
+            await self._asked.wait()
+
+    async def current(self, *, renew: bool = False) -> Listing:
+        """The listing, renewed if that is due or `renew` says so. Raises `StreamError`. Only the coordinator calls this."""
+        now_s = anyio.current_time()
+        searching = any(at_s <= now_s for _, at_s, _ in self._searches.values())
+        due = renew or self._requested or searching or now_s >= self._next_at_s
+        if self.listing is not None and not due:
+            return self.listing
+        self._requested = False
+        self._asked = anyio.Event()
+        self._begun += 1
+        begun = self._begun
+        try:
+            listing = await self._source.listing()
+        except BaseException:
+            self._requested = True  # what was asked for is still owed; the coordinator decides when to try again
+            raise
+        self.listing = listing
+        self._shards = {shard.id: shard for shard in listing.shards}
+        self.version = begun
+        # Jittered, so that many workers that began together do not list together for ever.
+        self._next_at_s = anyio.current_time() + self._settings.discovery_interval_s * self._random.uniform(0.8, 1.0)
+        self._answered.set()
+        self._answered = anyio.Event()
+        return listing
+
+    def search_children(self, childless: frozenset[str]) -> None:
+        """Plan quick listings for ended shards without known children, a bounded number for each, then leave it to the timer."""
+        now_s = anyio.current_time()
+        for gone in self._searches.keys() - childless:
+            del self._searches[gone]
+        for shard in childless:
+            tries, at_s, backoff = self._searches.get(shard, (0, now_s, self._child_backoff()))
+            if tries >= self._settings.child_retries_max:
+                self._searches[shard] = (tries, float("inf"), backoff)
+            elif at_s <= now_s:
+                self._searches[shard] = (tries + 1, now_s + backoff.next_s(), backoff)
+
+    def next_search_in_s(self) -> float:
+        """How long until the next quick listing is due; infinite without one."""
+        return min((at_s for _, at_s, _ in self._searches.values()), default=float("inf")) - anyio.current_time()
+
+    def _child_backoff(self) -> Backoff:
+        settings = self._settings
+        return Backoff(
+            initial_s=settings.child_retry_initial_s, maximum_s=settings.child_retry_max_s, random=self._random
+        )

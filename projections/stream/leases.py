@@ -1,0 +1,115 @@
+"""Leases: which worker reads which shard, and how far that shard has been applied.
+
+Every change of a row is conditional on the (owner, counter) that the writer last saw and moves the counter on. So of two
+workers that believe to own a shard only one can store anything; the checkpoint is fenced by the same condition. No wall clock
+takes part: a lease has expired for an observer once its counter stood still for a lease's duration on the observer's own monotonic
+clock (`balance.LeaseWatch`). An owner id must be new at every start (task id and a random boot id), never a process id.
+
+    LeaseError
+    ├── LeaseLost              the row is not as the writer last saw it: somebody else changed it
+    └── LeaseStoreUnavailable  the store failed; whether the write happened is not known
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from projections.stream.gaps import Gap
+from projections.stream.source import TRIM_HORIZON, After, Position
+
+AT_TRIM_HORIZON: Final = "TRIM_HORIZON"
+SHARD_END: Final = "SHARD_END"
+PRESENT: Final = "PRESENT"
+WORKER_PREFIX: Final = "worker/"  # no shard id begins so: AWS's begin with "shardId-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One row: a shard of a subscription (or, with a shard name that begins with `worker/`, the presence of a worker)."""
+
+    subscription: str
+    shard: str
+    stream: str  # ARN of the stream that the shard belongs to
+    owner: str | None = None
+    counter: int = 0  # moves with every write
+    checkpoint: str = AT_TRIM_HORIZON  # or the last applied sequence number, or SHARD_END
+    parents: tuple[str, ...] = ()
+    starting_sequence: str | None = None  # of the shard, when the lease was made
+    caught_up_to_ms: int = 0  # low-water mark: everything recorded before it was applied
+    gap: Gap | None = None  # a back-fill that is owed
+
+    @property
+    def finished(self) -> bool:
+        """The shard was read to its end (or its loss was healed) and nothing of it is owed."""
+        return self.checkpoint == SHARD_END and self.gap is None
+
+    @property
+    def progressed(self) -> bool:
+        """Something of the shard was applied, or all of it."""
+        return self.checkpoint != AT_TRIM_HORIZON
+
+    @property
+    def position(self) -> Position:
+        """Where reading goes on."""
+        return TRIM_HORIZON if self.checkpoint == AT_TRIM_HORIZON else After(self.checkpoint)
+
+
+class LeaseError(Exception):
+    """A lease could not be read or written."""
+
+
+class LeaseLost(LeaseError):
+    """The row changed since it was read; `winner` is how it stands now (None: it is gone)."""
+
+    def __init__(self, shard: str, winner: Lease | None) -> None:
+        super().__init__(f"the lease of {shard} is not as it was last seen")
+        self.winner = winner
+
+
+class LeaseStoreUnavailable(LeaseError):
+    """The store did not answer, or failed."""
+
+
+class LeaseStore(Protocol):
+    """Rows by (subscription, shard). Each write is one atomic conditional write; reads are consistent with finished writes."""
+
+    async def rows(self, subscription: str) -> tuple[Lease, ...]:
+        """Every row of the subscription."""
+        ...
+
+    async def create(self, lease: Lease) -> bool:
+        """Store a new row; False when there is one already, which stays as it is."""
+        ...
+
+    async def replace(self, current: Lease, updated: Lease) -> None:
+        """Store `updated` if the row's owner and counter are still `current`'s, else raise `LeaseLost`.
+
+        Returns as well when the row already equals `updated`: the write happened and its answer was lost.
+        """
+        ...
+
+    async def remove(self, current: Lease) -> None:
+        """Remove the row if its owner and counter are still `current`'s, else raise `LeaseLost`; gone already is fine."""
+        ...
+
+
+def taken(lease: Lease, *, owner: str, caught_up_to_ms: int) -> Lease:
+    """The row under a new owner; the mark may have grown through parents that finished meanwhile, and never shrinks."""
+    mark = max(lease.caught_up_to_ms, caught_up_to_ms)
+    return replace(lease, owner=owner, counter=lease.counter + 1, caught_up_to_ms=mark)
+
+
+def released(lease: Lease) -> Lease:
+    """The row without an owner: free for anybody at once."""
+    return replace(lease, owner=None, counter=lease.counter + 1)
+
+
+def presence(subscription: str, owner: str) -> Lease:
+    """The row by which a worker shows that it lives, so that shares are counted before it owns anything."""
+    return Lease(subscription=subscription, shard=f"{WORKER_PREFIX}{owner}", stream="", owner=owner, checkpoint=PRESENT)
+
+
+def split_rows(rows: tuple[Lease, ...]) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
+    """Rows of shards, and rows of workers."""
+    shards = tuple(row for row in rows if not row.shard.startswith(WORKER_PREFIX))
+    workers = tuple(row for row in rows if row.shard.startswith(WORKER_PREFIX))
+    return shards, workers

@@ -1,0 +1,29 @@
+"""What a subscription does with the records: the one thing that whoever uses the reader has to write."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from projections.stream.source import Record
+
+
+class Subscriber(Protocol):
+    """Takes records at least once.
+
+    Records of one item arrive in order; after a crash, an expired iterator or a change of hands some arrive again. Calls for
+    different shards overlap, calls for one shard do not. `backfill` may overlap with `apply`.
+    """
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """Make the effect of these records durable, in order, before returning.
+
+        Raising means that nothing is known to be done: the same records come again after a back-off. None is ever skipped.
+        """
+        ...
+
+    async def backfill(self, since_ms: int) -> None:
+        """Heal from the table what the stream may have lost: everything recorded at or after `since_ms` (wall clock).
+
+        Raising means that it has to be done again; so does a crash. When it returns, everything that stood in the table when it
+        was called, and was recorded since `since_ms`, has been applied durably.
+        """
+        ...

@@ -1,0 +1,74 @@
+"""CloudFormation templates for assertions: read by cfn-lint's own reader, with references replaced by readable text."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cfnlint.decode.cfn_yaml  # type: ignore[import-untyped] # it has no types
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+PARAMETERS = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "eu-west-1",
+    "AWS::AccountId": "111122223333",
+    "ResourcePrefix": "shop",
+}
+
+
+class Template:
+    """One template. `resources(type)` gives properties in which `Ref`, `Fn::Sub` and `Fn::GetAtt` are plain text."""
+
+    def __init__(self, name: str) -> None:
+        self.content = cfnlint.decode.cfn_yaml.load(str(DEPLOY / name))
+
+    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """The resources of one type, by logical name, with everything resolved."""
+        return {
+            name: resolve(resource)
+            for name, resource in self.content["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs, resolved."""
+        return {name: resolve(output) for name, output in self.content["Outputs"].items()}
+
+    def by_name(self, resource_type: str, property_name: str) -> dict[str, dict[str, Any]]:
+        """The properties of the resources of one type, by the name that AWS will give them (without the prefix)."""
+        return {
+            resource["Properties"][property_name].removeprefix("shop-"): resource["Properties"]
+            for resource in self.of_type(resource_type).values()
+        }
+
+
+def resolve(value: Any) -> Any:
+    """Replace intrinsic functions: known parameters by their values, the rest by `<name>`; of `Fn::If` the first branch."""
+    if isinstance(value, Mapping):
+        if set(value) == {"Ref"}:
+            return PARAMETERS.get(value["Ref"], f"<{value['Ref']}>")
+        if set(value) == {"Fn::Sub"}:
+            return re.sub(r"\$\{([^}]+)\}", lambda match: PARAMETERS.get(match[1], f"<{match[1]}>"), value["Fn::Sub"])
+        if set(value) == {"Fn::GetAtt"}:
+            return f"<{'.'.join(value['Fn::GetAtt'])}>"
+        if set(value) == {"Fn::If"}:
+            return resolve(value["Fn::If"][1])
+        return {str(key): resolve(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [resolve(entry) for entry in value]
+    return value
+
+
+def statements(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements of a policy, with actions and resources always as lists."""
+    for statement in document["Statement"]:
+        yield {
+            **statement,
+            "Action": as_list(statement["Action"]),
+            "Resource": as_list(statement.get("Resource", [])),
+        }
+
+
+def as_list(value: Any) -> list[Any]:
+    """A policy may name one thing without a list."""
+    return list(value) if isinstance(value, list) else [value]

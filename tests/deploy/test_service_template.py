@@ -1,0 +1,264 @@
+"""The services' template: what each role may do, how it runs and how it scales."""
+
+import json
+
+import pytest
+
+from orderstore.registry import CONSUMERS
+from tests.cloudformation import PARAMETERS, Template, as_list, statements
+from workers.settings import ROLES, from_environment
+
+ACCOUNT = "eu-west-1:111122223333"
+EVENTS = f"arn:aws:dynamodb:{ACCOUNT}:table/shop-events"
+TABLES = {
+    "api": {"events", "views", "views/index/*", "privacy-keys"},
+    "projector": {"events", "events/stream/*", "leases", "views", "views/index/*"},
+    "relay": {"events", "events/stream/*", "leases"},
+    "payment": {"events", "payments", "sandbox"},
+    "inventory": {"events", "inventory"},
+    "shipping": {"events", "privacy-keys", "sandbox"},
+    "billing": {"events", "series"},
+    "notification": {"events", "notifications", "privacy-keys"},
+}
+APPENDING = {"api", "payment", "inventory", "shipping", "billing"}
+REWRITES = {
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:PartiQLUpdate",
+    "dynamodb:PartiQLDelete",
+    "dynamodb:PartiQLInsert",
+    "dynamodb:DeleteTable",
+    "dynamodb:UpdateTable",
+    "dynamodb:UpdateTimeToLive",
+}
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return Template("service.yaml")
+
+
+@pytest.fixture(scope="module")
+def allowed(template):
+    """What each role's task role allows: statements by role."""
+    roles = template.of_type("AWS::IAM::Role")
+    return {
+        role: [
+            statement
+            for policy in roles[f"{role.capitalize()}TaskRole"]["Properties"]["Policies"]
+            for statement in statements(policy["PolicyDocument"])
+        ]
+        for role in ROLES
+    }
+
+
+@pytest.fixture(scope="module")
+def containers(template):
+    """The one container of each role's task."""
+    tasks = template.of_type("AWS::ECS::TaskDefinition")
+    return {role: tasks[f"{role.capitalize()}Task"]["Properties"]["ContainerDefinitions"][0] for role in ROLES}
+
+
+def actions_on(allowed, role, resource):
+    """All actions that a role may do on exactly this resource."""
+    return {
+        action for statement in allowed[role] if resource in statement["Resource"] for action in statement["Action"]
+    }
+
+
+def test_every_role_is_a_service_with_a_task_and_a_role_of_its_own(template):
+    """No two roles share rights, and no service is missing."""  # E083 adapted: eight roles instead of four functions
+    services = template.of_type("AWS::ECS::Service")
+    tasks = template.of_type("AWS::ECS::TaskDefinition")
+    assert {service["Properties"]["ServiceName"] for service in services.values()} == set(ROLES)
+    for role in ROLES:
+        name = role.capitalize()
+        assert services[f"{name}Service"]["Properties"]["TaskDefinition"] == f"<{name}Task>"
+        assert tasks[f"{name}Task"]["Properties"]["TaskRoleArn"] == f"<{name}TaskRole.Arn>"
+    assert len(tasks) == len(ROLES)
+
+
+def test_no_role_may_change_or_remove_an_event(template, allowed):
+    """The denial is attached to every task role, covers every way, and no role is allowed one in the first place."""
+    (policy,) = template.of_type("AWS::IAM::ManagedPolicy").values()
+    denied = {
+        action
+        for statement in statements(policy["Properties"]["PolicyDocument"])
+        if statement["Effect"] == "Deny" and EVENTS in statement["Resource"] and "Condition" not in statement
+        for action in statement["Action"]
+    }
+    assert denied >= REWRITES
+    roles = template.of_type("AWS::IAM::Role")
+    for role in ROLES:
+        task_role = roles[f"{role.capitalize()}TaskRole"]["Properties"]
+        assert task_role["ManagedPolicyArns"] == ["<NobodyRewritesTheLog>"]
+        assert not actions_on(allowed, role, EVENTS) & REWRITES
+
+
+def test_only_the_roles_that_decide_may_append(allowed):
+    """Projector, relay and notification only read the log."""
+    appending = {role for role in ROLES if "dynamodb:PutItem" in actions_on(allowed, role, EVENTS)}
+    assert appending == APPENDING
+
+
+def test_only_the_relay_publishes_and_only_to_the_topic(allowed):
+    """One publisher, one topic."""  # D28
+    publishing = {
+        (role, resource)
+        for role in ROLES
+        for statement in allowed[role]
+        if any(action.startswith("sns:") for action in statement["Action"])
+        for resource in statement["Resource"]
+    }
+    assert publishing == {("relay", f"arn:aws:sns:{ACCOUNT}:shop-order-events")}
+
+
+def test_each_consumer_reaches_its_own_queue_and_no_other(allowed):
+    """Receiving from its queue; sending to its own dead letters only."""  # D29
+    for role in ROLES:
+        queues = {
+            resource
+            for statement in allowed[role]
+            if any(action.startswith("sqs:") for action in statement["Action"])
+            for resource in statement["Resource"]
+        }
+        own = {f"arn:aws:sqs:{ACCOUNT}:shop-{role}", f"arn:aws:sqs:{ACCOUNT}:shop-{role}-dlq"}
+        assert queues == (own if role in CONSUMERS else set())
+        assert "sqs:SendMessage" not in actions_on(allowed, role, f"arn:aws:sqs:{ACCOUNT}:shop-{role}")
+
+
+def test_each_role_reaches_its_own_tables_and_no_other(allowed):
+    """The log, and what the role keeps for itself."""  # D29
+    prefix = f"arn:aws:dynamodb:{ACCOUNT}:table/shop-"
+    for role in ROLES:
+        tables = {
+            resource.removeprefix(prefix)
+            for statement in allowed[role]
+            for resource in statement["Resource"]
+            if ":dynamodb:" in resource
+        }
+        assert tables == TABLES[role]
+
+
+def test_no_right_is_a_wildcard(template, allowed):
+    """No `*` as a resource and no `service:*` as an action, for any role."""
+    for role in ROLES:
+        for statement in allowed[role]:
+            assert statement["Effect"] == "Allow"
+            assert "*" not in statement["Resource"]
+            assert not [action for action in statement["Action"] if action.endswith(":*") or action == "*"]
+    for role in template.of_type("AWS::IAM::Role").values():
+        for arn in as_list(role["Properties"]["ManagedPolicyArns"]):
+            assert "AdministratorAccess" not in arn
+            assert "FullAccess" not in arn
+
+
+def test_the_sandbox_is_reached_only_where_it_is_deployed(template):
+    """The rights on its table hang on the choice of providers."""
+    for role in ("Payment", "Shipping"):
+        raw = template.content["Resources"][f"{role}TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+        conditional = [entry["Fn::If"] for entry in raw["Statement"] if "Fn::If" in entry]
+        assert [(branch[0], branch[1]["Sid"]) for branch in conditional] == [("HasSandboxProviders", "UseTheSandbox")]
+
+
+def test_only_roles_that_read_personal_data_may_unwrap_its_keys(allowed):
+    """Everyone else uses the key only through the services that encrypt with it."""
+    direct = {
+        role
+        for role in ROLES
+        for statement in allowed[role]
+        if "kms:Decrypt" in statement["Action"] and "Condition" not in statement
+    }
+    assert direct == {"api", "shipping", "notification"}
+
+
+def test_mail_is_sent_by_notification_from_one_address(allowed):
+    """Nobody else may, and no other sender."""
+    senders = {
+        role: statement["Condition"]
+        for role in ROLES
+        for statement in allowed[role]
+        if "ses:SendEmail" in statement["Action"]
+    }
+    assert senders == {"notification": {"StringEquals": {"ses:FromAddress": "<MailSender>"}}}
+
+
+def test_containers_cannot_change_themselves(containers):
+    """Not root, nothing writable, no capabilities."""
+    for container in containers.values():
+        assert container["User"] == "10001:10001"
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+        assert "Privileged" not in container
+
+
+def test_containers_have_the_time_to_drain(containers):
+    """ECS waits for as long as it can; the drain's budget in the settings is shorter."""
+    for role, container in containers.items():
+        assert container["StopTimeout"] == 120
+        assert container["Command"] == ["orderstore", "run", role]
+
+
+def test_the_environment_of_each_task_is_one_that_the_service_accepts(containers):
+    """No unknown variable, none missing, none that contradicts another."""  # E091 E092: what is deployed is what is read
+    for role, container in containers.items():
+        environment = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
+        environment["ORDERSTORE_PROVIDERS"] = "sandbox"
+        settings = from_environment(environment)
+        assert settings.resource_prefix == PARAMETERS["ResourcePrefix"]
+        assert settings.stop_timeout_s == container["StopTimeout"]
+        port = settings.api_port if role == "api" else settings.metrics_port
+        host = settings.api_host if role == "api" else settings.metrics_host
+        assert (host, [{"ContainerPort": port}]) == ("0.0.0.0", container["PortMappings"])
+        assert f"127.0.0.1:{port}/" in container["HealthCheck"]["Command"][-1]
+
+
+def test_token_hashes_come_from_secrets_manager_to_the_api_alone(template, containers):
+    """They are in no template and no other role's environment."""
+    secrets = {role: container["Secrets"] for role, container in containers.items() if "Secrets" in container}
+    assert secrets == {"api": [{"Name": "ORDERSTORE_API_TOKENS", "ValueFrom": "<ApiTokensSecretArn>"}]}
+    assert "ORDERSTORE_API_TOKENS" not in json.dumps([container["Environment"] for container in containers.values()])
+    tasks = template.of_type("AWS::ECS::TaskDefinition")
+    execution = {role: tasks[f"{role.capitalize()}Task"]["Properties"]["ExecutionRoleArn"] for role in ROLES}
+    assert {role for role, arn in execution.items() if arn == "<ApiExecutionRole.Arn>"} == {"api"}
+
+
+def test_logs_are_kept_for_a_known_time(template, containers):
+    """A group for each role, with retention."""
+    groups = template.of_type("AWS::Logs::LogGroup")
+    for role, container in containers.items():
+        assert container["LogConfiguration"]["Options"]["awslogs-group"] == f"<{role.capitalize()}Logs>"
+        assert groups[f"{role.capitalize()}Logs"]["Properties"]["RetentionInDays"] == "<LogRetentionDays>"
+
+
+def test_every_consumer_scales_with_its_own_backlog(template):
+    """Waiting messages divided by running tasks, of the right queue and the right service."""  # C11
+    policies = template.of_type("AWS::ApplicationAutoScaling::ScalingPolicy")
+    for consumer in CONSUMERS:
+        name = consumer.capitalize()
+        policy = policies[f"{name}ScalingPolicy"]["Properties"]
+        assert policy["ScalingTargetId"] == f"<{name}Scaling>"
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+        metrics = {metric["Id"]: metric for metric in tracking["CustomizedMetricSpecification"]["Metrics"]}
+        assert metrics["backlog"]["MetricStat"]["Metric"]["Dimensions"] == [
+            {"Name": "QueueName", "Value": f"shop-{consumer}"}
+        ]
+        assert {"Name": "ServiceName", "Value": f"<{name}Service.Name>"} in metrics["tasks"]["MetricStat"]["Metric"][
+            "Dimensions"
+        ]
+        assert [entry["Id"] for entry in metrics.values() if entry["ReturnData"]] == ["backlog_per_task"]
+
+
+def test_the_api_is_reached_only_through_the_internal_load_balancer(template):
+    """TLS outside, no public address, no open port on the tasks but the load balancer's."""
+    (balancer,) = template.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer").values()
+    assert balancer["Properties"]["Scheme"] == "internal"
+    (listener,) = template.of_type("AWS::ElasticLoadBalancingV2::Listener").values()
+    assert listener["Properties"]["Protocol"] == "HTTPS"
+    assert "SecurityGroupIngress" not in template.of_type("AWS::EC2::SecurityGroup")["TaskSecurityGroup"]["Properties"]
+    (ingress,) = template.of_type("AWS::EC2::SecurityGroupIngress").values()
+    assert ingress["Properties"]["SourceSecurityGroupId"] == "<LoadBalancerSecurityGroup>"
+    for service in template.of_type("AWS::ECS::Service").values():
+        network = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+        assert network["AssignPublicIp"] == "DISABLED"

@@ -1,0 +1,314 @@
+"""A fake stream, workers that read it, and a projection that notices what is lost, repeated or out of order."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+
+import anyio
+from anyio.abc import TaskGroup
+
+from projections.stream import (
+    GapCause,
+    Lease,
+    LeaseStoreUnavailable,
+    Listing,
+    MemoryLeaseStore,
+    Page,
+    Position,
+    Record,
+    SilentObserver,
+    StreamReader,
+    StreamSettings,
+    StreamUnavailable,
+)
+from tests.projections.stream.fake_stream import FakeStream, wall_ms
+
+FAST = StreamSettings(discovery_interval_s=20)
+
+
+class Projection:
+    """The durable effect of a subscription, guarded by version as every view is."""
+
+    def __init__(self, stream: FakeStream) -> None:
+        self.stream = stream
+        self.seen: dict[str, set[int]] = {}
+        self.last: dict[str, int] = {}
+        self.deliveries = 0
+        self.duplicates = 0
+        self.holes: list[str] = []
+        self.backfills: list[int] = []
+        self.fail_applies = 0  # so many calls raise before doing anything
+        self.fail_after_effect = 0  # so many calls raise though their effect is durable
+        self.fail_backfills = 0
+        self.apply_s = 0.0
+        self.backfill_s = 0.0
+        self.before_backfill_ends: Callable[[], None] | None = None
+        self.heals = True  # False: back-fills find nothing, so that what arrives has come through the stream
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        if self.fail_applies:
+            self.fail_applies -= 1
+            raise RuntimeError("the table is throttled")
+        await anyio.sleep(self.apply_s)
+        for record in records:
+            key, version = record.keys["key"]["S"], int(record.keys["version"]["N"])
+            last = self.last.get(key, 0)
+            self.deliveries += 1
+            if version > last + 1:
+                self.holes.append(f"{key}: {version} came after {last}")
+            if version <= last:
+                self.duplicates += 1
+            self._note(key, version)
+        if self.fail_after_effect:
+            self.fail_after_effect -= 1
+            raise RuntimeError("the answer was lost")
+
+    async def backfill(self, since_ms: int) -> None:
+        self.backfills.append(since_ms)
+        found = [
+            record for record in self.stream.table if self.heals and int((record.image or {})["at"]["N"]) >= since_ms
+        ]
+        if self.fail_backfills:
+            self.fail_backfills -= 1
+            raise RuntimeError("the scan was throttled")
+        await anyio.sleep(self.backfill_s)
+        for record in found:
+            self._note(record.keys["key"]["S"], int(record.keys["version"]["N"]))
+        if self.before_backfill_ends is not None:
+            self.before_backfill_ends()
+
+    def missing(self) -> list[str]:
+        """What was written and never arrived, by either way."""
+        return [
+            f"{record.keys['key']['S']}: {record.keys['version']['N']}"
+            for record in self.stream.table
+            if int(record.keys["version"]["N"]) not in self.seen.get(record.keys["key"]["S"], set())
+        ]
+
+    def _note(self, key: str, version: int) -> None:
+        self.seen.setdefault(key, set()).add(version)
+        self.last[key] = max(version, self.last.get(key, 0))
+
+
+class Watch(SilentObserver):
+    """Counts what the reader reports."""
+
+    def __init__(self) -> None:
+        self.gaps: list[tuple[GapCause, int]] = []
+        self.bootstraps = 0
+        self.counts: dict[str, int] = {}
+        self.owned = 0
+        self.taken: list[str] = []
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def gap(self, *, shard: str, cause: GapCause, since_ms: int) -> None:
+        self.gaps.append((cause, since_ms))
+
+    def bootstrap(self, *, shard: str) -> None:
+        self.bootstraps += 1
+
+    def apply_failed(self, *, shard: str, count: int, error: Exception) -> None:
+        self._count("apply_failed")
+
+    def backfill_failed(self, *, since_ms: int, error: Exception) -> None:
+        self._count("backfill_failed")
+
+    def lease_taken(self, *, shard: str) -> None:
+        self._count("lease_taken")
+        self.taken.append(shard)
+
+    def lease_lost(self, *, shard: str) -> None:
+        self._count("lease_lost")
+
+    def lease_released(self, *, shard: str) -> None:
+        self._count("lease_released")
+
+    def shards_owned(self, *, count: int) -> None:
+        self.owned = count
+
+    def shard_finished(self, *, shard: str) -> None:
+        self._count("shard_finished")
+
+    def throttled(self, *, shard: str) -> None:
+        self._count("throttled")
+
+    def iterator_expired(self, *, shard: str) -> None:
+        self._count("iterator_expired")
+
+    def unavailable(self, *, operation: str, error: Exception) -> None:
+        self._count(f"unavailable {operation}")
+
+
+class Machine:
+    """One worker's way to the outside. `dead`: nothing leaves it any more, as after SIGKILL. `cut_off`: its lease table is out of reach."""
+
+    def __init__(self, stream: FakeStream, store: MemoryLeaseStore, projection: Projection) -> None:
+        self.stream, self.store, self.projection = stream, store, projection
+        self.dead = False
+        self.cut_off = False
+        self.lose_answers = 0  # so many lease writes happen without an answer
+        self.frozen: anyio.Event | None = None  # what goes to the lease table waits for it
+        self.held_up: list[tuple[Lease, Lease]] = []  # writes that waited so; the test delivers them at its moment
+
+    async def listing(self) -> Listing:
+        self._check_stream()
+        return await self.stream.listing()
+
+    async def iterator(self, shard: str, position: Position) -> str:
+        self._check_stream()
+        return await self.stream.iterator(shard, position)
+
+    async def read(self, iterator: str, limit: int) -> Page:
+        self._check_stream()
+        return await self.stream.read(iterator, limit)
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        if self.dead:
+            raise RuntimeError("dead")
+        await self.projection.apply(records)
+
+    async def backfill(self, since_ms: int) -> None:
+        await self.projection.backfill(since_ms)
+
+    async def rows(self, subscription: str) -> tuple[Lease, ...]:
+        await self._check_store()
+        return await self.store.rows(subscription)
+
+    async def create(self, lease: Lease) -> bool:
+        await self._check_store()
+        return await self.store.create(lease)
+
+    async def replace(self, current: Lease, updated: Lease) -> None:
+        if self.frozen is not None:
+            self.held_up.append((current, updated))
+        await self._check_store()
+        await self.store.replace(current, updated)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise LeaseStoreUnavailable("the answer was lost")
+
+    async def remove(self, current: Lease) -> None:
+        await self._check_store()
+        await self.store.remove(current)
+
+    def _check_stream(self) -> None:
+        if self.dead:
+            raise StreamUnavailable("dead")
+
+    async def _check_store(self) -> None:
+        if self.frozen is not None:
+            await self.frozen.wait()
+        await anyio.sleep(0.003)
+        if self.dead or self.cut_off:
+            raise LeaseStoreUnavailable("out of reach")
+
+
+class Worker:
+    """A running reader that a test can stop in good order, or kill."""
+
+    def __init__(self, machine: Machine, watch: Watch) -> None:
+        self.machine = machine
+        self.watch = watch
+        self.scope = anyio.CancelScope()
+        self.ended = anyio.Event()
+
+    async def stop(self) -> None:
+        self.scope.cancel()
+        await self.ended.wait()
+
+    async def kill(self) -> None:
+        self.machine.dead = True
+        await self.stop()
+
+
+class World:
+    """Everything that outlives a worker."""
+
+    def __init__(self, tasks: TaskGroup, stream: FakeStream, *, subscription: str = "views") -> None:
+        self.tasks = tasks
+        self.stream = stream
+        self.subscription = subscription
+        self.store = MemoryLeaseStore()
+        self.projection = Projection(stream)
+        self._boots = 0
+
+    async def start(
+        self,
+        *,
+        settings: StreamSettings = FAST,
+        skew_ms: int = 0,
+        wait: bool = True,
+        projection: Projection | None = None,
+    ) -> Worker:
+        self._boots += 1
+        machine = Machine(self.stream, self.store, projection or self.projection)
+        worker = Worker(machine, Watch())
+        reader = StreamReader(
+            subscription=self.subscription,
+            source=machine,
+            leases=machine,
+            subscriber=machine,
+            owner=f"task/{self._boots}",
+            now_ms=lambda: wall_ms() + skew_ms,
+            random=Random(self._boots),
+            settings=settings,
+            observer=worker.watch,
+        )
+
+        async def run(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+            try:
+                with worker.scope:
+                    if wait:
+                        await reader.run(task_status=task_status)
+                    else:
+                        task_status.started()
+                        await reader.run()
+            finally:
+                worker.ended.set()
+
+        await self.tasks.start(run)
+        return worker
+
+    async def write_for(self, seconds: float, *, rate: float = 5, keys: int = 20, seed: int = 1) -> None:
+        """Write to random items at random moments."""
+        random = Random(seed)
+        ends_at_s = anyio.current_time() + seconds
+        while anyio.current_time() < ends_at_s:
+            self.stream.put(f"order-{random.randrange(keys)}")
+            await anyio.sleep(random.expovariate(rate))
+
+    async def settled(self, *, within_s: float = 120) -> None:
+        """Wait until everything written has arrived."""
+        await until(
+            lambda: not self.projection.missing(),
+            within_s=within_s,
+            otherwise=lambda: f"missing {self.projection.missing()[:5]} …",
+        )
+
+    async def leases(self) -> dict[str, Lease]:
+        return {
+            row.shard: row for row in await self.store.rows(self.subscription) if not row.shard.startswith("worker/")
+        }
+
+
+async def until(
+    condition: Callable[[], bool], *, within_s: float, otherwise: Callable[[], object] = lambda: "condition"
+) -> None:
+    """Wait in virtual time for a condition; fail with `otherwise()` when it does not come about."""
+    deadline_s = anyio.current_time() + within_s
+    while not condition():
+        if anyio.current_time() > deadline_s:
+            raise AssertionError(f"not within {within_s} virtual seconds: {otherwise()}")
+        await anyio.sleep(0.05)
+
+
+@asynccontextmanager
+async def world(stream: FakeStream, *, subscription: str = "views", heals: bool = True) -> AsyncIterator[World]:
+    """A world whose workers end with the block."""
+    async with anyio.create_task_group() as tasks:
+        here = World(tasks, stream, subscription=subscription)
+        here.projection.heals = heals
+        yield here
+        tasks.cancel_scope.cancel()

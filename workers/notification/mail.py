@@ -1,0 +1,56 @@
+"""The mail service as the notification worker sees it.
+
+MailError
+├── MailRefused        this mail will never be sent: address not accepted, suppressed, content refused
+├── MailNotSent        it was surely not sent: throttled, unreachable, paused. Try again.
+└── MailUncertain      nobody knows whether it was sent: time-out, connection lost after the request
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class MailError(Exception):
+    """A mail could not be sent. The texts name no address."""
+
+
+class MailRefused(MailError):
+    """Trying again does not help."""
+
+
+class MailNotSent(MailError):
+    """Not sent, and it may be tried again."""
+
+
+class MailUncertain(MailError):
+    """Sent, or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One plain text mail. `notification_id` travels in a header, so that two copies can be told to be the same."""
+
+    to: str
+    subject: str
+    text: str
+    notification_id: str
+
+
+class MailSender(Protocol):
+    """Sends mail. Raises `MailError`."""
+
+    async def send(self, mail: Mail) -> str:
+        """Hand the mail over; returns the service's id of it."""
+        ...
+
+
+class MemoryMailbox(MailSender):
+    """Keeps what is sent: for tests."""
+
+    def __init__(self) -> None:
+        self.sent: list[Mail] = []
+
+    async def send(self, mail: Mail) -> str:
+        """See `MailSender.send`."""
+        self.sent.append(mail)
+        return f"memory-{len(self.sent)}"

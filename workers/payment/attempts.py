@@ -1,0 +1,109 @@
+"""Payment attempts, written down before the provider is called. One row decides between charging and never charging:
+
+    (no row) ── begin ──> begun ── complete ──> authorized | declined
+        └────── abandon ─> abandoned                      for ever
+
+Both `begin` and `abandon` put the row only if there is none, so a cancellation that comes first makes a concurrent authorisation
+fail before it calls the provider, and one that comes later knows that it has to ask the provider.
+No card data is ever here (D31): a row holds ids, an amount, and the provider's reference.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from orderstore.domain.money import Money
+from workers.payment.gateway import Authorized, Declined, Result
+from workers.tables.errors import ConditionRefused
+from workers.tables.port import Change, Item, PutNew, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """The row as it stands. `own` is true for the caller that has just put it.
+
+    `capture` tells whether the attempt takes the money at once: a changed setting does not change an attempt that has begun.
+    """
+
+    key: str
+    state: Literal["begun", "abandoned", "completed"]
+    capture: bool = False
+    result: Result | None = None
+    own: bool = False
+
+
+class AttemptStore(Protocol):
+    """What was tried. Methods raise `workers.tables.errors.TableError`."""
+
+    async def begin(self, key: str, *, order_id: str, amount: Money, capture: bool) -> Attempt:
+        """Write down that the provider is about to be called; the row that stands is returned, whoever wrote it."""
+        ...
+
+    async def abandon(self, key: str, *, order_id: str) -> Attempt:
+        """Make sure that nobody begins, if nobody has begun; the row that stands is returned."""
+        ...
+
+    async def complete(self, attempt: Attempt, result: Result) -> Attempt:
+        """Keep what the provider said of a begun attempt. The first result stays; the row that stands is returned."""
+        ...
+
+
+class TableAttempts(AttemptStore):
+    """Attempts in a service table whose key is `attempt`. `now_ms` is the wall clock in milliseconds since 1970."""
+
+    def __init__(self, table: Table, *, now_ms: Callable[[], int]) -> None:
+        self._table = table
+        self._now_ms = now_ms
+
+    async def begin(self, key: str, *, order_id: str, amount: Money, capture: bool) -> Attempt:
+        """See `AttemptStore.begin`."""
+        row = {
+            "state": "begun",
+            "order": order_id,
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
+            "capture": capture,
+            "begun_at_ms": self._now_ms(),
+        }
+        existing = await self._table.put_new(PutNew({"attempt": key}, row))
+        return _attempt({"attempt": key, **row}, own=True) if existing is None else _attempt(existing)
+
+    async def abandon(self, key: str, *, order_id: str) -> Attempt:
+        """See `AttemptStore.abandon`."""
+        row = {"state": "abandoned", "order": order_id, "abandoned_at_ms": self._now_ms()}
+        existing = await self._table.put_new(PutNew({"attempt": key}, row))
+        return _attempt({"attempt": key, **row}, own=True) if existing is None else _attempt(existing)
+
+    async def complete(self, attempt: Attempt, result: Result) -> Attempt:
+        """See `AttemptStore.complete`."""
+        match result:
+            case Authorized(reference):
+                told: Item = {"state": "authorized", "reference": reference}
+            case Declined(category, code):
+                told = {"state": "declined", "category": category, "code": code}
+        change = Change(
+            key={"attempt": attempt.key}, assign={**told, "completed_at_ms": self._now_ms()}, equals={"state": "begun"}
+        )
+        try:
+            await self._table.change(change)
+        except ConditionRefused as refusal:
+            if refusal.existing is None:
+                raise
+            return _attempt(refusal.existing)
+        return replace(attempt, state="completed", result=result)
+
+
+def _attempt(row: Item, *, own: bool = False) -> Attempt:
+    key: str = row["attempt"]
+    match row["state"]:
+        case "abandoned":
+            return Attempt(key=key, state="abandoned", own=own)
+        case "begun":
+            return Attempt(key=key, state="begun", capture=row["capture"], own=own)
+        case "authorized":
+            result: Result = Authorized(row["reference"])
+        case "declined":
+            result = Declined(row["category"], row["code"])
+        case other:
+            raise ValueError(f"payment attempt {key} is in a state that this build does not know: {other}")
+    return Attempt(key=key, state="completed", capture=row["capture"], result=result, own=own)

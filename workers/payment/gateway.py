@@ -1,0 +1,87 @@
+"""The payment provider as the worker sees it, and what can go wrong with it.
+
+GatewayError
+├── GatewayTimeout       the outcome is unknown: the money may have moved. Never a decline.
+├── GatewayUnavailable   not reached, or it refused to take work: nothing has happened
+└── GatewayRefused       it understood and says no for a technical reason (wrong key, wrong state): for a person
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from orderstore.domain.events import DeclineCategory, OrderCreated
+from orderstore.domain.money import Money
+
+
+class GatewayError(Exception):
+    """The provider gave no usable answer."""
+
+
+class GatewayTimeout(GatewayError):
+    """No answer in time, or the connection broke after the request was sent."""
+
+
+class GatewayUnavailable(GatewayError):
+    """The request was not taken: connection refused, 429, 503."""
+
+
+class GatewayRefused(GatewayError):
+    """The provider does not accept the request as such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The money is held, or has been taken where `capture` was asked for."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The provider's business "no". `code` is its own word, without personal or card data."""
+
+    category: DeclineCategory
+    code: str
+
+
+Result = Authorized | Declined
+
+
+class PaymentGateway(Protocol):
+    """One provider. Every method may raise `GatewayError`.
+
+    Keys are idempotency keys: a repeat with the same key has no further effect and answers the same. Providers forget keys
+    (Stripe after 24 hours) while a redrive may come two weeks later: an adapter must therefore also find what was done by
+    the key as its own reference (metadata), before it does it again.
+    Source: docs.stripe.com/api/idempotent_requests; domain notes 5.5.1.
+    """
+
+    async def authorize(self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool) -> Result:
+        """Hold the amount, or take it at once (`capture`)."""
+        ...
+
+    async def capture(self, key: str, *, reference: str, amount: Money) -> str:
+        """Take what is held under `reference`; returns the provider's reference of the capture."""
+        ...
+
+    async def void(self, key: str, *, reference: str) -> None:
+        """Let go what is held under `reference`."""
+        ...
+
+    async def refund(self, key: str, *, reference: str, amount: Money) -> str:
+        """Give money back that was taken under `reference`; returns the provider's reference of the refund."""
+        ...
+
+    async def find(self, attempt_key: str) -> Result | None:
+        """What became of an attempt; None when the provider has never heard of it."""
+        ...
+
+
+GatewayFor = Callable[[OrderCreated], PaymentGateway]
+"""Chooses the gateway for an order. Only the sandbox's looks at the order's test hooks (`sandbox.SandboxPayments`)."""
+
+
+def always(gateway: PaymentGateway) -> GatewayFor:
+    """The same gateway for every order: a real provider never sees an order's test hooks."""
+    return lambda _order: gateway

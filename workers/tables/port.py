@@ -1,0 +1,77 @@
+"""A table of items with a string key, conditional writes and small transactions: what DynamoDB can do, and no more."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+OPERATIONS_MAX: Final = 100
+GET_KEYS_MAX: Final = 100
+
+Key = Mapping[str, str]
+Item = Mapping[str, Any]
+"""Attribute values are str, int, bool, lists and string-keyed mappings of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutNew:
+    """Store an item whose key is free."""
+
+    key: Key
+    attributes: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Demand that an item has these values; writes nothing."""
+
+    key: Key
+    equals: Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Change one item if it is as expected. Without `equals` and `at_least` the item is made when it is absent.
+
+    `assign` sets attributes, `add` adds to numbers (an absent one counts as 0).
+    """
+
+    key: Key
+    assign: Item = field(default_factory=dict)
+    add: Mapping[str, int] = field(default_factory=dict)
+    equals: Item = field(default_factory=dict)
+    at_least: Mapping[str, int] = field(default_factory=dict)
+
+
+Operation = PutNew | Check | Change
+
+
+class Table(Protocol):
+    """Reads are consistent: they see every write that was acknowledged before. Every method may raise `TableError`."""
+
+    async def get(self, key: Key) -> Item | None:
+        """The item, or None."""
+        ...
+
+    async def get_many(self, keys: Sequence[Key]) -> tuple[Item | None, ...]:
+        """The items of any number of different keys, in their order. Not a snapshot: each is read at its own moment."""
+        ...
+
+    async def put_new(self, put: PutNew) -> Item | None:
+        """Store the item and return None; or, when its key is taken, store nothing and return the item that stands.
+
+        A caller whose answer got lost meets its own item when it repeats the call.
+        """
+        ...
+
+    async def change(self, change: Change) -> None:
+        """Raises ConditionRefused."""
+        ...
+
+    async def transact(self, operations: Sequence[Operation]) -> None:
+        """All of up to 100 operations on different items, or none. Raises TransactionRefused, TableContended."""
+        ...
+
+    def scan(self) -> AsyncIterator[Item]:
+        """Every item, in no order; memory is bounded. For demonstrations and audits, never for a message."""
+        ...
