@@ -1,0 +1,222 @@
+"""Proves that the views equal the log: every document of every order against a fold made here and now, and no document without an order.
+
+Nothing is written. The documents are read before the log, so a document that is ahead of what was read of the log cannot be; one that is
+behind may only be late, and is looked at again a bounded number of times before it counts as a difference.
+"""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Literal
+
+import anyio
+import orjson
+
+from orderstore.codec import decode
+from orderstore.domain.ids import order_of, stream_of
+from orderstore.recorded import Recorded
+from orderstore.store.port import EventStore
+from projections.batches import for_each_batch, run_all
+from projections.folding import NOTHING, Known, Target, step, write_of
+from projections.view_store import Stored, ViewStore
+
+ORDERS_AT_ONCE: Final = 100
+LOG_READS_AT_ONCE: Final = 8
+DIFFERENCES_MAX: Final = 1_000
+SEEN_MAX: Final = 100_000  # orders remembered as compared, about 20 MB; what does not fit costs another read
+LOOKS_MAX: Final = 5
+LOOK_AGAIN_AFTER_S: Final = 1.0
+
+LIST_FIELD: Final = "(list)"
+_ABSENT: Final = object()
+
+Kind = Literal["missing", "behind", "ahead", "different", "other_schema", "unknown_order"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldDifference:
+    """`commit` is the last one that changed this field in the log's own fold."""
+
+    field: str
+    expected: Any
+    found: Any
+    commit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A document that is not what the log says. It stands at `commit` (0: there is none), the log at `log_commit`."""
+
+    stream: str
+    view: str
+    kind: Kind
+    commit: int
+    log_commit: int
+    fields: tuple[FieldDifference, ...] = ()
+
+
+@dataclass(slots=True)
+class Report:
+    """What was compared and found. At most DIFFERENCES_MAX differences are kept, all are counted."""
+
+    orders: int = 0
+    documents: int = 0
+    differences_count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether every view equals the log."""
+        return self.differences_count == 0
+
+    def add(self, difference: Difference) -> None:
+        """Count a difference, and keep it while there is room."""
+        self.differences_count += 1
+        if len(self.differences) < DIFFERENCES_MAX:
+            self.differences.append(difference)
+
+
+async def compare(
+    store: EventStore,
+    view_store: ViewStore,
+    targets: Sequence[Target],
+    *,
+    progress: Callable[[Report], None] = lambda _: None,
+    looks_max: int = LOOKS_MAX,
+    look_again_after_s: float = LOOK_AGAIN_AFTER_S,
+) -> Report:
+    """Compare everything, in memory bounded by batches of orders. `progress` is called after each with the report so far.
+
+    An order that the log's scan names twice, with more than SEEN_MAX orders between, is counted twice.
+    Raises StoreError, CodecError, ViewStoreError, OutOfPlace.
+    """
+    report = Report()
+    seen: set[str] = set()
+
+    async def visit(streams: tuple[str, ...]) -> None:
+        late = tuple(stream for stream in streams if stream not in seen)
+        for look in range(1, looks_max + 1):
+            still_late = await _compare_orders(store, view_store, targets, late, report, last_look=look == looks_max)
+            room = max(0, SEEN_MAX - len(seen))
+            seen.update([stream for stream in late if stream not in still_late][:room])
+            progress(report)
+            late = still_late
+            if not late:
+                return
+            await anyio.sleep(look_again_after_s)
+
+    await for_each_batch(store.streams(), visit, batch_size=ORDERS_AT_ONCE)
+    for target in targets:
+        check = partial(_report_unknown, store, target, report, seen)
+        await for_each_batch(view_store.keys(target.generation.prefix), check, batch_size=ORDERS_AT_ONCE)
+        progress(report)
+    return report
+
+
+async def _compare_orders(
+    store: EventStore,
+    view_store: ViewStore,
+    targets: Sequence[Target],
+    streams: Sequence[str],
+    report: Report,
+    *,
+    last_look: bool,
+) -> tuple[str, ...]:
+    """Compare these orders. Returns those that are only late, unless this is the last look."""
+    keys = {
+        (stream, target.view.name): target.generation.key(*order_of(stream)) for stream in streams for target in targets
+    }
+    stored = await view_store.get(list(keys.values()))
+    late: list[str] = []
+
+    async def one(stream: str) -> None:
+        commits = await store.read(stream)
+        log = {commit.number: decode(commit) for commit in commits}
+        found = [
+            (target, stored.get(keys[stream, target.view.name]), difference(stream, target, document, log))
+            for target in targets
+            for document in [stored.get(keys[stream, target.view.name])]
+        ]
+        if not last_look and any(wrong is not None and wrong.kind in ("missing", "behind") for _, _, wrong in found):
+            late.append(stream)
+            return
+        report.orders += 1
+        report.documents += sum(1 for _, document, _ in found if document is not None)
+        for _, _, wrong in found:
+            if wrong is not None:
+                report.add(wrong)
+
+    await run_all([partial(one, stream) for stream in streams], at_once=LOG_READS_AT_ONCE)
+    return tuple(late)
+
+
+def difference(
+    stream: str, target: Target, stored: Stored | None, log: Mapping[int, tuple[Recorded, ...]]
+) -> Difference | None:
+    """What is wrong with a document, None when it is what the log's fold gives. Raises OutOfPlace."""
+    view = target.view
+    at = 0 if stored is None else stored.commit
+    then = step(view, NOTHING, {number: log[number] for number in log if number <= at})
+    now = step(view, then, log)
+
+    def wrong(kind: Kind, *fields: FieldDifference) -> Difference:
+        return Difference(stream=stream, view=view.name, kind=kind, commit=at, log_commit=now.folded, fields=fields)
+
+    if stored is None:
+        return wrong("missing") if now.folded else None
+    if at > now.folded:
+        return wrong("ahead")
+    if stored.schema != view.schema:
+        return wrong("other_schema")
+    if then.folded != at:
+        return wrong("different")
+    if _shown(stored, orjson.loads(stored.document)) != _expected(stream, target, then):
+        return wrong("different", *_field_differences(stream, target, stored, log))
+    return wrong("behind") if at < now.folded else None
+
+
+def _shown(stored: Stored, document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with its place in a list, which has to be right too: a reader finds it by that."""
+    return {**document, LIST_FIELD: [stored.list_key, stored.list_sort]}
+
+
+def _expected(stream: str, target: Target, known: Known[Any]) -> dict[str, Any]:
+    """What a document should show at this state of the log."""
+    write = write_of(target, *order_of(stream), known)
+    return {**orjson.loads(write.document), LIST_FIELD: [write.list_key, write.list_sort]}
+
+
+def _field_differences(
+    stream: str, target: Target, stored: Stored, log: Mapping[int, tuple[Recorded, ...]]
+) -> tuple[FieldDifference, ...]:
+    """Field by field, with the commit after which each has stayed as it is."""
+    known: Known[Any] = NOTHING
+    expected: dict[str, Any] = {}
+    changed: dict[str, int] = {}
+    for number in sorted(number for number in log if number <= stored.commit):
+        known = step(target.view, known, {seen: log[seen] for seen in log if seen <= number})
+        if known.folded == number:
+            following = _expected(stream, target, known)
+            changed |= {name: number for name in following if expected.get(name, _ABSENT) != following[name]}
+            expected = following
+    found = _shown(stored, orjson.loads(stored.document))
+    return tuple(
+        FieldDifference(
+            field=name, expected=expected.get(name), found=found.get(name), commit=changed.get(name, stored.commit)
+        )
+        for name in sorted({*expected, *found})
+        if expected.get(name, _ABSENT) != found.get(name, _ABSENT)
+    )
+
+
+async def _report_unknown(
+    store: EventStore, target: Target, report: Report, seen: Container[str], keys: Sequence[str]
+) -> None:
+    """Report the documents that belong to no order of the log; orders that were `seen` there need no second read."""
+
+    async def one(key: str) -> None:
+        stream = stream_of(*target.generation.order(key))
+        if stream not in seen and not await store.read(stream):
+            report.add(Difference(stream=stream, view=target.view.name, kind="unknown_order", commit=0, log_commit=0))
+
+    await run_all([partial(one, key) for key in keys], at_once=LOG_READS_AT_ONCE)

@@ -1,0 +1,45 @@
+"""The app: operations, their guards, and the pages that describe them."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from projections.http import docs_page, health, reads, translation, writes
+from projections.http.answers import JsonAnswer
+from projections.http.openapi import DESCRIPTION, completed
+from projections.http.requestlog import RequestLog
+from projections.http.services import Services
+
+
+class OrderApi(FastAPI):
+    """FastAPI, with an OpenAPI document that also knows what is read by hand."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema
+
+
+def build_app(services: Services) -> FastAPI:
+    """The internal HTTP API over these services. It starts nothing and holds nothing open.
+
+    `/openapi.json` and `/docs` describe the API without a token and show no data; everything else but health asks for one.
+    """
+    app = OrderApi(
+        title="Order service",
+        version="1.0",
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=JsonAnswer,
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for part in (writes, reads, health, docs_page):
+        part.add_routes(app.router)
+    translation.install(app)
+    app.add_middleware(RequestLog, services=services)
+    return app

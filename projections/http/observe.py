@@ -1,0 +1,23 @@
+"""What the API reports. Silent by default; Prometheus is one implementation, in `workers/metrics.py`."""
+
+from typing import Protocol
+
+
+class HttpObserver(Protocol):
+    """Facts about requests, as they happen. Implementations return at once and never raise."""
+
+    def request_finished(self, *, method: str, route: str, status: int, duration_s: float) -> None:
+        """A request was answered. `route` is the path's template or `unmatched`, `method` may be `other`: both have few values."""
+
+    def order_accepted(self, *, replayed: bool) -> None:
+        """An order was answered with 202; `replayed` when an earlier request with its key had made it."""
+
+
+class SilentHttpObserver:
+    """Reports nothing."""
+
+    def request_finished(self, *, method: str, route: str, status: int, duration_s: float) -> None:
+        """Do nothing."""
+
+    def order_accepted(self, *, replayed: bool) -> None:
+        """Do nothing."""

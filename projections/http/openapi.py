@@ -1,0 +1,61 @@
+"""Completes the framework's OpenAPI document: request bodies that are read by hand, problems, nothing that is not true."""
+
+from typing import Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from orderstore.requests import PRICE_DIGITS_MAX, CancelOrder, PlaceOrder, RequestRefund
+from projections.http.schemas import ProblemDocument
+
+DESCRIPTION: Final = """\
+Places orders and answers what became of them. An order is durable before it is acknowledged (202); payment, stock, shipping,
+invoicing and mail follow, and `GET /orders/{orderId}` tells how far they are.
+
+Every operation but health needs `Authorization: Bearer <token>`, with the scope that it names; `admin` includes all.
+Amounts are decimals in the request (JSON numbers or strings, exact as written) and integers of minor units in the answers.
+What goes wrong is told as `application/problem+json` (RFC 9457) with a stable `code`; after a 4xx nothing was stored, and after
+a 5xx the same request may be repeated safely if it carries an `Idempotency-Key`.\
+"""
+
+# FastAPI adds these to every operation with a parameter; this API answers 400 problem+json instead.
+_FOREIGN: Final = ("HTTPValidationError", "ValidationError")
+
+
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with what the framework cannot see, and without what it wrongly assumes. Changes and returns it."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    _, bodies = models_json_schema(
+        [(model, "validation") for model in (PlaceOrder, CancelOrder, RequestRefund)],
+        ref_template="#/components/schemas/{model}",
+    )
+    _, problems = models_json_schema([(ProblemDocument, "serialization")], ref_template="#/components/schemas/{model}")
+    schemas.update(bodies["$defs"] | problems["$defs"])
+    _bound_price(schemas["Item"]["properties"]["price"])
+    for name in _FOREIGN:
+        schemas.pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if _is_foreign(operation["responses"].get("422", {})):
+                del operation["responses"]["422"]
+            for status in [status for status in operation["responses"] if status not in {"200", "202"}]:
+                _only_problem(operation["responses"][status])
+    return document
+
+
+def _bound_price(price: dict[str, Any]) -> None:
+    """Pydantic has no words in JSON Schema for the bounds of a decimal that may come as text."""
+    bounds = {"minimum": int(price.pop("ge")), "maximum": int(price.pop("le"))}
+    next(choice for choice in price["anyOf"] if choice["type"] == "number").update(bounds)
+    price["description"] = (
+        f"A JSON number or a decimal string, from {bounds['minimum']} to {bounds['maximum']}, "
+        f"with at most {PRICE_DIGITS_MAX} digits after the point; exact as written."
+    )
+
+
+def _is_foreign(response: dict[str, Any]) -> bool:
+    return any(name in str(response) for name in _FOREIGN)
+
+
+def _only_problem(response: dict[str, Any]) -> None:
+    """A problem is never plain `application/json`."""
+    response.get("content", {}).pop("application/json", None)

@@ -1,0 +1,115 @@
+"""How the API says no: problem+json (RFC 9457), one row for each kind, so that clients may rely on `code` for ever.
+
+`type` is `urn:orderstore:problem:<code>`; `instance` names this one occurrence, which the log shows under the same request id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from projections.http.answers import JsonAnswer
+
+ERRORS_SHOWN_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: its HTTP status, and its title, which never changes from one occurrence to the next."""
+
+    status: int
+    title: str
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "bad_request": Kind(400, "The request cannot be understood"),
+        "bad_parameter": Kind(400, "A parameter of the request is wrong"),
+        "bad_cursor": Kind(400, "This cursor was not handed out by this list"),
+        "not_json": Kind(400, "The body is not acceptable JSON"),
+        "unauthenticated": Kind(401, "Who are you?"),
+        "forbidden": Kind(403, "You may not do this"),
+        "not_found": Kind(404, "There is no such resource"),
+        "unknown_order": Kind(404, "There is no such order"),
+        "unknown_invoice": Kind(404, "There is no such invoice"),
+        "method_not_allowed": Kind(405, "This resource does not do that"),
+        "body_timeout": Kind(408, "The body took too long to arrive"),
+        "order_closed": Kind(409, "The order is closed"),
+        "too_late_to_cancel": Kind(409, "It is too late to cancel"),
+        "refund_too_large": Kind(409, "That is more than is left of the order"),
+        "body_too_large": Kind(413, "The body is too large"),
+        "unsupported_media_type": Kind(415, "The body must be JSON"),
+        "invalid": Kind(422, "The request is not valid"),
+        "hooks_refused": Kind(422, "Test hooks are refused here"),
+        "idempotency_key_reused": Kind(422, "This Idempotency-Key named another request"),
+        "nothing_to_refund": Kind(422, "The request names nothing to refund"),
+        "internal": Kind(500, "Something went wrong on our side"),
+        "contended": Kind(503, "The order is too busy"),
+        "throttled": Kind(503, "The service is too busy"),
+        "unavailable": Kind(503, "The service cannot do this now"),
+        "not_ready": Kind(503, "The service is not ready"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One thing that is wrong: in the body (`pointer`, RFC 6901) or in a `parameter` (query, header)."""
+
+    detail: str
+    code: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """Only what is known."""
+        where = {"pointer": self.pointer, "parameter": self.parameter}
+        known = {name: _encodable(value) for name, value in where.items() if value is not None}
+        return {**known, "detail": _encodable(self.detail), "code": self.code}
+
+
+class Problem(Exception):
+    """Raise it anywhere below the app: it becomes the answer."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`code` is a row of KINDS; `extra` are members of this kind's own."""
+        super().__init__(detail)
+        self.code = code
+        self.kind = KINDS[code]
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+
+def answer(problem: Problem, *, request_id: str) -> JsonAnswer:
+    """The response that says so."""
+    document: dict[str, Any] = {
+        "type": f"urn:orderstore:problem:{problem.code}",
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": _encodable(problem.detail),
+        "instance": f"urn:orderstore:request:{request_id}",
+        "code": problem.code,
+        **problem.extra,
+    }
+    if problem.errors:
+        document["errors"] = [error.to_json() for error in problem.errors[:ERRORS_SHOWN_MAX]]
+        if len(problem.errors) > ERRORS_SHOWN_MAX:
+            document["errorsOmitted"] = len(problem.errors) - ERRORS_SHOWN_MAX
+    return JsonAnswer(
+        document, status_code=problem.kind.status, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+def _encodable(text: str) -> str:
+    """JSON may carry lone surrogates in, UTF-8 cannot carry them out."""
+    return text.encode("utf-8", "replace").decode()

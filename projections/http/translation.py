@@ -1,0 +1,116 @@
+"""What the layers below refuse or fail at, in the API's words. One table; anything that is not in it is a 500.
+
+Rejected, HooksRefused, KeyReused       the caller's: 404, 409, 422
+Throttled, Unavailable, Contended,      try again: 503 with Retry-After
+ViewsUnavailable
+InvalidCursor                           400
+RequestValidationError, HTTPException   the framework's own, as problem+json too
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from orderstore.domain.rejections import Rejected
+from orderstore.orders import HooksRefused, KeyReused
+from orderstore.store.errors import CommitTooLarge, Throttled, Unavailable
+from orderstore.transact import Contended
+from projections.http.problems import KINDS, FieldError, Problem, answer
+from projections.http.services import InvalidCursor, ViewsUnavailable
+
+_BUSY: Final = {"Retry-After": "1"}
+_DOWN: Final = {"Retry-After": "5"}
+_REPEAT: Final = "repeat the request with the same Idempotency-Key"
+
+_BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+
+
+def install(app: FastAPI) -> None:
+    """Make every expected exception an answer."""
+    for kind in (Problem, HTTPException, RequestValidationError, *_TRANSLATED):
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    if problem.code == "method_not_allowed":
+        problem.headers["Allow"] = _allowed(request)
+    if problem.kind.status >= 500:
+        request.state.notes["error"] = type(error).__qualname__
+    return answer(problem, request_id=request.state.request_id)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: the framework knows only those of its first match."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods
+    return ", ".join(sorted(methods))
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an exception is to the caller. What is unknown tells nothing of itself."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            errors = _parameter_errors(error.errors())
+            return Problem("bad_parameter", "see errors", errors=errors)
+        case HTTPException():
+            code = _BY_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
+            return Problem(code, KINDS[code].title, headers=error.headers)
+        case Rejected():
+            return Problem(error.code if error.code in KINDS else "order_closed", str(error))
+        case HooksRefused():
+            return Problem("hooks_refused", str(error), errors=_HOOKS)
+        case KeyReused():
+            return Problem("idempotency_key_reused", str(error))
+        case InvalidCursor():
+            return Problem("bad_cursor", "begin again without a cursor", errors=_CURSOR)
+        case Throttled():
+            return Problem("throttled", "nothing was stored; try again later", headers=_BUSY)
+        case Contended():
+            return Problem("contended", "nothing was stored; try again later", headers=_BUSY)
+        case Unavailable(ambiguous=True):
+            return Problem("unavailable", f"it may have been stored: {_REPEAT} to find out", headers=_DOWN)
+        case Unavailable() | ViewsUnavailable():
+            return Problem("unavailable", "nothing was stored; try again later", headers=_DOWN)
+        case CommitTooLarge():
+            return Problem("body_too_large", "this order is too large to be stored")
+        case ClientDisconnect():
+            return Problem("bad_request", "the body ended before it was complete")
+        case _:
+            return Problem("internal", "it was logged under this instance; the request may be repeated")
+
+
+_TRANSLATED: Final[tuple[type[Exception], ...]] = (
+    Rejected,
+    HooksRefused,
+    KeyReused,
+    InvalidCursor,
+    Throttled,
+    Contended,
+    Unavailable,
+    ViewsUnavailable,
+    CommitTooLarge,
+    ClientDisconnect,
+)
+_HOOKS: Final = tuple(
+    FieldError(pointer=f"/{name}", detail="this field works only with the sandbox providers", code="hooks_refused")
+    for name in ("paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure")
+)
+_CURSOR: Final = (FieldError(parameter="cursor", detail="not a cursor of this list", code="bad_cursor"),)
+
+
+def _parameter_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """FastAPI's errors of query, path and header parameters."""
+    return [
+        FieldError(parameter=str(error["loc"][-1])[:128], detail=error["msg"], code=error["type"]) for error in errors
+    ]

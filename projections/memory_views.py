@@ -1,0 +1,78 @@
+"""A view store in memory: the reference for the others, and what the simulation runs on."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import anyio.lowlevel
+
+from projections.view_store import LIST_PAGE_MAX, Conflict, Page, Place, Stored, Write, WriteResult, Written
+from projections.views.view import FIRST_GENERATION
+
+
+class MemoryViewStore:
+    """Documents in a dict; every call is one step, as it is in the database."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, Write] = {}
+        self._generations: dict[str, int] = {}
+
+    async def get(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See `ViewStore`."""
+        await anyio.lowlevel.checkpoint()
+        return {key: _stored(self._documents[key]) for key in keys if key in self._documents}
+
+    async def write(self, writes: Sequence[Write]) -> tuple[WriteResult, ...]:
+        """See `ViewStore`."""
+        if len({write.key for write in writes}) != len(writes):
+            raise ValueError("a key stands twice in one call")
+        await anyio.lowlevel.checkpoint()
+        return tuple(self._write(write) for write in writes)
+
+    async def listed(self, list_key: str, *, after: Place | None, limit: int, newest_first: bool) -> Page:
+        """See `ViewStore`."""
+        if not 1 <= limit <= LIST_PAGE_MAX:
+            raise ValueError(f"a page has 1 to {LIST_PAGE_MAX} documents, not {limit}")
+        await anyio.lowlevel.checkpoint()
+        listed = sorted(
+            (
+                (Place(write.list_sort, write.key), write)
+                for write in self._documents.values()
+                if write.list_key == list_key and write.list_sort is not None
+            ),
+            key=lambda entry: entry[0],
+            reverse=newest_first,
+        )
+        if after is not None:
+            listed = [entry for entry in listed if (entry[0] < after if newest_first else entry[0] > after)]
+        page = listed[:limit]
+        return Page(tuple(_stored(write) for _, write in page), page[-1][0] if len(listed) > limit else None)
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `ViewStore`."""
+        for key in tuple(self._documents):
+            await anyio.lowlevel.checkpoint()
+            if key.startswith(prefix):
+                yield key
+
+    async def generation(self, view: str) -> int:
+        """See `ViewStore`."""
+        await anyio.lowlevel.checkpoint()
+        return self._generations.get(view, FIRST_GENERATION)
+
+    def _write(self, write: Write) -> WriteResult:
+        current = self._documents.get(write.key)
+        current_commit = None if current is None else current.commit
+        if current_commit != write.expected_commit:
+            return Conflict(current_commit)
+        self._documents[write.key] = write
+        return Written()
+
+
+def _stored(write: Write) -> Stored:
+    return Stored(
+        key=write.key,
+        commit=write.commit,
+        schema=write.schema,
+        document=write.document,
+        list_key=write.list_key,
+        list_sort=write.list_sort,
+    )

@@ -1,0 +1,73 @@
+"""What the read side reports of itself. Silent by default; Prometheus is one implementation, in `workers/metrics.py`."""
+
+from typing import Literal, Protocol
+
+Subscription = Literal["views", "relay"]
+
+
+class Observer(Protocol):
+    """Facts, told as they happen: an implementation counts, returns at once and never raises."""
+
+    def applied(self, *, view: str, commits: int) -> None:
+        """So many commits are in the view's documents now."""
+
+    def duplicates_dropped(self, *, view: str, commits: int) -> None:
+        """So many commits came that the view's documents had already."""
+
+    def gap_healed(self, *, view: str, missing: int) -> None:
+        """The stream left out (or brought too late) so many commits of an order; they were read from the log. To be alarmed."""
+
+    def conflicted(self, *, view: str) -> None:
+        """Another projector wrote a document first; it is read again and the rest is applied on top."""
+
+    def refolded(self, *, view: str) -> None:
+        """A document of another schema was folded anew from the log."""
+
+    def view_written(self, *, view: str, document_bytes: int) -> None:
+        """A document was written, whatever the number of commits in it."""
+
+    def removed(self, *, subscription: Subscription, records: int) -> None:
+        """Somebody deleted so many items of the log, which nothing here ever does. To be alarmed."""
+
+    def published(self, *, events: int, lag_ms: int) -> None:
+        """So many events are with the topic; the oldest of them was recorded `lag_ms` ago."""
+
+    def publish_failed(self, *, events: int, code: str) -> None:
+        """The topic refused so many entries, or a whole call failed; they will be sent again."""
+
+    def backfill_progress(self, *, subscription: Subscription, orders: int, commits: int) -> None:
+        """Since the last such call, a back-fill brought so many orders, with so many commits, up to the log."""
+
+
+class SilentObserver:
+    """Takes every fact and does nothing with it."""
+
+    def applied(self, *, view: str, commits: int) -> None:
+        """See `Observer`."""
+
+    def duplicates_dropped(self, *, view: str, commits: int) -> None:
+        """See `Observer`."""
+
+    def gap_healed(self, *, view: str, missing: int) -> None:
+        """See `Observer`."""
+
+    def conflicted(self, *, view: str) -> None:
+        """See `Observer`."""
+
+    def refolded(self, *, view: str) -> None:
+        """See `Observer`."""
+
+    def view_written(self, *, view: str, document_bytes: int) -> None:
+        """See `Observer`."""
+
+    def removed(self, *, subscription: Subscription, records: int) -> None:
+        """See `Observer`."""
+
+    def published(self, *, events: int, lag_ms: int) -> None:
+        """See `Observer`."""
+
+    def publish_failed(self, *, events: int, code: str) -> None:
+        """See `Observer`."""
+
+    def backfill_progress(self, *, subscription: Subscription, orders: int, commits: int) -> None:
+        """See `Observer`."""

@@ -1,0 +1,13 @@
+"""The views: each is one pure module that ends in a `VIEW`, and one line here. They know no store, no stream and no clock."""
+
+from typing import Any, Final
+
+from projections.views import invoices, order_status
+from projections.views.view import View
+
+VIEWS: Final[tuple[View[Any], ...]] = (
+    order_status.VIEW,
+    invoices.VIEW,
+)
+
+__all__ = ["VIEWS", "View", "invoices", "order_status"]

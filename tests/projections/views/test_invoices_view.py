@@ -1,0 +1,121 @@
+"""The invoices view: written when there is an invoice, exact to the last digit, and never larger than an item may be."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import orjson
+from hypothesis import given
+
+from orderstore.domain import events as e
+from projections.folding import NOTHING, Target, step, write_of
+from projections.view_store import DOCUMENT_BYTES_MAX
+from projections.views import invoices
+from projections.views.view import Generation
+from tests.builders import NOON, line
+from tests.projections.histories import commits_for, groups_of, happy_commits, happy_groups, histories, recorded_of
+
+TARGET = Target(invoices.VIEW, Generation(invoices.NAME, 1))
+
+
+def folded(recorded, view=None):
+    for one in recorded:
+        view = invoices.evolve(view, one)
+    return view
+
+
+def log_of(commits):
+    return {commit.number: tuple(recorded_of([commit])) for commit in commits}
+
+
+def test_an_invoice_shows_number_dates_total_and_lines() -> None:
+    """One invoice, as it is printed, found by its number."""
+    view = folded(recorded_of(happy_commits()))
+
+    [document] = invoices.single_documents(invoices.to_document(view))
+
+    assert document["invoiceNumber"] == "INV-2026-7274497"
+    assert (document["series"], document["number"]) == ("INV-2026", 7_274_497)
+    assert (document["totalMinor"], document["total"], document["currency"]) == (90_000, "900.00", "USD")
+    assert document["issuedAt"] == document["suppliedAt"] == "2026-03-01T12:00:00.000Z"
+    assert document["lines"] == [
+        {"sku": "LAPTOP-001", "description": "", "quantity": 1, "unitPrice": "850", "amount": "850"},
+        {"sku": "MOUSE-002", "description": "", "quantity": 2, "unitPrice": "25", "amount": "50"},
+    ]
+    assert document["linesOmitted"] == 0
+    assert invoices.VIEW.listing(view) == ("number/INV-2026-7274497", view.order_id)
+
+
+def test_sub_penny_prices_stay_exact() -> None:
+    """Unit prices and amounts are decimals as they were written, never binary floats."""
+    view = folded(recorded_of(commits_for(groups_of((), lines=(line("A", 3, "0.001"), line("B", 7, "1.10"))))))
+
+    assert [entry.amount for entry in view.lines] == ["0.003", "7.70"]
+    assert view.total_exact == "7.703"
+
+
+def test_nothing_is_written_before_there_is_an_invoice() -> None:
+    """Six commits of an order leave no document; the seventh does, with the lines of the first."""
+    commits = happy_commits()
+
+    assert step(invoices.VIEW, NOTHING, log_of(commits[:6])) == NOTHING
+    known = step(invoices.VIEW, NOTHING, log_of(commits))
+    assert known.folded == 7
+    assert len(known.state.lines) == 2
+
+
+def test_five_thousand_long_lines_fit_an_item_and_the_rest_is_counted() -> None:
+    """What does not fit is left out and said, not silently cut."""
+    lines = tuple(
+        e.OrderLine(
+            sku=f"{index:064d}", quantity=1_000_000, unit_price=Decimal("9999999.999999"), description="é" * 200
+        )
+        for index in range(5_000)
+    )
+    commits = commits_for(happy_groups(lines=lines))
+    known = step(invoices.VIEW, NOTHING, log_of(commits))
+
+    write = write_of(TARGET, "main", "o1", known)
+
+    document = orjson.loads(write.document)
+    assert len(write.document) < DOCUMENT_BYTES_MAX
+    assert document["lineCount"] == 5_000
+    assert 0 < document["linesOmitted"] == 5_000 - len(document["lines"])
+    assert [shown["sku"] for shown in document["lines"]] == [asked.sku for asked in lines[: len(document["lines"])]]
+
+
+def test_the_largest_real_order_keeps_every_line() -> None:
+    """1,114 lines, as the largest sale in the data, are all there."""
+    lines = tuple(
+        e.OrderLine(sku=f"{20_000 + index}", quantity=3, unit_price=Decimal("1.25"), description="WHITE HANGING HEART")
+        for index in range(1_114)
+    )
+    view = folded(recorded_of(commits_for(groups_of((), lines=lines))))
+
+    assert view.lines_omitted == 0
+
+
+@given(histories())
+def test_a_fold_may_be_cut_anywhere_and_pass_through_a_document(groups) -> None:
+    """Every prefix, stored and continued, ends as the whole."""
+    recorded = recorded_of(commits_for(groups))
+    whole = folded(recorded)
+    for cut in range(1, len(recorded) + 1):
+        document = orjson.loads(orjson.dumps(invoices.to_document(folded(recorded[:cut]))))
+        assert folded(recorded[cut:], invoices.from_document(document)) == whole
+
+
+def test_a_second_invoice_of_an_order_stands_behind_the_first() -> None:
+    """Invoices of an order are listed in the order in which they were issued."""
+    groups = happy_groups()
+    second = e.InvoiceIssued(
+        series="INV-2026",
+        number=2,
+        invoice_number="INV-2026-000002",
+        total_minor=1,
+        currency="USD",
+        issued_at=NOON + timedelta(days=1),
+        supplied_at=NOON,
+    )
+    view = folded(recorded_of(commits_for((*groups, (second,)))))
+
+    assert [invoice.invoice_number for invoice in view.invoices] == ["INV-2026-7274497", "INV-2026-000002"]

@@ -1,0 +1,175 @@
+"""The status view tells what the domain's own state tells, whatever happened, and in whatever pieces it was folded."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderstore.domain import events as e
+from orderstore.domain.state import INITIAL, PaymentStatus, Placed, fold
+from projections.views import order_status
+from projections.views.view import Generation, OutOfPlace
+from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED, line
+from tests.projections.histories import (
+    CANCELLED_LATE,
+    HAPPY,
+    ORDER,
+    commits_for,
+    groups_of,
+    happy_commits,
+    histories,
+    recorded_of,
+)
+
+STATUS_OF_CLASS = {
+    "Received": "RECEIVED",
+    "Confirmed": "CONFIRMED",
+    "InFulfilment": "IN_FULFILMENT",
+    "Completed": "COMPLETED",
+    "Cancelling": "CANCELLING",
+    "Cancelled": "CANCELLED",
+    "Rejected": "REJECTED",
+}
+
+
+def folded(recorded, view=None):
+    for one in recorded:
+        view = order_status.evolve(view, one)
+    return view
+
+
+@given(histories())
+def test_the_view_says_what_the_domain_says(groups) -> None:
+    """Status, payment, stock, shipment, invoice and refunds equal those of the domain's own fold, after every commit."""
+    commits = commits_for(groups)
+    for length in range(1, len(commits) + 1):
+        view = folded(recorded_of(commits[:length]))
+        state = fold(INITIAL, (event for group in groups[:length] for event in group))
+        assert isinstance(state, Placed)
+        assert view.status == STATUS_OF_CLASS[type(state).__name__]
+        assert view.payment.status == state.payment.status.name
+        assert view.payment.amount_minor == state.payment.amount_minor
+        captured = state.payment.amount_minor if state.payment.status is PaymentStatus.CAPTURED else 0
+        assert view.payment.captured_minor == captured
+        pending_minor = sum(refund.amount_minor for refund in state.payment.refunds_pending)
+        assert view.payment.refund_pending_minor == pending_minor
+        assert view.payment.refunded_minor + pending_minor == state.payment.refunded_minor
+        assert view.inventory == state.inventory.status.name
+        assert (view.shipment and view.shipment.status) == (state.shipment and state.shipment.status.name)
+        assert view.invoice_numbers == ((state.invoice.invoice_number,) if state.invoice else ())
+        assert view.commit == length
+
+
+@given(histories(), st.data())
+def test_a_fold_may_be_cut_anywhere_and_pass_through_a_document(groups, data) -> None:
+    """Folding one part, storing it as a document, and folding the rest on top is folding all at once."""
+    recorded = recorded_of(commits_for(groups))
+    cut = data.draw(st.integers(min_value=1, max_value=len(recorded)))
+    stored = orjson.dumps(order_status.to_document(folded(recorded[:cut])))
+
+    view = folded(recorded[cut:], order_status.from_document(orjson.loads(stored)))
+
+    assert view == folded(recorded)
+    assert folded(recorded) == folded(recorded)
+
+
+def test_the_document_is_written_down() -> None:
+    """The names are the API's contract: this is a finished order, in full."""
+    assert order_status.to_document(folded(recorded_of(happy_commits()))) == {
+        "orderId": ORDER,
+        "customerId": "customer-1",
+        "status": "COMPLETED",
+        "payment": {
+            "status": "CAPTURED",
+            "amountMinor": 90_000,
+            "capturedMinor": 90_000,
+            "refundedMinor": 0,
+            "refundPendingMinor": 0,
+        },
+        "inventory": {"status": "RESERVED"},
+        "shipment": {"shipmentId": "shipment-1", "status": "DELIVERED", "trackingNumber": "track-1"},
+        "invoiceNumbers": ["INV-2026-7274497"],
+        "cancellation": None,
+        "currency": "USD",
+        "totalMinor": 90_000,
+        "totalExact": "900",
+        "total": "900.00",
+        "lineCount": 2,
+        "placedAt": "2026-03-01T12:00:00.000Z",
+        "updatedAt": "2026-03-01T12:00:00.000Z",
+        "lastRecordedAtMs": 1_780_000_008_000,
+        "version": 10,
+        "commit": 8,
+    }
+
+
+def test_a_cancellation_is_told_with_its_reason() -> None:
+    """An order undone late says why, and that nothing is held any more."""
+    view = folded(recorded_of(commits_for(groups_of(CANCELLED_LATE))))
+
+    assert view.status == "CANCELLED"
+    assert view.cancellation == order_status.Cancellation(reason="customer")
+    assert view.payment.status == "VOIDED"
+    assert view.inventory == "RELEASED"
+
+
+def test_a_cancellation_that_came_too_late_is_told_too() -> None:
+    """The parcel had left: the order goes on, and the wish is still to be seen."""
+    groups = (
+        *groups_of(HAPPY[:3]),
+        (e.OrderCancellationRequested(reason="customer"),),
+        (DISPATCHED, e.OrderCancellationDeclined(reason="dispatched")),
+    )
+    view = folded(recorded_of(commits_for(groups)))
+
+    assert view.status == "IN_FULFILMENT"
+    assert view.cancellation == order_status.Cancellation(reason="customer", declined=True)
+
+
+def test_an_order_cannot_begin_in_the_middle_nor_twice() -> None:
+    """An event out of its place is never folded into something that looks right."""
+    created, paid = recorded_of(commits_for(groups_of(HAPPY[:1])))
+    with pytest.raises(OutOfPlace):
+        order_status.evolve(None, paid)
+    with pytest.raises(OutOfPlace):
+        order_status.evolve(folded([created]), created)
+
+
+def test_the_document_stays_small_however_long_the_order_is() -> None:
+    """5,000 lines leave their number and their total, nothing else."""
+    lines = tuple(line(sku=f"SKU-{index}") for index in range(5_000))
+    view = folded(recorded_of(commits_for(groups_of((), lines=lines))))
+
+    assert view.line_count == 5_000
+    assert len(orjson.dumps(order_status.to_document(view))) < 1_000
+
+
+def test_a_guest_order_stands_in_no_customer_list() -> None:
+    """Without a customer there is no list; with one, newer orders sort behind older ones."""
+    guest = folded(recorded_of(commits_for(groups_of((), customer_id=None))))
+    known = folded(recorded_of(happy_commits()))
+
+    assert order_status.VIEW.listing(guest) is None
+    listing = order_status.VIEW.listing(known)
+    assert listing.name == "customer/customer-1"
+    assert listing.sort.startswith("2026-03-01T12:00:00.000Z/")
+
+
+def test_a_document_is_named_by_generation_view_tenant_and_order() -> None:
+    """The next generation stands beside this one, and a key tells whose it is."""
+    generation = Generation("order_status", 2)
+
+    assert generation.key("main", "o1") == "g2/order_status/main/o1"
+    assert generation.order("g2/order_status/a/b/o1") == ("a/b", "o1")
+    for foreign in ("g22/order_status/main/o1", "g2/order_status/o1", "pointer/order_status", "g2/order_status/main/"):
+        with pytest.raises(ValueError, match="no document"):
+            generation.order(foreign)
+
+
+def test_builders_are_the_facts_that_this_suite_names() -> None:
+    """The happy path is the one of the picture: paid, reserved, confirmed, booked, sent, captured, invoiced, delivered."""
+    names = [recorded.name for recorded in recorded_of(happy_commits())]
+
+    assert names[:2] == ["OrderCreated", "PaymentCompleted"]
+    assert names[-2:] == ["ShipmentDelivered", "OrderCompleted"]
+    assert {type(PAID), type(RESERVED), type(BOOKED)} <= {type(event) for group in groups_of(HAPPY) for event in group}
