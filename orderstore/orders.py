@@ -1,11 +1,11 @@
 """The business verbs. One door for everybody: the API, the importer and the workers extend an order only through here."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 from uuid import uuid4
 
 import orjson
@@ -13,6 +13,7 @@ import orjson
 from orderstore.domain import decisions, ids
 from orderstore.domain.events import (
     CancellationReason,
+    Event,
     OrderCreated,
     OrderLine,
     RefundedLine,
@@ -22,16 +23,29 @@ from orderstore.domain.events import (
 from orderstore.domain.ids import OrderId
 from orderstore.domain.money import round_to_minor
 from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.state import NotPlaced, Placed
+from orderstore.domain.state import NotPlaced, Placed, State
 from orderstore.history import History
+from orderstore.privacy.keys import KeyErased, KeyUnusable
 from orderstore.recorded import Actor, Cause
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
 from orderstore.transact import Decide, DecideNumbered, Transactor
 
 SOURCE: Final = "order-service"
 
-# Encrypts personal data with the key of a subject: (subject, stream, plain text) -> sealed. See `orderstore/privacy`.
-Seal = Callable[[str, str, bytes], Awaitable[SealedText]]
+# A repeat whose personal data cannot be compared any more (the customer is erased) is taken at its word.
+ContactUnreadable = (KeyErased, KeyUnusable)
+
+
+class Vault(Protocol):
+    """Encrypts personal data with the key of its subject; see `orderstore/privacy/sealing.py`."""
+
+    async def seal(self, subject: str, purpose: str, plain: bytes) -> SealedText:
+        """Readable only with the subject's key, and for this purpose."""
+        ...
+
+    async def open(self, sealed: SealedText, purpose: str) -> bytes:
+        """What was sealed. Raises KeyErased, KeyUnusable."""
+        ...
 
 
 class HooksRefused(Exception):
@@ -54,11 +68,11 @@ class Orders:
     """Orders of one tenant. `hooks_allowed` is true only where the sandbox providers stand behind the workers."""
 
     def __init__(
-        self, transactor: Transactor, *, tenant: str, seal: Seal, hooks_allowed: bool, now_ms: Callable[[], int]
+        self, transactor: Transactor, *, tenant: str, vault: Vault, hooks_allowed: bool, now_ms: Callable[[], int]
     ) -> None:
         self._transactor = transactor
         self._tenant = tenant
-        self._seal = seal
+        self._vault = vault
         self._hooks_allowed = hooks_allowed
         self._now_ms = now_ms
 
@@ -84,12 +98,17 @@ class Orders:
         stream = ids.stream_of(self._tenant, order_id)
         created = await self._created(request, order_id, stream)
         cause = self._command(order_id, "order-created", actor, traceparent)
-        before = History(stream=stream)
-        after = await self._transactor.transact(before, partial(decisions.place, order=created), cause=cause)
-        first = after.events[0].event
-        if not isinstance(first, OrderCreated) or first.request_hash != created.request_hash:
+        new = True
+
+        def decide(state: State) -> tuple[Event, ...]:
+            nonlocal new
+            new = isinstance(state, NotPlaced)
+            return decisions.place(state, order=created)
+
+        after = await self._transactor.transact(History(stream=stream), decide, cause=cause)
+        if not new and not await self._is_same(after, created, request):
             raise KeyReused("this Idempotency-Key was used for another request")
-        return Accepted(after, new=first == created)
+        return Accepted(after, new=new)
 
     async def cancel(
         self, order_id: str, request: CancelOrder, *, actor: Actor, traceparent: str | None = None
@@ -111,7 +130,7 @@ class Orders:
     ) -> History:
         """Set money aside to be given back. Raises UnknownOrder, OrderClosed, RefundTooLarge, NothingToRefund."""
         key = idempotency_key if idempotency_key is not None else str(uuid4())
-        refund_id = ids.event_id(order_id, f"refund:{key}")
+        refund_id = refund_id_for_key(order_id, key)
         lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in request.lines)
         decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=request.reason)
         cause = self._command(order_id, f"refund-requested:{key}", actor, traceparent)
@@ -125,12 +144,24 @@ class Orders:
         """Append an outcome that takes the next number of a series, in one transaction."""
         return await self._transactor.transact_numbered(history, decide, counter=counter, cause=cause)
 
+    async def _is_same(self, history: History, created: OrderCreated, request: PlaceOrder) -> bool:
+        """Whether a repeat says what the first request said. Personal data are compared where they can be read, not hashed:
+        a hash in the log would outlive their erasure."""
+        first = history.events[0].event
+        if not isinstance(first, OrderCreated) or first.request_hash != created.request_hash:
+            return False
+        if first.contact is None or created.contact is None:
+            return first.contact is created.contact
+        try:
+            return await self._vault.open(first.contact, history.stream) == contact_of(request)
+        except ContactUnreadable:
+            return True
+
     async def _created(self, request: PlaceOrder, order_id: OrderId, stream: str) -> OrderCreated:
         contact = None
         if request.customer_email is not None or request.customer_name is not None:
             subject = request.customer_id or f"guest-{order_id}"
-            plain = orjson.dumps({"email": request.customer_email, "name": request.customer_name})
-            contact = await self._seal(subject, stream, plain)
+            contact = await self._vault.seal(subject, stream, contact_of(request))
         total_exact = request.total_exact
         now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
         return OrderCreated(
@@ -170,9 +201,20 @@ def placed(history: History) -> Placed:
     return history.state
 
 
+def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
+    """The refund that a client's Idempotency-Key names: a repeat meets its own request."""
+    return ids.event_id(order_id, f"refund:{idempotency_key}")
+
+
+def contact_of(request: PlaceOrder) -> bytes:
+    """The personal data of a request, as they are sealed."""
+    return orjson.dumps({"email": request.customer_email, "name": request.customer_name})
+
+
 def request_hash(request: PlaceOrder) -> str:
-    """SHA-256 of the request as it was understood: 850 and "850.00" are the same price, another price is another request."""
-    understood = request.model_dump(mode="json")
+    """SHA-256 of the request as it was understood, without personal data: 850 and "850.00" are the same price, another price is
+    another request."""
+    understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name"})
     for item, line in zip(request.items, understood["items"], strict=True):
         line["price"] = format(item.price.normalize(), "f")
     return hashlib.sha256(orjson.dumps(understood, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -10,7 +10,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NoReturn
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from orderstore.domain.money import exact_sum, is_currency, round_to_minor
@@ -20,9 +29,14 @@ QUANTITY_MAX: Final = 1_000_000
 PRICE_MAX: Final = Decimal(10_000_000)
 PRICE_DIGITS_MAX: Final = 6
 TOTAL_MINOR_MAX: Final = 10**15
+PLACED_YEARS: Final = (1970, 9_000)
 BODY_BYTES_MAX: Final = 1024 * 1024
 
-_CARD_NUMBER: Final = re.compile(r"(?:\d[ -]?){12,18}\d")
+# Primary account numbers begin with 3 to 6 and have 13 to 19 digits (ISO/IEC 7812); in an SKU only 15 and more are taken for
+# one, because barcodes (GTIN) have up to 14 digits and every tenth of them passes the Luhn check by chance.
+_CARD_NUMBER: Final = re.compile(r"(?<!\d)[3-6](?:[ -]?\d){12,18}(?!\d)")
+_SKU_DIGITS_MAX: Final = 14
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def parse(body: bytes) -> object:
@@ -33,6 +47,8 @@ def parse(body: bytes) -> object:
         )
     except RecursionError as error:
         raise ValueError("the document is nested too deeply") from error
+    except ArithmeticError as error:
+        raise ValueError("a number is too large") from error
     return document
 
 
@@ -51,6 +67,8 @@ def _decimal(value: object) -> object:
     """Take ints, decimals and decimal strings as they are written; refuse binary floats and booleans."""
     if isinstance(value, bool | float):
         raise ValueError("write the price as a JSON number or as a decimal string")  # noqa: TRY004 - pydantic's way to refuse
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError("write the price in digits, such as 12.50")
     return value
 
 
@@ -69,8 +87,18 @@ def _currency(value: str) -> str:
 
 def _no_card_number(value: str) -> str:
     """Card numbers never enter (PCI DSS 3.2): thirteen to nineteen digits that pass the Luhn check are refused."""
+    return _without_card_number(value, digits_min=13)
+
+
+def _no_long_card_number(value: str) -> str:
+    return _without_card_number(value, digits_min=_SKU_DIGITS_MAX + 1)
+
+
+def _without_card_number(value: str, *, digits_min: int) -> str:
     for match in _CARD_NUMBER.finditer(value):
         digits = [int(character) for character in match.group() if character.isdigit()]
+        if len(digits) < digits_min:
+            continue
         doubled = [digit if index % 2 == 0 else sum(divmod(digit * 2, 10)) for index, digit in enumerate(digits[::-1])]
         if sum(doubled) % 10 == 0:
             raise ValueError("this looks like a card number; it must not be sent or stored here")
@@ -84,8 +112,10 @@ def _plain(value: str) -> str:
 
 
 _Text = Annotated[str, AfterValidator(_plain), AfterValidator(_no_card_number)]
-Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)]
-Sku = Annotated[_Text, Field(min_length=1, max_length=64)]
+Identifier = Annotated[
+    str, Field(min_length=1, max_length=128), AfterValidator(_plain), AfterValidator(_no_long_card_number)
+]
+Sku = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain), AfterValidator(_no_long_card_number)]
 Price = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX)]
 Note = Annotated[_Text, Field(max_length=500)]
 
@@ -104,7 +134,8 @@ class Item(_Request):
 
 
 class PlaceOrder(_Request):
-    """`POST /orders` (E038). The three outcome fields are test hooks that only sandbox providers honour."""
+    """`POST /orders` (E038). The three outcome fields are test hooks that only sandbox providers honour; a client's `total` is
+    only compared with ours (E007)."""
 
     items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=LINES_MAX)]
     currency: Annotated[str, AfterValidator(_currency)]
@@ -115,6 +146,7 @@ class PlaceOrder(_Request):
     channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "api"
     reference: Identifier | None = None
     placed_at: datetime | None = None
+    total: Price | None = None
     payment_outcome: Literal["approved", "declined"] | None = None
     inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
     simulate_technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
@@ -130,10 +162,21 @@ class PlaceOrder(_Request):
         """The sum of quantity x price, to the last digit."""
         return exact_sum([(item.quantity, item.price) for item in self.items])
 
+    @field_validator("placed_at")
+    @classmethod
+    def _a_moment(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("placedAt needs its offset from UTC, such as Z")
+        if not PLACED_YEARS[0] <= value.year <= PLACED_YEARS[1]:
+            raise ValueError(f"placedAt must lie in the years {PLACED_YEARS[0]} to {PLACED_YEARS[1]}")
+        return value
+
     @model_validator(mode="after")
     def _payable(self) -> "PlaceOrder":
-        if self.placed_at is not None and self.placed_at.tzinfo is None:
-            raise ValueError("placedAt needs its offset from UTC, such as Z")
+        if self.total is not None and self.total != self.total_exact:
+            raise ValueError(f"the total is {self.total_exact:f} by our sum, not {self.total:f}")
         total_minor = round_to_minor(self.total_exact, self.currency)
         if not 0 < total_minor <= TOTAL_MINOR_MAX:
             raise ValueError(f"the total must be between one minor unit and {TOTAL_MINOR_MAX}, not {total_minor}")

@@ -1,10 +1,14 @@
 """A whole write side in memory, for tests that place and extend orders."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
+
+from anyio.lowlevel import checkpoint
 
 from orderstore.domain.events import SealedText
 from orderstore.orders import Orders
+from orderstore.privacy.keys import KeyErased
 from orderstore.recorded import Actor, Cause
 from orderstore.requests import PlaceOrder, parse
 from orderstore.store.memory import MemoryEventStore
@@ -30,9 +34,22 @@ class TickingClock:
         return self.now_ms
 
 
-async def seal_in_tests(subject: str, stream: str, plain: bytes) -> SealedText:
-    """Not encryption: a mark by which a test sees that the plain text did not pass."""
-    return SealedText(subject=subject, ciphertext=f"sealed {len(plain)} bytes")
+class PlainVault:
+    """Not encryption: a mark that must never leave, with a fresh look at each call as a nonce would give it."""
+
+    def __init__(self) -> None:
+        self._calls = count()
+        self.erased: set[str] = set()
+
+    async def seal(self, subject: str, purpose: str, plain: bytes) -> SealedText:
+        await checkpoint()
+        return SealedText(subject=subject, ciphertext=f"SEALED-{next(self._calls)}-{plain.hex()}")
+
+    async def open(self, sealed: SealedText, purpose: str) -> bytes:
+        await checkpoint()
+        if sealed.subject in self.erased:
+            raise KeyErased(sealed.subject)
+        return bytes.fromhex(sealed.ciphertext.rpartition("-")[2])
 
 
 def orders_over(
@@ -40,10 +57,11 @@ def orders_over(
     *,
     hooks_allowed: bool = True,
     now_ms: Callable[[], int] | None = None,
+    vault: PlainVault | None = None,
 ) -> Orders:
     clock = now_ms or TickingClock()
     transactor = Transactor(store or MemoryEventStore(), now_ms=clock)
-    return Orders(transactor, tenant=TENANT, seal=seal_in_tests, hooks_allowed=hooks_allowed, now_ms=clock)
+    return Orders(transactor, tenant=TENANT, vault=vault or PlainVault(), hooks_allowed=hooks_allowed, now_ms=clock)
 
 
 def request(body: bytes = ARTICLE_REQUEST, **changes: Any) -> PlaceOrder:

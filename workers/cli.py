@@ -1,14 +1,23 @@
 """`orderstore …`: every command, put together. What a command does is in `workers/commands`."""
 
 import sys
+from collections.abc import Iterator
 from typing import Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from orderstore.store.errors import StoreError
+from projections.http.auth import OpenService
+from projections.view_store import ViewStoreError
 from workers.commands import audit, bulk, configuration, serve, stock, views
 from workers.commands.environment import EnvironmentFailed
+from workers.demo.feed import FeedError
+from workers.queues import QueueMismatch
+from workers.service import PortTaken
 from workers.settings import SettingsError
+from workers.tables.errors import TableError
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -32,8 +41,23 @@ def build() -> typer.Typer:
     return app
 
 
+# Said in words, with what to do; whatever else comes out of a command is a bug and shows its trace.
+MENDABLE: Final = (
+    EnvironmentFailed,
+    FeedError,
+    OpenService,
+    PortTaken,
+    QueueMismatch,
+    StoreError,
+    TableError,
+    ViewStoreError,
+    BotoCoreError,
+    ClientError,
+)
+
+
 def main() -> None:
-    """Run a command. Errors that a person can mend are said in words; everything else is a bug and shows its trace."""
+    """Run a command."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         build()()
@@ -42,9 +66,24 @@ def main() -> None:
         for problem in error.problems:
             errors.print(f"  {problem}")
         sys.exit(EXIT_USAGE)
-    except EnvironmentFailed as error:
-        errors.print(str(error))
+    except MENDABLE as error:
+        errors.print(f"{error}")
         sys.exit(EXIT_FAILED)
+    except ExceptionGroup as group:
+        known, unknown = group.split(MENDABLE)
+        if known is None or unknown is not None:
+            raise
+        for leaf in _leaves(known):
+            errors.print(f"{leaf}")
+        sys.exit(EXIT_FAILED)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner
 
 
 if __name__ == "__main__":

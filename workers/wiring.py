@@ -5,16 +5,17 @@ roles on top of it: the API, the two stream subscriptions, the five consumers.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import Any, Final
 from uuid import uuid4
 
+import anyio
 import structlog
 
 from orderstore.orders import Orders
@@ -59,6 +60,7 @@ CONNECTIONS_BESIDE: Final = 64
 CONNECTIONS_MAX: Final = 512
 POLLS_PER_QUEUE: Final = 4
 STREAM_IDLE_INITIAL_S: Final = 0.25
+MARK_KEPT_S: Final = 1.0
 
 
 def now_ms() -> int:
@@ -110,7 +112,7 @@ async def open_core(
         orders = Orders(
             Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
             tenant=settings.tenant,
-            seal=sealer.seal,
+            vault=sealer,
             hooks_allowed=settings.providers == "sandbox",
             now_ms=now_ms,
         )
@@ -207,6 +209,22 @@ def authentication(settings: Settings) -> BearerTokens:
     return BearerTokens(tokens)
 
 
+class PublicationMark:
+    """The relay's low-water mark, read at most once a second: every status answer asks for it."""
+
+    def __init__(self, leases: DynamoLeaseStore) -> None:
+        self._leases = leases
+        self._mark: int | None = None
+        self._read_at = -math.inf
+
+    async def get(self) -> int | None:
+        """Everything that was recorded before this moment (milliseconds since 1970) is published; None while nobody knows."""
+        if anyio.current_time() - self._read_at > MARK_KEPT_S:
+            self._mark = await caught_up_to_ms(self._leases, SUBSCRIPTIONS["relay"])
+            self._read_at = anyio.current_time()
+        return self._mark
+
+
 def api(core: Core, service_readiness: Any) -> HttpServer:  # noqa: ANN401 - the service does not exist yet when its API is built
     """The HTTP API."""
     services = Services(
@@ -215,7 +233,7 @@ def api(core: Core, service_readiness: Any) -> HttpServer:  # noqa: ANN401 - the
         authentication=authentication(core.settings),
         readiness=service_readiness,
         metrics=core.metrics.render,
-        published_through_ms=partial(caught_up_to_ms, core.leases, SUBSCRIPTIONS["relay"]),
+        published_through_ms=PublicationMark(core.leases).get,
         tenant=core.settings.tenant,
         logger=structlog.get_logger("projections.http"),
         observer=HttpMetrics(core.metrics),

@@ -36,7 +36,7 @@ def validated(model: type[_Model], document: object) -> _Model:
         # A megabyte of `{},{},{}` is a million errors: the bound is checked before each of them is worked out.
         raise Problem("invalid", "nothing was stored; see errors", errors=too_long)
     try:
-        return model.model_validate(document)
+        return model.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
         raise Problem("invalid", "nothing was stored; see errors", errors=_field_errors(error)) from error
 

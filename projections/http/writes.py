@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from orderstore.domain import ids
 from orderstore.domain.events import OrderCancellationRequested, RefundedLine, RefundRequested
 from orderstore.history import History
+from orderstore.orders import refund_id_for_key
 from orderstore.recorded import Recorded
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
 from projections.http import schemas
@@ -126,7 +126,7 @@ async def refund_order(
     history = await services.orders.request_refund(
         order_id, refunding, actor=writer.actor, idempotency_key=key, traceparent=traceparent_of(request)
     )
-    recorded, refund = _refund(history, ids.event_id(order_id, f"refund:{key}"))
+    recorded, refund = _refund(history, refund_id_for_key(order_id, key))
     lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in refunding.lines)
     if refund.lines != lines or refund.reason != refunding.reason:
         raise Problem("idempotency_key_reused", "this Idempotency-Key was used for another refund of this order")

@@ -16,7 +16,7 @@ from orderstore.store.errors import Unavailable
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED
-from tests.ordering import ACTOR, TENANT, cause, orders_over, request
+from tests.ordering import ACTOR, TENANT, PlainVault, cause, orders_over, request
 from tests.virtual_time import run_virtual
 
 
@@ -80,6 +80,41 @@ def test_the_same_key_with_another_request_is_refused() -> None:
             await orders.place(request(currency="GBP"), actor=ACTOR, idempotency_key="key-1")
 
         assert len(await store.read(first.history.stream)) == 1
+
+    run_virtual(scenario)
+
+
+def test_another_person_is_another_request_until_the_first_is_erased() -> None:
+    """Personal data are compared, not hashed: once they cannot be read, a repeat is taken at its word."""
+
+    async def scenario() -> None:
+        vault = PlainVault()
+        orders = orders_over(vault=vault)
+        first = await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key="key-1")
+        with pytest.raises(KeyReused):
+            await orders.place(
+                request(customerId="c-1", customerEmail="bob@example.com"), actor=ACTOR, idempotency_key="key-1"
+            )
+
+        vault.erased.add("c-1")
+        again = await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key="key-1")
+        assert (again.new, again.history.events) == (False, first.history.events)
+
+    run_virtual(scenario)
+
+
+def test_no_hash_in_the_log_is_made_of_personal_data() -> None:
+    """Two people with the same basket have the same request hash: a guessed address can be confirmed by nothing."""
+
+    async def scenario() -> None:
+        orders = orders_over()
+        answers = [
+            await orders.place(request(customerEmail=email), actor=ACTOR, idempotency_key=None)
+            for email in ("ada@example.com", "bob@example.com")
+        ]
+
+        created = [answer.history.events[0].event for answer in answers]
+        assert created[0].request_hash == created[1].request_hash
 
     run_virtual(scenario)
 

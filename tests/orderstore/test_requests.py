@@ -57,7 +57,12 @@ def test_what_is_no_price_is_refused(text: str) -> None:
         {"customerEmail": "not an address"},
         {"channel": "Not A Channel"},
         {"placedAt": "2026-01-01T10:00:00"},
-        {"total": 900},
+        {"total": 901},
+        {"placedAt": "0001-01-01T00:00:00+14:00"},
+        {"placedAt": "9999-12-31T23:59:59-14:00"},
+        {"reference": "4242424242424242"},
+        {"items": [{"sku": "A", "quantity": 1, "price": "1_0"}]},
+        {"items": [{"sku": "A", "quantity": 1, "price": "٣"}]},
         {"simulateTechnicalFailure": "everything"},
     ],
 )
@@ -75,6 +80,8 @@ def test_what_the_schema_does_not_allow_is_refused(changes) -> None:
         {"items": [{"sku": "BANK CHARGES", "quantity": 1, "price": "15.001"}]},
         {"items": [{"sku": "4242424242424241", "quantity": 1, "price": 1}]},
         {"customerEmail": None},
+        {"total": "900.00"},
+        {"items": [{"sku": "4006381333931", "quantity": 1, "price": 1}]},
         {"customerId": "17850", "country": "United Kingdom", "reference": "online-retail:536365"},
     ],
 )

@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from anyio.lowlevel import checkpoint
 
 from orderstore import codec, contract
-from orderstore.domain.events import SealedText
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from orderstore.registry import BY_NAME, CONSUMERS
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
+from tests.ordering import PlainVault
 from workers.billing.handler import BillingHandler
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
@@ -121,8 +120,9 @@ class World:
         store.subscribe(self._relay)
         self.tables = {name: MemoryTable() for name in ("payments", "inventory", "notifications", "sandbox")}
         table = {name: self.faults.wrap(name, table) for name, table in self.tables.items()}
+        self.vault = PlainVault()
         self.transactor = Transactor(self.faults.wrap("log", store), now_ms=self.now_ms)
-        self.orders = Orders(self.transactor, tenant="test", seal=seal, hooks_allowed=True, now_ms=self.now_ms)
+        self.orders = Orders(self.transactor, tenant="test", vault=self.vault, hooks_allowed=True, now_ms=self.now_ms)
         self.ledger = TableLedger(table["sandbox"], now_ms=self.now_ms)
         self.attempts = TableAttempts(table["payments"], now_ms=self.now_ms)
         self.stock = TableStock(table["inventory"], random=random.Random(1))
@@ -148,7 +148,7 @@ class World:
                 self.orders,
                 records=TableNotifications(notifications, now_ms=self.now_ms),
                 sender=self.faults.wrap("mail", self.mailbox),
-                open_contact=open_contact,
+                open_contact=self.vault.open,
                 texts=TEXTS,
                 now_ms=self.now_ms,
                 **common,
@@ -256,13 +256,3 @@ class World:
             assert level.on_hand == level.available + level.reserved
             assert min(level.available, level.reserved) >= 0
         return tuple(level.reserved for level in levels if level is not None)
-
-
-async def seal(subject: str, purpose: str, plain: bytes) -> SealedText:
-    await checkpoint()
-    return SealedText(subject, plain.hex())
-
-
-async def open_contact(sealed: SealedText, purpose: str) -> bytes:
-    await checkpoint()
-    return bytes.fromhex(sealed.ciphertext)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -13,7 +14,7 @@ from orderstore.audit.verify import Finding, verify_all
 from orderstore.codec import CodecError, timestamp
 from orderstore.domain.ids import stream_of
 from orderstore.store.errors import CorruptCommit
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, wide_console, with_core
 from workers.wiring import Core
 
 
@@ -44,13 +45,13 @@ def history(order: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAUL
     if as_json:
         typer.echo(json.dumps([_document(row) for row in rows], indent=2))
         return
-    table = Table("version", "commit", "event", "occurred", "actor", "source", "cause", "hash")
+    table = Table("version", "commit", "event", "occurred", "actor", "cause", "hash", box=SIMPLE_HEAD)
     for row in rows:
         actor = f"{row.actor.type} {row.actor.id}"
         cause = row.causation_id[:8]
         at = timestamp(row.occurred_at)
-        table.add_row(str(row.version), str(row.commit), row.type, at, actor, row.source, cause, row.hash_prefix)
-    Console().print(table)
+        table.add_row(str(row.version), str(row.commit), row.type, at, actor, cause, row.hash_prefix)
+    wide_console().print(table)
 
 
 def verify(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:

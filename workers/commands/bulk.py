@@ -93,11 +93,13 @@ async def _run(
     show: Callable[[ImportProgress], None],
     report: Path | None,
 ) -> ImportResult:
+    """Import until done or told to stop. Errors come out as they are, not as a group."""
     stop = anyio.Event()
+    outcome: ImportResult | ImportHalted | IntakeError
     async with anyio.create_task_group() as group:
         await group.start(_stop_on_signal, stop)
         try:
-            return await import_orders(
+            outcome = await import_orders(
                 file,
                 door=door,
                 settings=settings,
@@ -106,8 +108,12 @@ async def _run(
                 report_path=report,
                 stop=stop,
             )
-        finally:
-            group.cancel_scope.cancel()
+        except (ImportHalted, IntakeError) as error:
+            outcome = error
+        group.cancel_scope.cancel()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 async def _stop_on_signal(stop: anyio.Event, *, task_status: TaskStatus[None]) -> None:

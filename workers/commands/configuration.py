@@ -6,9 +6,10 @@ from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from workers.commands.running import wide_console
 from workers.settings import Settings, variable
 
 
@@ -33,11 +34,11 @@ def settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print as J
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("variable", "default", "unit", "meaning")
+    table = Table("variable", "default", "unit", "meaning", box=SIMPLE_HEAD)
     for row in rows:
         default = "(required)" if row["required"] else row["default"] or "(none)"
         table.add_row(str(row["variable"]), str(default), str(row["unit"]), str(row["meaning"]))
-    Console().print(table)
+    wide_console().print(table)
 
 
 def version() -> None:

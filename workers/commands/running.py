@@ -21,6 +21,7 @@ StateDir = Annotated[
     Path,
     typer.Option("--state-dir", help="The embedded environment to work on, when no ORDERSTORE_ variables are set."),
 ]
+TABLE_WIDTH: Final = 150
 DEFAULT_STATE_DIR: Final = Path(".orderstore")
 
 
@@ -34,6 +35,11 @@ def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connecti
             return await work(core)
 
     return anyio.run(main, backend_options={"use_uvloop": True})
+
+
+def wide_console() -> Console:
+    """Standard output for a table whose cells must stay whole: a narrow terminal wraps the lines instead."""
+    return Console(width=max(Console().width, TABLE_WIDTH))
 
 
 def counting(console: Console, what: str) -> tuple[Progress, Callable[[int, str], None]]:

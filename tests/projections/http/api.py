@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from structlog.testing import LogCapture
 
 from orderstore import codec
-from orderstore.domain.events import SealedText
 from orderstore.domain.ids import order_of
 from orderstore.orders import Orders
 from orderstore.recorded import Actor, Cause
@@ -25,6 +24,7 @@ from projections.http.auth import BearerTokens, Token, sha256_of
 from projections.http.services import Page, Services
 from projections.memory_views import MemoryViewStore
 from projections.queries import ViewQueries, open_queries
+from tests.ordering import PlainVault
 
 TENANT = "acme"
 ADMIN, READER, WRITER, SCRAPER = "admin-secret", "reader-secret", "writer-secret", "scraper-secret"
@@ -112,11 +112,6 @@ class Measures:
         self.accepted.append(replayed)
 
 
-async def seal(subject: str, stream: str, plain: bytes) -> SealedText:
-    """Not encryption: a mark that must never leave, with a fresh look at each call as a nonce would give it."""
-    return SealedText(subject=subject, ciphertext=f"SEALED-{hash((subject, stream, plain, object()))}")
-
-
 @dataclass(kw_only=True)
 class Api:
     """Everything that a test may look behind."""
@@ -184,7 +179,7 @@ async def running(
     store = MemoryEventStore() if store is None else store
     views = LiveViews(store)
     orders = Orders(
-        Transactor(store, now_ms=clock), tenant=TENANT, seal=seal, hooks_allowed=hooks_allowed, now_ms=clock
+        Transactor(store, now_ms=clock), tenant=TENANT, vault=PlainVault(), hooks_allowed=hooks_allowed, now_ms=clock
     )
     made: list[Api] = []
 
