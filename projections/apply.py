@@ -209,7 +209,7 @@ class ViewProjector:
                 plan.order.targets.append(plan.target)
                 continue
             self._report_duplicates(plan.order, plan.target, plan.before)
-            self._observer.applied(view=name, commits=plan.after.folded - plan.before.folded)
+            self._report_applied(plan)
             self._observer.view_written(view=name, document_bytes=len(plan.write.document))
             if plan.target.view.reacts_to is None:  # the others are written once or twice in an order's life
                 self._cache.put(plan.write.key, Known(plan.after.state, plan.after.folded, plan.after.folded))
@@ -224,6 +224,13 @@ class ViewProjector:
                 f"{order.stream}: the log ends before commit {before.stored}, which {target.view.name} has"
             )
         return after
+
+    def _report_applied(self, plan: _Planned) -> None:
+        name = plan.target.view.name
+        self._observer.applied(view=name, commits=plan.after.folded - plan.before.folded)
+        for number in range(plan.before.folded + 1, plan.after.folded + 1):
+            for recorded in plan.order.log.get(number, ()):
+                self._observer.projected(view=name, recorded=recorded)
 
     def _report_duplicates(self, order: _Order, target: Target, before: Known[Any]) -> None:
         repeated = sum(1 for number in order.numbers(target) if number in order.arrived and number <= before.folded)

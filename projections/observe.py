@@ -1,6 +1,8 @@
-"""What the read side reports of itself. Silent by default; Prometheus is one implementation, in `workers/metrics.py`."""
+"""What the read side reports of itself. Silent by default; Prometheus is one implementation, in `workers/metrics/projections.py`."""
 
 from typing import Literal, Protocol
+
+from orderstore.recorded import Recorded
 
 Subscription = Literal["views", "relay"]
 
@@ -10,6 +12,9 @@ class Observer(Protocol):
 
     def applied(self, *, view: str, commits: int) -> None:
         """So many commits are in the view's documents now."""
+
+    def projected(self, *, view: str, recorded: Recorded) -> None:
+        """This event is in the view's document now."""
 
     def duplicates_dropped(self, *, view: str, commits: int) -> None:
         """So many commits came that the view's documents had already."""
@@ -43,6 +48,9 @@ class SilentObserver:
     """Takes every fact and does nothing with it."""
 
     def applied(self, *, view: str, commits: int) -> None:
+        """See `Observer`."""
+
+    def projected(self, *, view: str, recorded: Recorded) -> None:
         """See `Observer`."""
 
     def duplicates_dropped(self, *, view: str, commits: int) -> None:

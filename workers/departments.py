@@ -61,11 +61,7 @@ class Departments:
     @property
     def stock(self) -> TableStock:
         """The stock, also for goods-in."""
-        return TableStock(
-            self._table("inventory"),
-            random=self._random,
-            untracked="accept" if self._settings.untracked_sku == "accept" else "refuse",
-        )
+        return TableStock(self._table("inventory"), random=self._random, untracked=self._settings.untracked_sku)
 
     @property
     def ledger(self) -> TableLedger:
@@ -89,7 +85,7 @@ class Departments:
             self._orders,
             gateway_for=SandboxPayments(self.ledger).gateway_for,
             attempts=TableAttempts(self._table("payments"), now_ms=self._now_ms),
-            capture="at_once" if self._settings.payment_capture == "at_once" else "on_dispatch",
+            capture=self._settings.payment_capture,
             sandbox=True,
             observer=self._observer,
         )

@@ -1,12 +1,14 @@
 """The importer's door onto the orders service: the very verbs that the API calls, with the same validation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from pydantic import ValidationError
 
 from orderstore.domain.ids import order_id_for_key
 from orderstore.domain.rejections import Rejected, TooLateToCancel
-from orderstore.orders import KeyReused, Orders
+from orderstore.orders import KeyReused, Orders, placed
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder as CancelRequest
 from orderstore.requests import Item, PlaceOrder, RefundLine, RequestRefund
@@ -46,33 +48,23 @@ class OrdersDoor(Door):
             raise DoorRefused(
                 "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             ) from error
-        try:
+        with _in_the_door_s_words():
             accepted = await self._orders.place(request, actor=IMPORTER, idempotency_key=key)
-        except (KeyReused, CommitTooLarge) as error:
-            raise DoorRefused(str(error)) from error
-        except (StoreError, Contended) as error:
-            raise DoorBusy(str(error)) from error
         return Placed(new=accepted.new)
 
     async def cancel(self, instruction: CancelOrder, *, key: str) -> Requested:
         """See `Door.cancel`. Goods that have left come back as a refund of everything, as a shop would do it."""
         order_id = order_id_for_key(self._tenant, sale_key(instruction.sale))
         note = CancelRequest(reason=f"cancelled by {instruction.cancellation}")
-        try:
+        with _in_the_door_s_words():
             before = await self._orders.load(order_id)
             try:
                 after = await self._orders.cancel(order_id, note, actor=IMPORTER)
             except TooLateToCancel:
-                lines = tuple(
-                    RefundLine(line=index, quantity=line.quantity)
-                    for index, line in enumerate(before.events[0].event.lines)  # type: ignore[union-attr]  # the first event of an order is its creation
-                )
+                ordered = placed(before).order.lines
+                lines = tuple(RefundLine(line=index, quantity=line.quantity) for index, line in enumerate(ordered))
                 refund = RequestRefund(lines=lines, reason=note.reason)
                 after = await self._orders.request_refund(order_id, refund, actor=IMPORTER, idempotency_key=key)
-        except Rejected as error:
-            raise DoorRefused(str(error)) from error
-        except (StoreError, Contended) as error:
-            raise DoorBusy(str(error)) from error
         return Requested(new=len(after.events) > len(before.events))
 
     async def refund(self, instruction: RefundLines, *, key: str) -> Requested:
@@ -80,16 +72,23 @@ class OrdersDoor(Door):
         order_id = order_id_for_key(self._tenant, sale_key(instruction.sale))
         lines = tuple(RefundLine(line=line.line_index, quantity=line.quantity) for line in instruction.lines)
         request = RequestRefund(lines=lines, reason=f"returned by {instruction.cancellation}")
-        try:
+        with _in_the_door_s_words():
             before = await self._orders.load(order_id)
             after = await self._orders.request_refund(order_id, request, actor=IMPORTER, idempotency_key=key)
-        except Rejected as error:
-            raise DoorRefused(str(error)) from error
-        except (StoreError, Contended) as error:
-            raise DoorBusy(str(error)) from error
         return Requested(new=len(after.events) > len(before.events))
 
     @property
     def _orders(self) -> Orders:
         assert self._given is not None, "a dry run sends nothing"
         return self._given
+
+
+@contextmanager
+def _in_the_door_s_words() -> Iterator[None]:
+    """What no repeat can change is refused; whatever else the log could not do is worth another try."""
+    try:
+        yield
+    except (Rejected, KeyReused, CommitTooLarge) as error:
+        raise DoorRefused(str(error)) from error
+    except (StoreError, Contended) as error:
+        raise DoorBusy(str(error)) from error

@@ -1,7 +1,7 @@
 """The six fields of E125 around everything that a role does with an event: once bound, every log line below carries them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 import orjson
 import structlog
@@ -34,22 +34,32 @@ class LoggedHandler:
             return outcome
 
 
-class _Publisher(Protocol):
-    async def publish(self, batch: Sequence[PublicEvent]) -> Any:  # noqa: ANN401 - passed through as it comes
-        ...
+class _Failed(Protocol):
+    @property
+    def position(self) -> int: ...
 
 
-class LoggedPublisher:
-    """A publisher that logs each event that it hands over."""
+_F = TypeVar("_F", bound=_Failed)
+_F_co = TypeVar("_F_co", bound=_Failed, covariant=True)
 
-    def __init__(self, publisher: _Publisher) -> None:
+
+class _Publisher(Protocol[_F_co]):
+    async def publish(self, batch: Sequence[PublicEvent]) -> tuple[_F_co, ...]: ...
+
+
+class LoggedPublisher(Generic[_F]):
+    """A publisher that logs each event that the topic took."""
+
+    def __init__(self, publisher: _Publisher[_F]) -> None:
         self._publisher = publisher
 
-    async def publish(self, batch: Sequence[PublicEvent]) -> Any:  # noqa: ANN401 - passed through as it comes
-        """Publish, then log."""
+    async def publish(self, batch: Sequence[PublicEvent]) -> tuple[_F, ...]:
+        """Publish, then log; the entries that failed come back as they are."""
         failed = await self._publisher.publish(batch)
-        for event in batch:
-            _log.info("handed to the topic", **event_fields(event.body))
+        refused = {entry.position for entry in failed}
+        for position, event in enumerate(batch):
+            if position not in refused:
+                _log.info("handed to the topic", **event_fields(event.body))
         return failed
 
 

@@ -19,7 +19,7 @@ from workers.runtime.outcome import Classify, Handler
 from workers.runtime.queue import QueueError
 from workers.runtime.settings import ConsumeSettings
 from workers.runtime.sqs import SqsQueue
-from workers.settings import Settings
+from workers.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
@@ -43,14 +43,14 @@ class QueueMismatch(Exception):
 
 
 class Queues:
-    """Opens queues of the data plane by name, once each."""
+    """Opens queues of the data plane by name."""
 
     def __init__(self, client: "SQSClient", settings: Settings) -> None:
         self._client = client
         self._settings = settings
 
     async def open(self, name: str) -> tuple[SqsQueue, ConsumeSettings]:
-        """The queue, and the numbers of its consumer, checked against what AWS says. Raises QueueMismatch."""
+        """The queue, and the numbers of its consumer, checked against what AWS says. Raises QueueMismatch, SettingsError."""
         full_name = self._settings.queue(name)
         url = await self._url(full_name)
         dead_letter_url = await self._url(f"{full_name}-dlq")
@@ -102,26 +102,29 @@ def mismatches(settings: Settings, queue: Mapping[str, str], dead_letters: Mappi
 def consume_settings(
     settings: Settings, name: str, *, retention_s: int, dead_letter_retention_s: int
 ) -> ConsumeSettings:
-    """The numbers of one consumer. Raises ValueError when they contradict each other."""
+    """The numbers of one consumer. Raises SettingsError when they contradict each other."""
     concurrency = settings.concurrency(name)
-    return ConsumeSettings(
-        visibility_timeout_s=settings.visibility_timeout_s,
-        receive_count_max=settings.max_receive_count,
-        retention_s=retention_s,
-        dead_letter_retention_s=dead_letter_retention_s,
-        wait_s=settings.queue_wait_s,
-        batch_size=min(BATCH_SIZES[name], concurrency),
-        concurrency=concurrency,
-        handler_deadline_s=settings.handler_deadline_s,
-        retry_base_s=settings.retry_base_s,
-        retry_cap_s=settings.retry_max_s,
-        heartbeat_interval_s=settings.visibility_timeout_s / 6,
-        heartbeat_cap_s=max(300, settings.visibility_timeout_s),
-        poll_grace_s=min(settings.queue_wait_s, settings.drain_budget_s),
-        drain_budget_s=settings.drain_budget_s,
-        flush_budget_s=FLUSH_BUDGET_S,
-        stop_timeout_s=settings.stop_timeout_s,
-    )
+    try:
+        return ConsumeSettings(
+            visibility_timeout_s=settings.visibility_timeout_s,
+            receive_count_max=settings.max_receive_count,
+            retention_s=retention_s,
+            dead_letter_retention_s=dead_letter_retention_s,
+            wait_s=settings.queue_wait_s,
+            batch_size=min(BATCH_SIZES[name], concurrency),
+            concurrency=concurrency,
+            handler_deadline_s=settings.handler_deadline_s,
+            retry_base_s=settings.retry_base_s,
+            retry_cap_s=settings.retry_max_s,
+            heartbeat_interval_s=settings.visibility_timeout_s / 6,
+            heartbeat_cap_s=max(300, settings.visibility_timeout_s),
+            poll_grace_s=min(settings.queue_wait_s, settings.drain_budget_s),
+            drain_budget_s=settings.drain_budget_s,
+            flush_budget_s=FLUSH_BUDGET_S,
+            stop_timeout_s=settings.stop_timeout_s,
+        )
+    except ValueError as error:
+        raise SettingsError([f"queue {name}: {problem}" for problem in str(error).split("; ")]) from error
 
 
 class Consumer:

@@ -61,7 +61,7 @@ class Service:
             part.stop_now()
 
 
-class Cancelled:
+class Cancellable:
     """A part that stops by being cancelled: its own clean-up is shielded and bounded."""
 
     def __init__(self, name: str, run: Callable[..., Awaitable[Any]]) -> None:

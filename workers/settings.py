@@ -10,9 +10,10 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
 PREFIX: Final = "ORDERSTORE_"
-QUEUES: Final = ("payment", "inventory", "shipping", "billing", "notification")
 Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+Capture = Literal["on_dispatch", "at_once"]
+Untracked = Literal["refuse", "accept"]
 
 
 class SettingsError(Exception):
@@ -138,11 +139,11 @@ class Settings:
         _number(0, 3_600), "how far writers' clocks may be apart, for back-filling", default=300, unit="s"
     )
 
-    payment_capture: str = _setting(
-        _choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch"
+    payment_capture: Capture = _setting(
+        _choice(*get_args(Capture)), "when authorised money is taken", default="on_dispatch"
     )
-    untracked_sku: str = _setting(
-        _choice("refuse", "accept"),
+    untracked_sku: Untracked = _setting(
+        _choice(*get_args(Untracked)),
         "an SKU without a stock record: out of stock, or not a stocked good",
         default="refuse",
     )

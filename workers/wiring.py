@@ -5,23 +5,22 @@ roles on top of it: the API, the two stream subscriptions, the five consumers.
 """
 
 import json
-import math
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 from uuid import uuid4
 
-import anyio
 import structlog
 
 from orderstore.orders import Orders
 from orderstore.privacy.dynamo_keys import DynamoKeyRing
 from orderstore.privacy.keys import CachedKeyRing
 from orderstore.privacy.sealing import Sealer
+from orderstore.registry import CONSUMERS
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.store.s3_blobs import S3BlobStore
 from orderstore.transact import Transactor
@@ -35,7 +34,7 @@ from projections.relay import Relay
 from projections.sns import SnsPublisher
 from projections.stream.dynamo_leases import DynamoLeaseStore
 from projections.stream.dynamo_source import DynamoStreamSource
-from projections.stream.low_water import caught_up_to_ms
+from projections.stream.low_water import RecentMark
 from projections.stream.reader import StreamReader
 from projections.stream.settings import StreamSettings
 from projections.stream.subscriber import Subscriber
@@ -51,8 +50,8 @@ from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import Metrics
 from workers.queues import Consumer, Queues, watching
 from workers.runtime.sqs import SqsQueue
-from workers.service import Cancelled, HttpServer, Part, Service, listen
-from workers.settings import QUEUES, Role, Settings, SettingsError
+from workers.service import Cancellable, HttpServer, Part, Service, listen
+from workers.settings import Role, Settings, SettingsError
 
 SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": "views", "relay": "relay"}
 # Beside the handlers' own calls: stream reads, leases, heartbeats, acks, the API.
@@ -61,6 +60,8 @@ CONNECTIONS_MAX: Final = 512
 POLLS_PER_QUEUE: Final = 4
 STREAM_IDLE_INITIAL_S: Final = 0.25
 MARK_KEPT_S: Final = 1.0
+
+Readiness = Callable[[], Mapping[str, bool]]
 
 
 def now_ms() -> int:
@@ -149,7 +150,7 @@ async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
     """A consume loop for each role that has a queue."""
     found = []
     handlers = departments(core)
-    for name in (role for role in roles if role in QUEUES):
+    for name in (role for role in roles if role in CONSUMERS):
         queue, settings = await core.queues.open(name)
         found.append(
             Consumer(
@@ -209,31 +210,15 @@ def authentication(settings: Settings) -> BearerTokens:
     return BearerTokens(tokens)
 
 
-class PublicationMark:
-    """The relay's low-water mark, read at most once a second: every status answer asks for it."""
-
-    def __init__(self, leases: DynamoLeaseStore) -> None:
-        self._leases = leases
-        self._mark: int | None = None
-        self._read_at = -math.inf
-
-    async def get(self) -> int | None:
-        """Everything that was recorded before this moment (milliseconds since 1970) is published; None while nobody knows."""
-        if anyio.current_time() - self._read_at > MARK_KEPT_S:
-            self._mark = await caught_up_to_ms(self._leases, SUBSCRIPTIONS["relay"])
-            self._read_at = anyio.current_time()
-        return self._mark
-
-
-def api(core: Core, service_readiness: Any) -> HttpServer:  # noqa: ANN401 - the service does not exist yet when its API is built
+def api(core: Core, readiness: Readiness) -> HttpServer:
     """The HTTP API."""
     services = Services(
         orders=core.orders,
         views=core.queries,
         authentication=authentication(core.settings),
-        readiness=service_readiness,
+        readiness=readiness,
         metrics=core.metrics.render,
-        published_through_ms=PublicationMark(core.leases).get,
+        published_through_ms=RecentMark(core.leases, SUBSCRIPTIONS["relay"], kept_s=MARK_KEPT_S).get,
         tenant=core.settings.tenant,
         logger=structlog.get_logger("projections.http"),
         observer=HttpMetrics(core.metrics),
@@ -269,11 +254,11 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
         consuming = await consumers(core, roles)
         queues = [consumer.queue for consumer in consuming]
         parts.extend(
-            Cancelled(f"{subscription} reader", reader(core, subscription, subscriber).run)
+            Cancellable(f"{subscription} reader", reader(core, subscription, subscriber).run)
             for subscription, subscriber in (await subscribers(core, roles)).items()
         )
         parts.extend(consuming)
-        parts.append(Cancelled("queue watch", watching(queues, metrics)))
+        parts.append(Cancellable("queue watch", watching(queues, metrics)))
         parts.append(server)
         service = Service(parts)
         yield Running(core=core, service=service, queues=queues, http_port=server.port)
@@ -282,10 +267,10 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
 def connections_for(settings: Settings, roles: Sequence[Role]) -> int:
     """Enough for everything that can be under way at once: a smaller pool makes acks wait behind polls, and good messages
     end in the dead letters."""
-    handlers = sum(settings.concurrency(role) + POLLS_PER_QUEUE for role in roles if role in QUEUES)
+    handlers = sum(settings.concurrency(role) + POLLS_PER_QUEUE for role in roles if role in CONSUMERS)
     return min(handlers + CONNECTIONS_BESIDE, CONNECTIONS_MAX)
 
 
-def _metrics_server(core: Core, readiness: Any) -> HttpServer:  # noqa: ANN401 - as above
+def _metrics_server(core: Core, readiness: Readiness) -> HttpServer:
     listener = listen(core.settings.metrics_host, core.settings.metrics_port)
     return HttpServer(metrics_app(core.metrics, readiness), name="metrics", listener=listener)

@@ -1,4 +1,4 @@
-"""What the API reports. Silent by default; Prometheus is one implementation, in `workers/metrics.py`."""
+"""What the API reports. Silent by default; Prometheus is one implementation, in `workers/metrics/business.py`."""
 
 from typing import Protocol
 

@@ -5,7 +5,10 @@ time of the last applied record less the second to which the service floors it. 
 mark is the least of those that still count.
 """
 
+import math
 from collections.abc import Iterable
+
+import anyio
 
 from projections.stream.leases import Lease, LeaseStore, split_rows
 
@@ -46,3 +49,21 @@ async def caught_up_to_ms(leases: LeaseStore, subscription: str) -> int | None:
     """
     shards, _ = split_rows(await leases.rows(subscription))
     return low_water_ms(shards)
+
+
+class RecentMark:
+    """A subscription's low-water mark, read again only when it is older than `kept_s`: for callers that ask at every request."""
+
+    def __init__(self, leases: LeaseStore, subscription: str, *, kept_s: float) -> None:
+        self._leases = leases
+        self._subscription = subscription
+        self._kept_s = kept_s
+        self._mark_ms: int | None = None
+        self._read_at_s = -math.inf
+
+    async def get(self) -> int | None:
+        """See `caught_up_to_ms`. A mark that is kept a little longer errs on the safe side: it never moves backwards."""
+        if anyio.current_time() - self._read_at_s > self._kept_s:
+            self._mark_ms = await caught_up_to_ms(self._leases, self._subscription)
+            self._read_at_s = anyio.current_time()
+        return self._mark_ms

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
+from orderstore.recorded import Recorded
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from projections.apply import ViewProjector
@@ -25,12 +26,16 @@ class CountingObserver:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.lags_ms: list[int] = []
+        self.projected_ids: list[tuple[str, str]] = []
 
     def applied(self, *, view: str, commits: int) -> None:
         self.counts[f"applied {view}"] += commits
 
     def duplicates_dropped(self, *, view: str, commits: int) -> None:
         self.counts[f"duplicates {view}"] += commits
+
+    def projected(self, *, view: str, recorded: Recorded) -> None:
+        self.projected_ids.append((view, recorded.event_id))
 
     def gap_healed(self, *, view: str, missing: int) -> None:
         self.counts[f"missing {view}"] += missing

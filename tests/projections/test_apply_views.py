@@ -6,7 +6,7 @@ from random import Random
 import anyio
 import pytest
 
-from orderstore.codec import CodecError
+from orderstore.codec import CodecError, decode
 from orderstore.store.errors import CorruptCommit
 from projections import apply as apply_module
 from projections.apply import Contended, LogBehindStream, current_targets
@@ -33,6 +33,8 @@ def test_a_whole_life_in_one_batch_is_one_write_per_view_and_no_read() -> None:
         assert (side.views.gets, side.views.writes, side.store.reads) == (0, 1, 0)
         assert side.observer.counts[f"writes {STATUS}"] == side.observer.counts["writes invoices"] == 1
         assert side.observer.counts[f"applied {STATUS}"] == 8
+        told = [event_id for view, event_id in side.observer.projected_ids if view == STATUS]
+        assert told == [recorded.event_id for commit in commits for recorded in decode(commit)]  # E125
         await side.assert_equal()
 
     run_virtual(scenario)

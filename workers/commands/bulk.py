@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """Bring in what other systems have."""
+    """Bring in what other systems have."""  # without it typer makes a group of one command that command itself
 
 
 def online_retail(

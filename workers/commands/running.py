@@ -23,6 +23,7 @@ StateDir = Annotated[
 ]
 TABLE_WIDTH: Final = 150
 DEFAULT_STATE_DIR: Final = Path(".orderstore")
+UVLOOP: Final = {"use_uvloop": True}
 
 
 def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connections: int = 64) -> T:
@@ -34,7 +35,7 @@ def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connecti
         async with open_core(settings, Metrics(), connections=connections) as core:
             return await work(core)
 
-    return anyio.run(main, backend_options={"use_uvloop": True})
+    return anyio.run(main, backend_options=UVLOOP)
 
 
 def wide_console() -> Console:

@@ -13,6 +13,7 @@ from anyio.abc import TaskStatus
 from rich.console import Console
 
 from workers.commands.environment import Local, only_service, start_local, stop_local
+from workers.commands.running import DEFAULT_STATE_DIR, UVLOOP
 from workers.demo.outcome import Summary
 from workers.demo.run import Demo, DemoSettings
 from workers.demo.screen import screen_for, summary_panel
@@ -44,7 +45,7 @@ def demo(
         bool, typer.Option("--exit", help="End when every order has ended; do not go on serving.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    state_dir: StateDir = Path(".orderstore"),
+    state_dir: StateDir = DEFAULT_STATE_DIR,
     port: Port = 0,
 ) -> None:
     """Run everything on this machine, feed generated orders, and follow each to its end."""
@@ -70,7 +71,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def up(*, state_dir: StateDir = Path(".orderstore"), port: Port = 8080) -> None:
+def up(*, state_dir: StateDir = DEFAULT_STATE_DIR, port: Port = 8080) -> None:
     """Serve everything on this machine without feeding anything."""
     notes = Console(stderr=True)
     local = _start(state_dir, notes)
@@ -92,7 +93,7 @@ def run(roles: Annotated[list[str], typer.Argument(help=f"Which of: {', '.join(R
     async def work(_running: Running) -> None:
         return
 
-    anyio.run(partial(_serve, settings, chosen, work, then_exit=False), backend_options={"use_uvloop": True})
+    anyio.run(partial(_serve, settings, chosen, work, then_exit=False), backend_options=UVLOOP)
 
 
 def chosen_roles(names: Sequence[str]) -> tuple[Role, ...]:
@@ -122,7 +123,7 @@ def _serve_local(local: Local, port: int, work: Work, *, then_exit: bool, notes:
     with only_service(local.state_dir), (local.state_dir / LOG_FILE).open("a", buffering=1) as log:
         configure(level=settings.log_level, stream=log)
         try:
-            anyio.run(partial(_serve, settings, ROLES, work, then_exit=then_exit), backend_options={"use_uvloop": True})
+            anyio.run(partial(_serve, settings, ROLES, work, then_exit=then_exit), backend_options=UVLOOP)
         finally:
             notes.print("Stopping; state is kept.")
             stop_local(local.state_dir)

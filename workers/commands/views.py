@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """The views that the log is projected into."""
+    """The views that the log is projected into."""  # without it typer makes a group of one command that command itself
 
 
 def compare_views(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:

@@ -4,6 +4,8 @@ from typing import Final
 
 import structlog
 
+from orderstore.codec import timestamp
+from orderstore.recorded import Recorded
 from workers.metrics.table import Metrics
 
 _log: Final = structlog.get_logger("projections")
@@ -18,6 +20,19 @@ class ProjectionMetrics:
     def applied(self, *, view: str, commits: int) -> None:
         """Count."""
         self._metrics.count("orderstore_view_commits_applied", {"view": view}, commits)
+
+    def projected(self, *, view: str, recorded: Recorded) -> None:
+        """Log, with the fields of E125."""
+        _log.info(
+            "projected",
+            view=view,
+            eventId=recorded.event_id,
+            correlationId=recorded.correlation_id,
+            orderId=recorded.order_id,
+            source=recorded.source,
+            eventType=recorded.name,
+            occurredAt=timestamp(recorded.occurred_at),
+        )
 
     def duplicates_dropped(self, *, view: str, commits: int) -> None:
         """Count."""

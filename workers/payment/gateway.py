@@ -54,7 +54,7 @@ class PaymentGateway(Protocol):
     Keys are idempotency keys: a repeat with the same key has no further effect and answers the same. Providers forget keys
     (Stripe after 24 hours) while a redrive may come two weeks later: an adapter must therefore also find what was done by
     the key as its own reference (metadata), before it does it again.
-    Source: docs.stripe.com/api/idempotent_requests; domain notes 5.5.1.
+    Source: docs.stripe.com/api/idempotent_requests.
     """
 
     async def authorize(self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool) -> Result:

@@ -45,7 +45,7 @@ BODIES = (
     | ALMOST_ORDERS.map(lambda document: json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     | st.binary(max_size=200)
 )
-THOROUGHLY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+THOROUGHLY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def serving(check: Any, *arguments: Any) -> None:
