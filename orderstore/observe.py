@@ -1,4 +1,4 @@
-"""What the write side reports. Silent by default; Prometheus is one implementation, in `workers/metrics.py`."""
+"""What the write side reports. Silent by default; Prometheus is one implementation, in `workers/metrics/core.py`."""
 
 from typing import Protocol
 

@@ -33,7 +33,7 @@ from orderstore.transact import Decide, DecideNumbered, Transactor
 SOURCE: Final = "order-service"
 
 # A repeat whose personal data cannot be compared any more (the customer is erased) is taken at its word.
-ContactUnreadable = (KeyErased, KeyUnusable)
+CONTACT_UNREADABLE: Final = (KeyErased, KeyUnusable)
 
 
 class Vault(Protocol):
@@ -50,6 +50,10 @@ class Vault(Protocol):
 
 class HooksRefused(Exception):
     """The request uses the sandbox's test hooks, and this service does not run with sandbox providers. Nothing was stored."""
+
+
+class CustomerErased(Exception):
+    """The customer's personal data were erased, and none can be kept under this id any more. Nothing was stored."""
 
 
 class KeyReused(Exception):
@@ -88,7 +92,7 @@ class Orders:
     ) -> Accepted:
         """Make the order durable, nothing else. A repeat of the same key and request answers the same.
 
-        Raises HooksRefused, KeyReused, StoreError.
+        Raises HooksRefused, KeyReused, CustomerErased, StoreError.
         """
         if request.uses_sandbox_hooks and not self._hooks_allowed:
             raise HooksRefused("test hooks are only for the sandbox providers")
@@ -96,7 +100,10 @@ class Orders:
         if idempotency_key is not None:
             order_id = ids.order_id_for_key(self._tenant, idempotency_key)
         stream = ids.stream_of(self._tenant, order_id)
-        created = await self._created(request, order_id, stream)
+        try:
+            created = await self._created(request, order_id, stream)
+        except CONTACT_UNREADABLE as error:
+            return await self._repeated(stream, request, error)
         cause = self._command(order_id, "order-created", actor, traceparent)
         new = True
 
@@ -106,8 +113,8 @@ class Orders:
             return decisions.place(state, order=created)
 
         after = await self._transactor.transact(History(stream=stream), decide, cause=cause)
-        if not new and not await self._is_same(after, created, request):
-            raise KeyReused("this Idempotency-Key was used for another request")
+        if not new:
+            await self._check_same(after, request)
         return Accepted(after, new=new)
 
     async def cancel(
@@ -144,22 +151,37 @@ class Orders:
         """Append an outcome that takes the next number of a series, in one transaction."""
         return await self._transactor.transact_numbered(history, decide, counter=counter, cause=cause)
 
-    async def _is_same(self, history: History, created: OrderCreated, request: PlaceOrder) -> bool:
+    async def _repeated(self, stream: str, request: PlaceOrder, unreadable: KeyErased | KeyUnusable) -> Accepted:
+        """Nothing more can be sealed for this customer; but what was placed before is still answered, from the log."""
+        history = await self._transactor.load(stream)
+        if not isinstance(history.state, NotPlaced):
+            await self._check_same(history, request)
+            return Accepted(history, new=False)
+        if isinstance(unreadable, KeyErased):
+            raise CustomerErased("this customer's personal data were erased: none can be kept any more") from unreadable
+        raise unreadable
+
+    async def _check_same(self, history: History, request: PlaceOrder) -> None:
+        """Raises KeyReused."""
+        if not await self._is_same(history, request):
+            raise KeyReused("this Idempotency-Key was used for another request")
+
+    async def _is_same(self, history: History, request: PlaceOrder) -> bool:
         """Whether a repeat says what the first request said. Personal data are compared where they can be read, not hashed:
         a hash in the log would outlive their erasure."""
         first = history.events[0].event
-        if not isinstance(first, OrderCreated) or first.request_hash != created.request_hash:
+        if not isinstance(first, OrderCreated) or first.request_hash != request_hash(request):
             return False
-        if first.contact is None or created.contact is None:
-            return first.contact is created.contact
+        if first.contact is None or not has_contact(request):
+            return first.contact is None and not has_contact(request)
         try:
             return await self._vault.open(first.contact, history.stream) == contact_of(request)
-        except ContactUnreadable:
+        except CONTACT_UNREADABLE:
             return True
 
     async def _created(self, request: PlaceOrder, order_id: OrderId, stream: str) -> OrderCreated:
         contact = None
-        if request.customer_email is not None or request.customer_name is not None:
+        if has_contact(request):
             subject = request.customer_id or f"guest-{order_id}"
             contact = await self._vault.seal(subject, stream, contact_of(request))
         total_exact = request.total_exact
@@ -204,6 +226,11 @@ def placed(history: History) -> Placed:
 def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
     """The refund that a client's Idempotency-Key names: a repeat meets its own request."""
     return ids.event_id(order_id, f"refund:{idempotency_key}")
+
+
+def has_contact(request: PlaceOrder) -> bool:
+    """Whether the request brings personal data."""
+    return request.customer_email is not None or request.customer_name is not None
 
 
 def contact_of(request: PlaceOrder) -> bytes:

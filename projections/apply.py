@@ -5,6 +5,7 @@ on the condition that this is still the commit that was started from: so it neve
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -97,7 +98,12 @@ class ViewProjector:
 
     async def apply(self, records: Sequence[Record]) -> None:
         """See `Subscriber`. Raises StoreError, CodecError, ViewStoreError, ProjectionError; what was written by then stays."""
-        commits = await commits_of(self._store, records, observer=self._observer, subscription="views")
+        found = commits_of(self._store, records, observer=self._observer, subscription="views")
+        async with aclosing(found) as batches_of_commits:
+            async for commits in batches_of_commits:
+                await self._apply(commits)
+
+    async def _apply(self, commits: Sequence[Commit]) -> None:
         orders: dict[str, _Order] = {}
         for commit in commits:
             order = orders.get(commit.stream)

@@ -6,6 +6,7 @@ and never not at all. Events of one order leave in their order, which is all tha
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -19,7 +20,7 @@ from orderstore.contract import PublicEvent, publish
 from orderstore.store.port import Commit, EventStore
 from orderstore.store.trouble import Backoff
 from projections.batches import for_each_batch, run_all
-from projections.commits import commits_of
+from projections.commits import BODY_BYTES_AT_ONCE, commits_of
 from projections.observe import Observer, SilentObserver
 from projections.publisher import (
     BATCH_BYTES_MAX,
@@ -66,7 +67,10 @@ class Relay:
 
         Raises StoreError, CodecError, PublishError; what was published by then stays so, and is published again.
         """
-        await self._publish(await commits_of(self._store, records, observer=self._observer, subscription="relay"))
+        found = commits_of(self._store, records, observer=self._observer, subscription="relay")
+        async with aclosing(found) as batches_of_commits:
+            async for commits in batches_of_commits:
+                await self._publish(commits)
 
     async def backfill(self, since_ms: int) -> None:
         """See `Subscriber`: publishes every event of the commits recorded since then, also those that were published before."""
@@ -78,11 +82,15 @@ class Relay:
 
     async def _catch_up(self, since_ms: int, streams: Sequence[str]) -> None:
         commits: list[Commit] = []
+        published = 0
         for stream in streams:
             history = await self._store.read(stream)
             commits += [commit for commit in history if commit.recorded_at_ms >= since_ms]
+            if sum(len(commit.body) for commit in commits) >= BODY_BYTES_AT_ONCE:
+                await self._publish(commits)
+                published, commits = published + len(commits), []
         await self._publish(commits)
-        self._observer.backfill_progress(subscription="relay", orders=len(streams), commits=len(commits))
+        self._observer.backfill_progress(subscription="relay", orders=len(streams), commits=published + len(commits))
 
     async def _publish(self, commits: Iterable[Commit]) -> None:
         outgoing = [

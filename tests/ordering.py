@@ -43,6 +43,8 @@ class PlainVault:
 
     async def seal(self, subject: str, purpose: str, plain: bytes) -> SealedText:
         await checkpoint()
+        if subject in self.erased:  # as every key ring does: what was erased is not made anew
+            raise KeyErased(subject)
         return SealedText(subject=subject, ciphertext=f"SEALED-{next(self._calls)}-{plain.hex()}")
 
     async def open(self, sealed: SealedText, purpose: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from orderstore.orders import Orders
 from orderstore.privacy.sealing import Sealer
@@ -10,7 +11,7 @@ from workers.billing.handler import BillingHandler
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
-from workers.notification.handler import NotificationHandler
+from workers.notification.handler import RESEND_AFTER_S, NotificationHandler
 from workers.notification.records import TableNotifications
 from workers.notification.ses import SesMailSender
 from workers.notification.texts import Texts
@@ -24,6 +25,14 @@ from workers.settings import Settings
 from workers.shipping.handler import ShippingHandler
 from workers.shipping.sandbox import SandboxCarrier
 from workers.tables.dynamo import DynamoTable
+
+# Two clocks and a slow answer lie between a handler's deadline and its last word.
+RESEND_DEADLINES: Final = 4
+
+
+def resend_after_s(settings: Settings) -> float:
+    """How old a claimed mail must be before another worker sends it: well beyond what its handler may take, or both would send."""
+    return max(RESEND_AFTER_S, RESEND_DEADLINES * settings.handler_deadline_s)
 
 
 class Departments:
@@ -47,6 +56,7 @@ class Departments:
         self._observer = observer
         self._now_ms = now_ms
         self._random = random
+        self._sandbox = settings.providers == "sandbox"
 
     def handler(self, queue: str) -> Handler:
         """The handler of a queue. Raises KeyError for a queue that does not exist."""
@@ -86,20 +96,20 @@ class Departments:
             gateway_for=SandboxPayments(self.ledger).gateway_for,
             attempts=TableAttempts(self._table("payments"), now_ms=self._now_ms),
             capture=self._settings.payment_capture,
-            sandbox=True,
+            sandbox=self._sandbox,
             observer=self._observer,
         )
 
     def _inventory(self) -> Handler:
         return InventoryHandler(
-            self._orders, stock_for=SandboxStocks(self.stock).stock_for, sandbox=True, observer=self._observer
+            self._orders, stock_for=SandboxStocks(self.stock).stock_for, sandbox=self._sandbox, observer=self._observer
         )
 
     def _shipping(self) -> Handler:
         return ShippingHandler(
             self._orders,
             carrier=SandboxCarrier(self.ledger, now_ms=self._now_ms),
-            sandbox=True,
+            sandbox=self._sandbox,
             observer=self._observer,
         )
 
@@ -108,7 +118,7 @@ class Departments:
             self._orders,
             series_prefix=self._settings.invoice_series,
             now_ms=self._now_ms,
-            sandbox=True,
+            sandbox=self._sandbox,
             observer=self._observer,
         )
 
@@ -120,7 +130,8 @@ class Departments:
             open_contact=self._sealer.open,
             texts=Texts(),
             now_ms=self._now_ms,
-            sandbox=True,
+            resend_after_s=resend_after_s(self._settings),
+            sandbox=self._sandbox,
             observer=self._observer,
         )
 

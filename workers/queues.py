@@ -24,7 +24,7 @@ from workers.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
-WATCH_EVERY_S: Final = 5.0
+WATCH_EVERY_S: Final = 15.0
 # How many messages one receive asks for, per queue (E050, E053).
 BATCH_SIZES: Final[Mapping[str, int]] = {
     "payment": 5,
@@ -124,7 +124,7 @@ def consume_settings(
             stop_timeout_s=settings.stop_timeout_s,
         )
     except ValueError as error:
-        raise SettingsError([f"queue {name}: {problem}" for problem in str(error).split("; ")]) from error
+        raise SettingsError([f"queue {name}: {error}"]) from error
 
 
 class Consumer:

@@ -44,11 +44,16 @@ class Service:
         return dict(self._ready)
 
     async def run(self, stop: anyio.Event, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Start every part, in order; when `stop` is set, stop them all and wait until they have finished."""
+        """Start every part, in order; when `stop` is set, stop them all and wait until they have finished.
+
+        A stop is heard while a part is starting too: one that waits for what it cannot reach must not hold up the end.
+        """
         async with anyio.create_task_group() as group:
-            for part in self._parts:
-                await group.start(part.run, name=part.name)
-                self._ready[part.name] = True
+            with anyio.CancelScope() as starting:
+                group.start_soon(_cancel_on, stop, starting, name="stop while starting")
+                for part in self._parts:
+                    await group.start(part.run, name=part.name)
+                    self._ready[part.name] = True
             task_status.started()
             await stop.wait()
             self._ready = dict.fromkeys(self._ready, False)
@@ -59,6 +64,11 @@ class Service:
         """The second signal: nothing waits any more."""
         for part in self._parts:
             part.stop_now()
+
+
+async def _cancel_on(stop: anyio.Event, scope: anyio.CancelScope) -> None:
+    await stop.wait()
+    scope.cancel()
 
 
 class Cancellable:
@@ -122,6 +132,10 @@ class HttpServer:
         """End."""
         self._server.should_exit = True
         self._server.force_exit = True
+
+    def close(self) -> None:
+        """Give the port back: a server that was never run holds it too."""
+        self._listener.close()
 
 
 class _Server(uvicorn.Server):

@@ -12,8 +12,6 @@ from typing import Any, Final, Literal, get_args
 PREFIX: Final = "ORDERSTORE_"
 Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-Capture = Literal["on_dispatch", "at_once"]
-Untracked = Literal["refuse", "accept"]
 
 
 class SettingsError(Exception):
@@ -24,9 +22,19 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def _setting(parse: Callable[[str], Any], meaning: str, *, default: Any = MISSING, unit: str = "") -> Any:  # noqa: ANN401 - as dataclasses.field
+def _setting(
+    parse: Callable[[str], Any],
+    meaning: str,
+    *,
+    default: Any = MISSING,  # noqa: ANN401 - as dataclasses.field
+    unit: str = "",
+    secret: bool = False,
+) -> Any:  # noqa: ANN401 - as dataclasses.field
+    """A field that knows its variable; a secret one never shows in a representation, and so in no log or trace."""
     metadata = {"parse": parse, "meaning": meaning, "unit": unit}
-    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+    if default is MISSING:
+        return field(metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 def _text(value: str) -> str:
@@ -86,7 +94,7 @@ class Settings:
     aws_access_key_id: str | None = _setting(
         _text, "credentials; without them the SDK's own chain (the task role)", default=None
     )
-    aws_secret_access_key: str | None = _setting(_text, "the secret half of the credentials", default=None)
+    aws_secret_access_key: str | None = _setting(_text, "the secret half of the credentials", default=None, secret=True)
 
     api_host: str = _setting(_text, "the address that the API listens on", default="127.0.0.1")
     api_port: int = _setting(_count(0, 65_535), "the port that the API listens on; 0 takes a free one", default=8080)
@@ -139,11 +147,11 @@ class Settings:
         _number(0, 3_600), "how far writers' clocks may be apart, for back-filling", default=300, unit="s"
     )
 
-    payment_capture: Capture = _setting(
-        _choice(*get_args(Capture)), "when authorised money is taken", default="on_dispatch"
+    payment_capture: Literal["on_dispatch", "at_once"] = _setting(
+        _choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch"
     )
-    untracked_sku: Untracked = _setting(
-        _choice(*get_args(Untracked)),
+    untracked_sku: Literal["refuse", "accept"] = _setting(
+        _choice("refuse", "accept"),
         "an SKU without a stock record: out of stock, or not a stocked good",
         default="refuse",
     )

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -29,7 +29,7 @@ from projections.dynamo_views import DynamoViewStore
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
 from projections.http.services import Services
-from projections.queries import ViewQueries, open_queries
+from projections.queries import open_queries
 from projections.relay import Relay
 from projections.sns import SnsPublisher
 from projections.stream.dynamo_leases import DynamoLeaseStore
@@ -81,7 +81,6 @@ class Core:
     orders: Orders
     sealer: Sealer
     views: DynamoViewStore
-    queries: ViewQueries
     leases: DynamoLeaseStore
     queues: Queues
 
@@ -90,7 +89,7 @@ class Core:
 async def open_core(
     settings: Settings, metrics: Metrics, *, connections: int = CONNECTIONS_BESIDE
 ) -> AsyncIterator[Core]:
-    """Open the log, the keys and the views."""
+    """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
     random = Random()  # noqa: S311 - spreads retries, nothing secret
     async with open_clients(settings, connections=connections) as clients:
         blobs = S3BlobStore(clients.s3, bucket=settings.blobs_bucket, random=random)
@@ -127,7 +126,6 @@ async def open_core(
             orders=orders,
             sealer=sealer,
             views=views,
-            queries=await open_queries(views, tenant=settings.tenant),
             leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
             queues=Queues(clients.sqs, settings),
         )
@@ -210,15 +208,17 @@ def authentication(settings: Settings) -> BearerTokens:
     return BearerTokens(tokens)
 
 
-def api(core: Core, readiness: Readiness) -> HttpServer:
+async def api(core: Core, readiness: Readiness) -> HttpServer:
     """The HTTP API."""
+    relay = SUBSCRIPTIONS["relay"]
+    mark = RecentMark(core.leases, relay, kept_s=MARK_KEPT_S, observer=StreamMetrics(core.metrics, relay))
     services = Services(
         orders=core.orders,
-        views=core.queries,
+        views=await open_queries(core.views, tenant=core.settings.tenant),
         authentication=authentication(core.settings),
         readiness=readiness,
         metrics=core.metrics.render,
-        published_through_ms=RecentMark(core.leases, SUBSCRIPTIONS["relay"], kept_s=MARK_KEPT_S).get,
+        published_through_ms=mark.get,
         tenant=core.settings.tenant,
         logger=structlog.get_logger("projections.http"),
         observer=HttpMetrics(core.metrics),
@@ -244,24 +244,25 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
     Raises SettingsError, OpenService, PortTaken, QueueMismatch.
     """
     async with open_core(settings, metrics, connections=connections_for(settings, roles)) as core:
-        parts: list[Part] = []
         service: Service
 
         def readiness() -> dict[str, bool]:
             return service.readiness()
 
-        server = api(core, readiness) if "api" in roles else _metrics_server(core, readiness)
-        consuming = await consumers(core, roles)
-        queues = [consumer.queue for consumer in consuming]
-        parts.extend(
-            Cancellable(f"{subscription} reader", reader(core, subscription, subscriber).run)
-            for subscription, subscriber in (await subscribers(core, roles)).items()
-        )
-        parts.extend(consuming)
-        parts.append(Cancellable("queue watch", watching(queues, metrics)))
-        parts.append(server)
-        service = Service(parts)
-        yield Running(core=core, service=service, queues=queues, http_port=server.port)
+        server = await api(core, readiness) if "api" in roles else _metrics_server(core, readiness)
+        with closing(server):
+            consuming = await consumers(core, roles)
+            queues = [consumer.queue for consumer in consuming]
+            # The server first: whether the process lives and what it lacks is answered also while something else cannot start yet.
+            parts: list[Part] = [server]
+            parts.extend(
+                Cancellable(f"{subscription} reader", reader(core, subscription, subscriber).run)
+                for subscription, subscriber in (await subscribers(core, roles)).items()
+            )
+            parts.extend(consuming)
+            parts.append(Cancellable("queue watch", watching(queues, metrics)))
+            service = Service(parts)
+            yield Running(core=core, service=service, queues=queues, http_port=server.port)
 
 
 def connections_for(settings: Settings, roles: Sequence[Role]) -> int:

@@ -1,7 +1,7 @@
 """What an order concludes from its own facts: the join of the two parallel outcomes, and the ends. Pure, and the same
 whichever outcome came last; it is appended in the same commit as the fact that completed it.
 
-Source of the table: the payment x inventory join of our domain notes (docs/domain.md).
+`tests/orderstore/domain/test_join.py` holds the whole table of payment x inventory outcomes.
 """
 
 from orderstore.domain import events as e

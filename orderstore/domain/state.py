@@ -9,6 +9,8 @@ from orderstore.domain import events as e
 
 
 class PaymentStatus(Enum):
+    """Where the money is. Authorized: held at the provider; captured: taken; failed: declined."""
+
     PENDING = "pending"
     AUTHORIZED = "authorized"
     CAPTURED = "captured"
@@ -17,6 +19,8 @@ class PaymentStatus(Enum):
 
 
 class InventoryStatus(Enum):
+    """Where the goods are set aside: all lines, or none."""
+
     PENDING = "pending"
     RESERVED = "reserved"
     FAILED = "failed"
@@ -24,6 +28,8 @@ class InventoryStatus(Enum):
 
 
 class ShipmentStatus(Enum):
+    """Where the parcel is."""
+
     BOOKED = "booked"
     CANCELLED = "cancelled"
     DISPATCHED = "dispatched"
@@ -32,6 +38,8 @@ class ShipmentStatus(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
+    """Money that is promised back, for these pieces; `issued` once the provider has given it."""
+
     refund_id: str
     amount_minor: int
     lines: tuple[e.RefundedLine, ...]
@@ -40,6 +48,8 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
+    """The order's money: `amount_minor` is the order's total until the provider says what it holds."""
+
     status: PaymentStatus = PaymentStatus.PENDING
     attempt: int = 1
     amount_minor: int = 0
@@ -48,6 +58,7 @@ class Payment:
 
     @property
     def refunds_pending(self) -> tuple[Refund, ...]:
+        """Promised, not given yet."""
         return tuple(refund for refund in self.refunds if not refund.issued)
 
     @property
@@ -58,12 +69,16 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
+    """The order's reservation."""
+
     status: InventoryStatus = InventoryStatus.PENDING
     reservation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
+    """The order's parcel; one for the whole order."""
+
     shipment_id: str
     status: ShipmentStatus
 

@@ -1,9 +1,9 @@
 """One data key per subject (a customer, or a guest's order), and what is kept of it in memory.
 
     PrivacyError
-    |-- KeyErased       the subject has no key (any more): what was sealed with it cannot be read by anybody
-    |-- KeyUnusable     the stored key does not unwrap: tampered with, or the wrong master key
-    `-- SealBroken      what was sealed does not open: tampered with, or moved to another place
+    ├── KeyErased       the subject has no key (any more): what was sealed with it cannot be read by anybody
+    ├── KeyUnusable     the stored key does not unwrap: tampered with, or the wrong master key
+    └── SealBroken      what was sealed does not open: tampered with, or moved to another place
 
 Trouble with DynamoDB and KMS themselves is told as `Throttled`, `Unavailable` and `Refused` of `orderstore.store.errors`.
 """

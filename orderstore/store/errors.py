@@ -1,15 +1,15 @@
 """What can go wrong with the log.
 
 StoreError
-|-- CommitConflict     another commit holds the number; carries it. Decide again.
-|-- CounterConflict    the counter has moved; carries where it is. Take the next number.
-|-- Throttled          too fast for the database, after bounded retries. Nothing was stored. Try later.
-|-- Unavailable        unreachable or failing, after bounded retries. `ambiguous`: the write may have landed. Try the same again later.
-|-- Refused            permissions, configuration or a bug: trying again does not help. Nothing was stored.
-|-- CommitTooLarge     more bytes than one commit may carry. Nothing was stored.
-|-- StreamTooLong      more commits, or more bytes, than one stream may hold or one read may return.
-|-- BrokenChain        a commit that is not sealed, or does not follow the last. Nothing was stored.
-`-- CorruptCommit      what is stored is not what was appended. For a person: see `orderstore audit verify`.
+├── CommitConflict     another commit holds the number; carries it. Decide again.
+├── CounterConflict    the counter has moved; carries where it is. Take the next number.
+├── Throttled          too fast for the database, after bounded retries. Nothing was stored. Try later.
+├── Unavailable        unreachable or failing, after bounded retries. `ambiguous`: the write may have landed. Try the same again later.
+├── Refused            permissions, configuration or a bug: trying again does not help. Nothing was stored.
+├── CommitTooLarge     more bytes than one commit may carry. Nothing was stored.
+├── StreamTooLong      more commits, or more bytes, than one stream may hold or one read may return.
+├── BrokenChain        a commit that is not sealed, or does not follow the last. Nothing was stored.
+└── CorruptCommit      what is stored is not what was appended. For a person: see `orderstore audit verify`.
 """
 
 from orderstore.store.port import Commit

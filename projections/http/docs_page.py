@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 from fastapi import APIRouter
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -48,12 +49,21 @@ def render(document: dict[str, Any]) -> str:
     )
     environment.filters["pretty"] = lambda value: orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     environment.filters["type_name"] = type_name
+    environment.filters["prose"] = prose
     template = environment.get_template("docs.html")
     return template.render(
         info=document["info"],
         operations=list(_operations(document)),
         schemas=sorted(document["components"]["schemas"].items()),
         kinds=KINDS,
+    )
+
+
+def prose(text: str) -> Markup:
+    """Escaped text in which what stands between backticks is code."""
+    parts = str(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
     )
 
 

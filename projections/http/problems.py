@@ -41,6 +41,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "unsupported_media_type": Kind(415, "The body must be JSON"),
         "invalid": Kind(422, "The request is not valid"),
         "hooks_refused": Kind(422, "Test hooks are refused here"),
+        "customer_erased": Kind(422, "This customer was erased"),
         "idempotency_key_reused": Kind(422, "This Idempotency-Key named another request"),
         "nothing_to_refund": Kind(422, "The request names nothing to refund"),
         "internal": Kind(500, "Something went wrong on our side"),

@@ -1,6 +1,7 @@
 """What the layers below refuse or fail at, in the API's words. One table; anything that is not in it is a 500.
 
-Rejected, HooksRefused, KeyReused       the caller's: 404, 409, 422
+Rejected, HooksRefused, KeyReused,      the caller's: 404, 409, 422
+CustomerErased
 Throttled, Unavailable, Contended,      try again: 503 with Retry-After
 ViewsUnavailable
 InvalidCursor                           400
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from orderstore.domain.rejections import Rejected
-from orderstore.orders import HooksRefused, KeyReused
+from orderstore.orders import CustomerErased, HooksRefused, KeyReused
 from orderstore.store.errors import CommitTooLarge, Throttled, Unavailable
 from orderstore.transact import Contended
 from projections.http.problems import KINDS, FieldError, Problem, answer
@@ -72,6 +73,10 @@ def problem_of(error: Exception) -> Problem:
             return Problem("hooks_refused", str(error), errors=_HOOKS)
         case KeyReused():
             return Problem("idempotency_key_reused", str(error))
+        case CustomerErased():
+            return Problem(
+                "customer_erased", "order under another customerId, or without customerEmail and customerName"
+            )
         case InvalidCursor():
             return Problem("bad_cursor", "begin again without a cursor", errors=_CURSOR)
         case Throttled():
@@ -94,6 +99,7 @@ _TRANSLATED: Final[tuple[type[Exception], ...]] = (
     Rejected,
     HooksRefused,
     KeyReused,
+    CustomerErased,
     InvalidCursor,
     Throttled,
     Contended,

@@ -42,7 +42,7 @@ def add_routes(router: APIRouter) -> None:
             202,
             schemas.OrderAccepted,
             "The order is durable. A repeat with the same Idempotency-Key is answered the same.",
-            ("bad_parameter", *_BODY, "hooks_refused", "idempotency_key_reused", *_STORE),
+            ("bad_parameter", *_BODY, "hooks_refused", "idempotency_key_reused", "customer_erased", *_STORE),
             headers={
                 "Location": "The order's status.",
                 "Idempotency-Replayed": "`true` when an earlier request with this key had made the order.",

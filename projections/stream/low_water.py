@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 import anyio
 
-from projections.stream.leases import Lease, LeaseStore, split_rows
+from projections.stream.leases import Lease, LeaseStore, LeaseStoreUnavailable, split_rows
+from projections.stream.observe import SilentObserver, StreamObserver
 
 
 def low_water_ms(rows: Iterable[Lease]) -> int | None:
@@ -52,18 +53,29 @@ async def caught_up_to_ms(leases: LeaseStore, subscription: str) -> int | None:
 
 
 class RecentMark:
-    """A subscription's low-water mark, read again only when it is older than `kept_s`: for callers that ask at every request."""
+    """A subscription's low-water mark, read again only when it is older than `kept_s`: for callers that ask at every request.
 
-    def __init__(self, leases: LeaseStore, subscription: str, *, kept_s: float) -> None:
+    However many ask at once, one read serves them all. When it fails the mark of before stands: it only errs on the safe side.
+    """
+
+    def __init__(
+        self, leases: LeaseStore, subscription: str, *, kept_s: float, observer: StreamObserver | None = None
+    ) -> None:
         self._leases = leases
         self._subscription = subscription
         self._kept_s = kept_s
+        self._observer = observer or SilentObserver()
         self._mark_ms: int | None = None
         self._read_at_s = -math.inf
+        self._lock = anyio.Lock()
 
     async def get(self) -> int | None:
-        """See `caught_up_to_ms`. A mark that is kept a little longer errs on the safe side: it never moves backwards."""
-        if anyio.current_time() - self._read_at_s > self._kept_s:
-            self._mark_ms = await caught_up_to_ms(self._leases, self._subscription)
-            self._read_at_s = anyio.current_time()
+        """See `caught_up_to_ms`; None also while no read has worked yet. A failure is reported, not raised."""
+        async with self._lock:
+            if anyio.current_time() - self._read_at_s > self._kept_s:
+                try:
+                    self._mark_ms = await caught_up_to_ms(self._leases, self._subscription)
+                except LeaseStoreUnavailable as error:
+                    self._observer.unavailable(operation="low-water mark", error=error)
+                self._read_at_s = anyio.current_time()
         return self._mark_ms

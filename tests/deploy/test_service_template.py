@@ -10,16 +10,44 @@ from workers.settings import ROLES, from_environment
 
 ACCOUNT = "eu-west-1:111122223333"
 EVENTS = f"arn:aws:dynamodb:{ACCOUNT}:table/shop-events"
+READS_LOG = {"GetItem", "Query"}
+READS_STREAM = {"ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"}
+HOLDS_LEASES = {"Query", "PutItem", "DeleteItem"}
+# What the adapters call, by role and table: nothing missing, nothing to spare. (TransactWriteItems asks for the right of each operation
+# in it, BatchExecuteStatement for that of each statement.)
 TABLES = {
-    "api": {"events", "views", "views/index/*", "privacy-keys"},
-    "projector": {"events", "events/stream/*", "leases", "views", "views/index/*"},
-    "relay": {"events", "events/stream/*", "leases"},
-    "payment": {"events", "payments", "sandbox"},
-    "inventory": {"events", "inventory"},
-    "shipping": {"events", "privacy-keys", "sandbox"},
-    "billing": {"events", "series"},
-    "notification": {"events", "notifications", "privacy-keys"},
+    "api": {
+        "events": {*READS_LOG, "PutItem"},
+        "views": {"GetItem", "BatchGetItem", "Query"},
+        "views/index/*": {"GetItem", "BatchGetItem", "Query"},
+        "privacy-keys": {"GetItem", "PutItem"},
+        "leases": {"Query"},  # the publication mark of every status answer
+    },
+    "projector": {
+        "events": {*READS_LOG, "Scan"},
+        "events/stream/*": READS_STREAM,
+        "leases": HOLDS_LEASES,
+        "views": {"GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate"},
+    },
+    "relay": {"events": {*READS_LOG, "Scan"}, "events/stream/*": READS_STREAM, "leases": HOLDS_LEASES},
+    "payment": {
+        "events": {*READS_LOG, "PutItem"},
+        "payments": {"GetItem", "PutItem", "UpdateItem"},
+        "sandbox": {"GetItem", "PutItem"},
+    },
+    "inventory": {
+        "events": {*READS_LOG, "PutItem"},
+        "inventory": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "ConditionCheckItem"},
+    },
+    "shipping": {"events": {*READS_LOG, "PutItem"}, "sandbox": {"GetItem", "PutItem"}},
+    "billing": {"events": {*READS_LOG, "PutItem"}, "series": {"GetItem", "UpdateItem"}},
+    "notification": {
+        "events": READS_LOG,
+        "notifications": {"GetItem", "PutItem", "UpdateItem"},
+        "privacy-keys": {"GetItem"},
+    },
 }
+BLOBS = "arn:aws:s3:::shop-blobs-111122223333"
 APPENDING = {"api", "payment", "inventory", "shipping", "billing"}
 REWRITES = {
     "dynamodb:UpdateItem",
@@ -129,16 +157,36 @@ def test_each_consumer_reaches_its_own_queue_and_no_other(allowed):
 
 
 def test_each_role_reaches_its_own_tables_and_no_other(allowed):
-    """The log, and what the role keeps for itself."""  # D29
+    """The log, and what the role keeps for itself; on each exactly what its code calls."""  # D29
     prefix = f"arn:aws:dynamodb:{ACCOUNT}:table/shop-"
     for role in ROLES:
         tables = {
-            resource.removeprefix(prefix)
-            for statement in allowed[role]
-            for resource in statement["Resource"]
-            if ":dynamodb:" in resource
+            resource.removeprefix(prefix): {action.removeprefix("dynamodb:") for action in actions}
+            for resource in {resource for statement in allowed[role] for resource in statement["Resource"]}
+            if ":dynamodb:" in resource and (actions := actions_on(allowed, role, resource))
         }
-        assert tables == TABLES[role]
+        assert tables == TABLES[role], role
+
+
+def test_a_body_that_is_missing_is_told_from_one_that_is_forbidden(allowed):
+    """S3 answers 404 only to who may list the bucket; to anybody else a lost body would look like trouble, tried again for ever."""
+    for role in ROLES:
+        assert "s3:GetObject" in actions_on(allowed, role, f"{BLOBS}/commits/*")
+        assert actions_on(allowed, role, BLOBS) == {"s3:ListBucket"}
+
+
+def test_no_role_has_a_right_of_a_service_that_it_does_not_call(allowed):
+    """Whoever adds a call adds the right."""
+    consumer = {"dynamodb", "s3", "kms", "sqs"}
+    services = {role: {*consumer} for role in CONSUMERS} | {
+        "api": {"dynamodb", "s3", "kms"},
+        "projector": {"dynamodb", "s3", "kms"},
+        "relay": {"dynamodb", "s3", "kms", "sns"},
+        "notification": {*consumer, "ses"},
+    }
+    for role in ROLES:
+        found = {action.partition(":")[0] for statement in allowed[role] for action in statement["Action"]}
+        assert found == services[role], role
 
 
 def test_no_right_is_a_wildcard(template, allowed):
@@ -170,7 +218,7 @@ def test_only_roles_that_read_personal_data_may_unwrap_its_keys(allowed):
         for statement in allowed[role]
         if "kms:Decrypt" in statement["Action"] and "Condition" not in statement
     }
-    assert direct == {"api", "shipping", "notification"}
+    assert direct == {"api", "notification"}
 
 
 def test_mail_is_sent_by_notification_from_one_address(allowed):
@@ -200,18 +248,23 @@ def test_containers_have_the_time_to_drain(containers):
         assert container["Command"] == ["orderstore", "run", role]
 
 
-def test_the_environment_of_each_task_is_one_that_the_service_accepts(containers):
+def test_the_environment_of_each_task_is_one_that_the_service_accepts(template, containers):
     """No unknown variable, none missing, none that contradicts another."""  # E091 E092: what is deployed is what is read
     for role, container in containers.items():
         environment = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
         environment["ORDERSTORE_PROVIDERS"] = "sandbox"
+        if role in CONSUMERS:
+            assert environment["ORDERSTORE_VISIBILITY_TIMEOUT_S"] == "<VisibilityTimeoutSeconds>"
+            visibility = template.content["Parameters"]["VisibilityTimeoutSeconds"]
+            # The smallest that may be chosen is accepted as well: six times the handlers' deadline.
+            environment["ORDERSTORE_VISIBILITY_TIMEOUT_S"] = str(visibility["MinValue"])
         settings = from_environment(environment)
         assert settings.resource_prefix == PARAMETERS["ResourcePrefix"]
         assert settings.stop_timeout_s == container["StopTimeout"]
         port = settings.api_port if role == "api" else settings.metrics_port
         host = settings.api_host if role == "api" else settings.metrics_host
         assert (host, [{"ContainerPort": port}]) == ("0.0.0.0", container["PortMappings"])
-        assert f"127.0.0.1:{port}/" in container["HealthCheck"]["Command"][-1]
+        assert f'"http://127.0.0.1:{port}/healthz"' in container["HealthCheck"]["Command"][-1]
 
 
 def test_token_hashes_come_from_secrets_manager_to_the_api_alone(template, containers):
@@ -248,6 +301,19 @@ def test_every_consumer_scales_with_its_own_backlog(template):
             "Dimensions"
         ]
         assert [entry["Id"] for entry in metrics.values() if entry["ReturnData"]] == ["backlog_per_task"]
+
+
+def test_a_series_of_invoices_is_numbered_by_one_task(template):
+    """Its counter is taken one at a time: ten tasks would lose sixteen rounds in a row to each other every few invoices."""
+    target = template.of_type("AWS::ApplicationAutoScaling::ScalableTarget")["BillingScaling"]["Properties"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 1)
+
+
+def test_the_visibility_timeout_is_one_number_in_both_templates(template):
+    """A worker refuses queues whose timeout is not the one that it was told: a stack that changes it must be able to say so."""
+    ours = template.content["Parameters"]["VisibilityTimeoutSeconds"]
+    theirs = Template("data-plane.yaml").content["Parameters"]["VisibilityTimeoutSeconds"]
+    assert (ours["Default"], ours["MaxValue"]) == (theirs["Default"], theirs["MaxValue"])
 
 
 def test_the_api_is_reached_only_through_the_internal_load_balancer(template):

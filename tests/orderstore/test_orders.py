@@ -10,7 +10,7 @@ from orderstore.domain.events import OrderCreated
 from orderstore.domain.ids import stream_of
 from orderstore.domain.rejections import TooLateToCancel, UnknownOrder
 from orderstore.domain.state import Cancelling, Confirmed, Received
-from orderstore.orders import HooksRefused, KeyReused
+from orderstore.orders import CustomerErased, HooksRefused, KeyReused
 from orderstore.requests import CancelOrder, RequestRefund
 from orderstore.store.errors import Unavailable
 from orderstore.store.memory import MemoryEventStore
@@ -99,6 +99,25 @@ def test_another_person_is_another_request_until_the_first_is_erased() -> None:
         vault.erased.add("c-1")
         again = await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key="key-1")
         assert (again.new, again.history.events) == (False, first.history.events)
+
+    run_virtual(scenario)
+
+
+def test_an_erased_customer_is_told_so_and_nothing_is_stored() -> None:
+    """A repeat of an earlier order is answered, another body under its key is refused, a new order with personal data is not taken."""
+
+    async def scenario() -> None:
+        vault, store = PlainVault(), MemoryEventStore()
+        orders = orders_over(store, vault=vault)
+        await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key="key-1")
+        vault.erased.add("c-1")
+
+        with pytest.raises(KeyReused):
+            await orders.place(request(customerId="c-1", currency="GBP"), actor=ACTOR, idempotency_key="key-1")
+        for key in ("key-2", None):
+            with pytest.raises(CustomerErased):
+                await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key=key)
+        assert await stored(store) == 1
 
     run_virtual(scenario)
 

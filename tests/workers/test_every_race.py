@@ -61,7 +61,7 @@ async def _cancelled_in_the_middle(number: int, capture: str, everybody_runs: bo
 @pytest.mark.parametrize("capture", ["on_dispatch", "at_once"])
 def test_a_cancellation_at_any_point_ends_in_one_of_two_clean_states(capture: str, everybody_runs: bool) -> None:
     """Cancel races payment, reservation, booking, dispatch and capture, in every order: undone whole, or delivered whole."""
-    # D27, domain notes 5.5.10 and 5.5.11
+    # D27
     calls = run_virtual(_calls_of_a_happy_order, capture)
 
     ends = [run_virtual(_cancelled_in_the_middle, number, capture, everybody_runs) for number in range(1, calls + 1)]
@@ -101,7 +101,7 @@ def test_the_same_message_twice_at_the_same_time_has_one_effect() -> None:
 
 
 def test_a_message_redriven_after_everything_is_over_does_nothing() -> None:
-    """Two weeks later, whole DLQs come back, oldest last: the order has moved on."""  # E066, domain notes 5.5.1
+    """Two weeks later, whole DLQs come back, oldest last: the order has moved on."""  # E066
 
     async def redriven() -> None:
         world = World()

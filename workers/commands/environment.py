@@ -17,6 +17,7 @@ from typing import Any, Final
 from workers.settings import PREFIX, Settings, from_environment, is_configured
 
 START_TIMEOUT_S: Final = 120
+LOCK_FILE: Final = "service.lock"
 VISIBILITY_TIMEOUT_S: Final = 30
 # On a laptop a killed process should not leave its messages hidden for two minutes, and Ctrl-C should not wait for a long
 # poll; the defaults of production are the article's (E076 to E081).
@@ -86,7 +87,14 @@ def only_service(state_dir: Path) -> Iterator[None]:
 
     The lock is the operating system's: it ends with the process, however that ends.
     """
-    with (state_dir / "service.lock").open("a") as lock:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (state_dir / LOCK_FILE).open("a")
+    except OSError as error:
+        raise EnvironmentFailed(
+            f"{state_dir} cannot hold the service's state: {error.strerror}; choose another --state-dir"
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

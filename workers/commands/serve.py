@@ -51,9 +51,8 @@ def demo(
     """Run everything on this machine, feed generated orders, and follow each to its end."""
     summaries: list[Summary] = []
     notes = Console(stderr=True)
-    local = _start(state_dir, notes)
 
-    async def work(running: Running) -> None:
+    async def work(running: Running, local: Local) -> None:
         addresses = _addresses(running, local)
         settings = DemoSettings(orders=orders, seed=seed, base_url=addresses["API"], token=local.api_token)
         summary = await Demo(running, settings, screen_for(notes)).run()
@@ -66,7 +65,7 @@ def demo(
         if not exit_:
             notes.print("Serving. Ctrl-C stops; the next start goes on from here.")
 
-    _serve_local(local, port, work, then_exit=exit_, notes=notes)
+    _serve_local(state_dir, port, work, then_exit=exit_, notes=notes)
     if not summaries or not summaries[0].as_it_should_be:
         raise typer.Exit(1)
 
@@ -74,14 +73,13 @@ def demo(
 def up(*, state_dir: StateDir = DEFAULT_STATE_DIR, port: Port = 8080) -> None:
     """Serve everything on this machine without feeding anything."""
     notes = Console(stderr=True)
-    local = _start(state_dir, notes)
 
-    async def work(running: Running) -> None:
+    async def work(running: Running, local: Local) -> None:
         for name, address in _addresses(running, local).items():
             Console(soft_wrap=True).print(f"{name:<9} {address}", highlight=False)
         notes.print("Serving. Ctrl-C stops.")
 
-    _serve_local(local, port, work, then_exit=False, notes=notes)
+    _serve_local(state_dir, port, work, then_exit=False, notes=notes)
 
 
 def run(roles: Annotated[list[str], typer.Argument(help=f"Which of: {', '.join(ROLES)}.")]) -> None:
@@ -117,13 +115,20 @@ def _start(state_dir: Path, notes: Console) -> Local:
     return local
 
 
-def _serve_local(local: Local, port: int, work: Work, *, then_exit: bool, notes: Console) -> None:
+def _serve_local(
+    state_dir: Path, port: int, work: Callable[[Running, Local], Awaitable[None]], *, then_exit: bool, notes: Console
+) -> None:
     """Every role in one process over the embedded environment, which is stopped in good order at the end."""
-    settings = from_environment(local.settings, overrides={"ORDERSTORE_API_PORT": str(port)})
-    with only_service(local.state_dir), (local.state_dir / LOG_FILE).open("a", buffering=1) as log:
-        configure(level=settings.log_level, stream=log)
+    with only_service(state_dir), (state_dir / LOG_FILE).open("a", buffering=1) as log:
+        local = _start(state_dir, notes)
+
+        async def work_here(running: Running) -> None:
+            await work(running, local)
+
         try:
-            anyio.run(partial(_serve, settings, ROLES, work, then_exit=then_exit), backend_options=UVLOOP)
+            settings = from_environment(local.settings, overrides={"ORDERSTORE_API_PORT": str(port)})
+            configure(level=settings.log_level, stream=log)
+            anyio.run(partial(_serve, settings, ROLES, work_here, then_exit=then_exit), backend_options=UVLOOP)
         finally:
             notes.print("Stopping; state is kept.")
             stop_local(local.state_dir)

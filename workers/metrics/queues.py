@@ -31,7 +31,9 @@ class QueueMetrics:
         self._failed(detail.queue, "poll", 1, repr(detail.error))
 
     def started(self, detail: q.Started, /) -> None:
-        """Counted when it is handled."""
+        """Count redeliveries; the rest is counted when it is handled."""
+        if detail.receive_count > 1:
+            self._metrics.count("orderstore_queue_redelivered", {"queue": detail.queue})
 
     def done(self, detail: q.Handled, /) -> None:
         """Count and time."""

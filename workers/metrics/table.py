@@ -46,6 +46,7 @@ TABLE: Final = (
     Metric("orderstore_queue_in_flight", "gauge", QUEUE, "Messages that a consumer holds (ApproximateNumberOfMessagesNotVisible)."),
     Metric("orderstore_queue_oldest_age_seconds", "gauge", QUEUE, "Age of the oldest message in the last receive that returned any."),
     Metric("orderstore_queue_received", "counter", QUEUE, "Messages received, redeliveries included."),
+    Metric("orderstore_queue_redelivered", "counter", QUEUE, "Handlers started on a message that was received before."),
     Metric("orderstore_queue_deleted", "counter", QUEUE, "Messages deleted after their work was done."),
     Metric("orderstore_queue_dead_letters", "gauge", QUEUE, "Messages in the queue's dead-letter queue."),
     Metric("orderstore_queue_empty_receives", "counter", QUEUE, "Long polls that returned nothing."),

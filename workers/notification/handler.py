@@ -22,6 +22,8 @@ from workers.runtime.queue import Message
 CHANNEL: Final = "email"
 # Longer than a handler may run, so that a claim is taken over only from one who died.
 RESEND_AFTER_S: Final = 60.0
+# Whoever holds the claim is done in moments, or dead: a look costs one read, a wait to the end would hold up the queue's drain.
+LOOK_AGAIN_S: Final = 3.0
 
 OpenContact = Callable[[SealedText, str], Awaitable[bytes]]
 """Decrypts what `Seal` sealed: (sealed, stream) -> plain JSON. Raises KeyErased when the customer's key is gone."""
@@ -80,7 +82,7 @@ class NotificationHandler(OrderWorker):
             case "sending":
                 held_s = (self._now_ms() - record.claimed_at_ms) / 1000
                 if held_s < self._resend_after_s:
-                    return Defer(self._resend_after_s - held_s)
+                    return Defer(min(self._resend_after_s - held_s, LOOK_AGAIN_S))
                 return await self._deliver(record, history, recorded)
             case "sent" | "suppressed" | "failed":
                 self._observer.nothing_to_do("notification", envelope.event_type)
@@ -94,7 +96,7 @@ class NotificationHandler(OrderWorker):
         subject, text = self._texts.render(record.template, order=order, event=recorded.event, name=contact.name)
         claimed = await self._records.claim(record)
         if claimed is None:
-            return Defer(self._resend_after_s)  # another delivery is at it: look again when its claim has run out
+            return Defer(min(self._resend_after_s, LOOK_AGAIN_S))  # another delivery is at it
         try:
             mail = Mail(to=contact.email, subject=subject, text=text, notification_id=record.notification)
             message_id = await self._sender.send(mail)

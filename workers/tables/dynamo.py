@@ -5,13 +5,14 @@ ClientRequestToken to each transaction, which settles its own retries; it lasts 
 """
 
 import random as randomness
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orderstore.store.trouble import Backoff
 from workers.tables.attributes import decode_item, encode, encode_item
 from workers.tables.errors import (
     ConditionRefused,
@@ -34,21 +35,31 @@ _THROTTLED: Final = frozenset(
      "ProvisionedThroughputExceeded"}
 )  # fmt: skip
 _CONTENDED: Final = frozenset({"TransactionConflictException", "TransactionInProgressException", "TransactionConflict"})
+_READS: Final = frozenset({"GetItem", "BatchGetItem", "Scan"})
 _HTTP_FAULT: Final = 500
 
 
 class DynamoTable(Table):
-    """One table. The client's configuration owns time-outs and bounded retries."""
+    """One table. The client does not retry by itself; here is tried again, a bounded number of times, what surely was not carried
+    out (it was throttled) and what only reads. A write whose answer was lost is told as such: the caller looks what became of it."""
 
-    def __init__(self, client: "DynamoDBClient", name: str, *, random: randomness.Random | None = None) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        name: str,
+        *,
+        random: randomness.Random | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
         self._client = client
         self._name = name
         self._random = random or randomness.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._backoff = backoff or Backoff()
 
     async def get(self, key: Key) -> Item | None:
         """See `Table.get`."""
-        with _translated("GetItem"):
-            answer = await self._client.get_item(TableName=self._name, Key=encode_item(key), ConsistentRead=True)
+        request = {"TableName": self._name, "Key": encode_item(key), "ConsistentRead": True}
+        answer = await self._call("GetItem", self._client.get_item, request)
         return decode_item(answer["Item"]) if "Item" in answer else None
 
     async def get_many(self, keys: Sequence[Key]) -> tuple[Item | None, ...]:
@@ -63,8 +74,7 @@ class DynamoTable(Table):
     async def put_new(self, put: PutNew) -> Item | None:
         """See `Table.put_new`."""
         try:
-            with _translated("PutItem"):
-                await self._client.put_item(**self._put(put))
+            await self._call("PutItem", self._client.put_item, self._put(put))
         except ConditionRefused as refusal:
             if refusal.existing is None:
                 raise TableUnavailable("PutItem was refused without the item that stands") from refusal
@@ -73,8 +83,7 @@ class DynamoTable(Table):
 
     async def change(self, change: Change) -> None:
         """See `Table.change`."""
-        with _translated("UpdateItem"):
-            await self._client.update_item(**self._update(change))
+        await self._call("UpdateItem", self._client.update_item, self._update(change))
 
     async def transact(self, operations: Sequence[Operation]) -> None:
         """See `Table.transact`."""
@@ -87,15 +96,13 @@ class DynamoTable(Table):
                     items.append({"ConditionCheck": self._check(operation)})
                 case Change():
                     items.append({"Update": self._update(operation)})
-        with _translated("TransactWriteItems"):
-            await self._client.transact_write_items(TransactItems=items)
+        await self._call("TransactWriteItems", self._client.transact_write_items, {"TransactItems": items})
 
     async def scan(self) -> AsyncIterator[Item]:
         """See `Table.scan`."""
         request: dict[str, Any] = {"TableName": self._name, "ConsistentRead": True}
         while True:
-            with _translated("Scan"):
-                page = await self._client.scan(**request)
+            page = await self._call("Scan", self._client.scan, request)
             for item in page["Items"]:
                 yield decode_item(item)
             if "LastEvaluatedKey" not in page:
@@ -105,10 +112,8 @@ class DynamoTable(Table):
     async def _get_batch(self, wanted: list[dict[str, Any]]) -> list[Item]:
         items: list[Item] = []
         for round_number in range(GET_ROUNDS_MAX):
-            with _translated("BatchGetItem"):
-                answer = await self._client.batch_get_item(
-                    RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
-                )
+            request = {"RequestItems": {self._name: {"Keys": wanted, "ConsistentRead": True}}}
+            answer = await self._call("BatchGetItem", self._client.batch_get_item, request)
             items += [decode_item(item) for item in answer["Responses"].get(self._name, [])]
             left = answer.get("UnprocessedKeys", {}).get(self._name)
             if left is None:
@@ -116,6 +121,18 @@ class DynamoTable(Table):
             wanted = [dict(key) for key in left["Keys"]]
             await anyio.sleep(self._random.uniform(0, GET_PAUSE_S * 2**round_number))
         raise TableThrottled(f"BatchGetItem left {len(wanted)} keys unread in {GET_ROUNDS_MAX} rounds")
+
+    async def _call(self, operation: str, method: Callable[..., Awaitable[Any]], request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - botocore's answers
+        for failures in range(1, self._backoff.tries_max + 1):
+            try:
+                with _translated(operation):
+                    return await method(**request)
+            except (TableThrottled, TableUnavailable) as trouble:
+                may_repeat = isinstance(trouble, TableThrottled) or operation in _READS
+                if not may_repeat or failures == self._backoff.tries_max:
+                    raise
+            await anyio.sleep(self._backoff.sleep_s(failures, self._random))
+        raise AssertionError("a back-off has at least one try")
 
     def _put(self, put: PutNew) -> dict[str, Any]:
         return {

@@ -1,12 +1,12 @@
 """What can go wrong with a service table.
 
 TableError
-|-- ConditionRefused      the condition does not hold; carries the item that stands. Nothing was stored.
-|-- TransactionRefused    a condition of the transaction does not hold; carries which, and the items. Nothing was stored.
-|-- TableContended        another transaction holds an item right now: try again. Nothing was stored.
-|-- TableThrottled        too fast for the database, after the client's bounded retries. Try later.
-|-- TableUnavailable      unreachable or failing: a write may or may not have landed. Try the same again later.
-`-- TableRefused          permissions, configuration or a bug: trying again does not help.
+├── ConditionRefused      the condition does not hold; carries the item that stands. Nothing was stored.
+├── TransactionRefused    a condition of the transaction does not hold; carries which, and the items. Nothing was stored.
+├── TableContended        another transaction holds an item right now: try again. Nothing was stored.
+├── TableThrottled        too fast for the database, after the client's bounded retries. Try later.
+├── TableUnavailable      unreachable or failing: a write may or may not have landed. Try the same again later.
+└── TableRefused          permissions, configuration or a bug: trying again does not help.
 """
 
 from collections.abc import Mapping

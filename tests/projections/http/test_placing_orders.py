@@ -7,6 +7,8 @@ import pytest
 
 from orderstore.domain.events import OrderCreated
 from orderstore.orders import placed
+from orderstore.store.memory import MemoryEventStore
+from tests.ordering import PlainVault, orders_over
 from tests.projections.http.api import ADMIN, ARTICLE, TENANT, running
 
 
@@ -216,3 +218,14 @@ async def test_a_repeat_says_so_also_when_nothing_in_it_is_drawn_anew() -> None:
         again = await api.post("/orders", anonymous, Idempotency_Key="k")
 
         assert again.headers.get("idempotency-replayed") == "true"
+
+
+async def test_an_order_of_an_erased_customer_is_refused_in_words() -> None:
+    """It is no fault of ours that may be repeated: what was erased stays so, and nothing is stored."""
+    vault, store = PlainVault(), MemoryEventStore()
+    vault.erased.add("customer-1")
+    async with running(store=store, orders=orders_over(store, vault=vault)) as api:
+        response = await api.post("/orders", {**ARTICLE, "customerId": "customer-1"})
+
+        assert (response.status_code, response.json()["code"]) == (422, "customer_erased")
+        assert await api.stored() == []

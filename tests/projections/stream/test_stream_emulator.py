@@ -137,7 +137,6 @@ async def test_records_are_read_live_and_a_restarted_reader_goes_on_behind_them(
     async with table(emulator.endpoint_url, f"events-{uuid.uuid4().hex[:8]}") as (events, source, leases):
         await events.create()
         async with reading(events, source, leases) as watch:
-            await anyio.sleep(1)
             await events.put(30)
             await eventually(lambda: len(events.live) == 30)
             written_by_ms = round(time.time() * 1_000)
@@ -161,7 +160,6 @@ async def test_after_a_restart_of_the_stream_s_service_the_lost_position_is_a_ga
     async with table(first.endpoint_url, name) as (events, source, leases):
         await events.create()
         async with reading(events, source, leases):
-            await anyio.sleep(1)
             await events.put(10)
             await eventually(lambda: len(events.live) == 10)
         await events.put(5)  # nobody reads these before the records are gone
@@ -183,7 +181,6 @@ async def test_a_stream_that_is_switched_off_and_on_is_a_gap_and_is_healed(emula
     async with table(emulator.endpoint_url, f"events-{uuid.uuid4().hex[:8]}") as (events, source, leases):
         await events.create()
         async with reading(events, source, leases) as watch:
-            await anyio.sleep(1)
             await events.put(5)
             await eventually(lambda: len(events.live) == 5)
             await events.client.update_table(TableName=events.name, StreamSpecification={"StreamEnabled": False})

@@ -30,7 +30,7 @@ async def invoices(world: World, orders: list[str]) -> list[tuple[str, int]]:
 
 
 def test_two_hundred_invoices_at_once_are_numbered_from_one_to_two_hundred() -> None:
-    """From two processes, each message twice: no gap, no number twice, one invoice per order."""  # domain notes 5.5.4
+    """From two processes, each message twice: no gap, no number twice, one invoice per order."""
 
     async def scenario() -> None:
         world = World()
@@ -77,7 +77,7 @@ def test_the_series_is_that_of_the_year_of_supply() -> None:
 
 
 def test_a_number_is_not_lost_when_the_writer_dies_around_the_transaction() -> None:
-    """The number and the invoice are stored together; whoever comes next takes the next one."""  # domain notes 5.5.5
+    """The number and the invoice are stored together; whoever comes next takes the next one."""
 
     async def scenario() -> None:
         world = World()

@@ -165,7 +165,7 @@ def test_what_may_have_been_sent_waits_until_its_claim_has_run_out() -> None:
         with pytest.raises(MailUncertain):
             await world.handlers["notification"](message_of(world))
         world.time_ms += 20_000
-        assert await world.elsewhere["notification"](message_of(world)) == Defer(40.0)
+        assert await world.elsewhere["notification"](message_of(world)) == Defer(3.0)
         world.time_ms += 40_000
         assert await world.elsewhere["notification"](message_of(world)) == Done()
         assert len(world.mailbox.sent) == 1

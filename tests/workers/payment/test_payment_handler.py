@@ -158,7 +158,7 @@ def test_a_decline_whose_answer_was_lost_stays_a_decline() -> None:
 
 
 def test_a_payment_that_succeeded_after_the_cancellation_is_voided() -> None:
-    """The charge timed out, the order was cancelled, and then the charge turned out to have landed."""  # domain notes 5.5.11
+    """The charge timed out, the order was cancelled, and then the charge turned out to have landed."""
 
     async def scenario() -> None:
         provider = ForgetfulProvider()

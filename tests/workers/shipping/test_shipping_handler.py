@@ -26,7 +26,6 @@ def message_of(world: World, queue: str, event_type: str):
 
 def test_a_cancellation_that_comes_after_the_goods_left_is_declined() -> None:
     """The carrier had dispatched, the worker died before it wrote that down, the customer cancelled: the order goes on."""
-    # domain notes 5.5.10
 
     async def scenario() -> None:
         world = World()

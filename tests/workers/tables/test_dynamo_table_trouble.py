@@ -62,12 +62,63 @@ class Client:
         (cancelled("TransactionConflict", "ConditionalCheckFailed"), TransactionRefused),
     ],
 )
-async def test_each_refusal_has_its_name(error: Exception, expected: type[Exception]) -> None:
+def test_each_refusal_has_its_name(error: Exception, expected: type[Exception]) -> None:
     """One table, at the adapter's edge."""  # E058
-    table = DynamoTable(Client(error), "t")  # type: ignore[arg-type]
+    table = DynamoTable(Client(*[error] * 100), "t")  # type: ignore[arg-type]
 
     with pytest.raises(expected):
-        await table.transact([PutNew({"key": "a"}, {})])
+        run_virtual(table.transact, [PutNew({"key": "a"}, {})])
+
+
+async def ask(table: DynamoTable, operation: str) -> None:
+    match operation:
+        case "get":
+            await table.get({"key": "a"})
+        case "get_many":
+            await table.get_many([{"key": "a"}])
+        case "put_new":
+            await table.put_new(PutNew({"key": "a"}, {}))
+        case "change":
+            await table.change(Change(key={"key": "a"}, assign={"x": 1}))
+        case "transact":
+            await table.transact([PutNew({"key": "a"}, {})])
+
+
+ANSWER: dict[str, Any] = {"Responses": {}}
+READS = ["get", "get_many"]
+WRITES = ["put_new", "change", "transact"]
+
+
+@pytest.mark.parametrize("operation", READS + WRITES)
+def test_what_was_throttled_is_tried_again_a_bounded_number_of_times(operation: str) -> None:
+    """A burst must not use up the message's receives, of which there are three: it was not carried out, so a repeat is harmless."""
+    slower = refusal("ThrottlingException")
+    client = Client(slower, slower, ANSWER)
+    run_virtual(ask, DynamoTable(client, "t"), operation)  # type: ignore[arg-type]
+    assert len(client.requests) == 3
+    assert client.requests[0] == client.requests[2]
+
+    client = Client(*[slower] * 100)
+    with pytest.raises(TableThrottled):
+        run_virtual(ask, DynamoTable(client, "t"), operation)  # type: ignore[arg-type]
+    assert len(client.requests) < 20
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_a_read_that_failed_is_tried_again(operation: str) -> None:
+    """It changes nothing."""
+    client = Client(ReadTimeoutError(endpoint_url="x"), refusal("InternalServerError", 500), ANSWER)
+    run_virtual(ask, DynamoTable(client, "t"), operation)  # type: ignore[arg-type]
+    assert len(client.requests) == 3
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_in_doubt_is_not_repeated(operation: str) -> None:
+    """It may have landed: the caller, who knows what that would mean, looks first."""
+    client = Client(ReadTimeoutError(endpoint_url="x"), ANSWER)
+    with pytest.raises(TableUnavailable):
+        run_virtual(ask, DynamoTable(client, "t"), operation)  # type: ignore[arg-type]
+    assert len(client.requests) == 1
 
 
 async def test_a_failed_condition_carries_the_item() -> None:

@@ -85,11 +85,6 @@ class StagedFile:
         for invoice, line_number, reason, text in self._index.execute(query):
             yield Reject(invoice, line_number, RejectReason(reason), text)
 
-    def rejects_by_reason(self) -> dict[RejectReason, int]:
-        """How many lines were rejected for each reason."""
-        query = "SELECT reason, count(*) FROM reject GROUP BY reason ORDER BY reason"
-        return {RejectReason(reason): count for reason, count in self._index.execute(query)}
-
     def close(self) -> None:
         """Drop the index and its disk space. Harmless when repeated."""
         self._index.close()
