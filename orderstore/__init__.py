@@ -4,7 +4,7 @@ This is the public face. Read `orderstore/domain` first, then `transact.py`, the
 are imported by their own names, so that nobody loads a database's client for the sake of a value.
 """
 
-from orderstore.domain.rejections import Rejected
+from orderstore.domain.rejections import CommandRejected
 from orderstore.history import History
 from orderstore.orders import Accepted, CustomerErased, HooksRefused, KeyReused, Orders, Vault
 from orderstore.recorded import Actor, Cause, Recorded
@@ -18,6 +18,7 @@ __all__ = [
     "Actor",
     "CancelOrder",
     "Cause",
+    "CommandRejected",
     "Contended",
     "CustomerErased",
     "EventStore",
@@ -27,7 +28,6 @@ __all__ = [
     "Orders",
     "PlaceOrder",
     "Recorded",
-    "Rejected",
     "RequestRefund",
     "StoreError",
     "Transactor",

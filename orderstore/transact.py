@@ -42,7 +42,7 @@ class Transactor:
         return History(stream=stream).then(*await self._store.read(stream))
 
     async def transact(self, history: History, decide: Decide, *, cause: Cause) -> History:
-        """Append what `decide` says of the newest state. Raises Rejected (from `decide`), Contended, StoreError."""
+        """Append what `decide` says of the newest state. Raises CommandRejected (from `decide`), Contended, StoreError."""
         for _ in range(ATTEMPTS_MAX):
             commit = self._commit(history, decide(history.state), cause)
             if commit is None:

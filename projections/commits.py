@@ -7,7 +7,6 @@ from orderstore.store.port import Commit, EventStore
 from projections.observe import Observer, Subscription
 from projections.stream.source import Record
 
-
 # A page of the stream has at most 1 MB, but a record may be compressed, or only name an object: a thousand of these fill any memory.
 BODY_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 
@@ -17,7 +16,8 @@ async def commits_of(
 ) -> AsyncGenerator[tuple[Commit, ...], None]:
     """The commits in the records, in their order; bodies that lie elsewhere are fetched. Raises StoreError.
 
-    They come in batches that end with the commit that brings a batch to BODY_BYTES_AT_ONCE; an ordinary page is one batch. A removed item is no commit: the log is append-only, so that is somebody's hand. It is reported; the verifier says what is missing.
+    They come in batches that end with the commit that brings a batch to BODY_BYTES_AT_ONCE; an ordinary page is one batch.
+    A removed item is no commit: the log is append-only, so that is somebody's hand. It is reported; the verifier says what is missing.
     """
     removed = sum(1 for record in records if record.image is None)
     if removed:

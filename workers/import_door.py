@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from orderstore.domain.ids import order_id_for_key
-from orderstore.domain.rejections import Rejected, TooLateToCancel
+from orderstore.domain.rejections import CommandRejected, TooLateToCancel
 from orderstore.orders import KeyReused, Orders, placed
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder as CancelRequest
@@ -88,7 +88,7 @@ def _in_the_door_s_words() -> Iterator[None]:
     """What no repeat can change is refused; whatever else the log could not do is worth another try."""
     try:
         yield
-    except (Rejected, KeyReused, CommitTooLarge) as error:
+    except (CommandRejected, KeyReused, CommitTooLarge) as error:
         raise DoorRefused(str(error)) from error
     except (StoreError, Contended) as error:
         raise DoorBusy(str(error)) from error

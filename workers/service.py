@@ -50,7 +50,7 @@ class Service:
         """
         async with anyio.create_task_group() as group:
             with anyio.CancelScope() as starting:
-                group.start_soon(_cancel_on, stop, starting, name="stop while starting")
+                group.start_soon(cancel_on, stop, starting, name="stop while starting")
                 for part in self._parts:
                     await group.start(part.run, name=part.name)
                     self._ready[part.name] = True
@@ -66,7 +66,8 @@ class Service:
             part.stop_now()
 
 
-async def _cancel_on(stop: anyio.Event, scope: anyio.CancelScope) -> None:
+async def cancel_on(stop: anyio.Event, scope: anyio.CancelScope) -> None:
+    """Cancel what runs in the scope as soon as a stop is asked for."""
     await stop.wait()
     scope.cancel()
 

@@ -2,7 +2,7 @@
 
 Outcomes of workers never fail for business reasons: an outcome that the order no longer needs is `()`, or is recorded
 so that the worker's next step (`next_steps`) can give back what it holds. Commands of people raise
-`rejections.Rejected`.
+`rejections.CommandRejected`.
 """
 
 from datetime import datetime
@@ -206,9 +206,9 @@ def _existing(state: State) -> Order:
     return state
 
 
-def _with_follow_up(order: Order, *facts: e.Event) -> Decision:
-    """The facts, and what the order itself concludes from them, in one commit."""
-    return (*facts, *follow_up(fold(order, facts)))
+def _with_follow_up(order: Order, fact: e.Event) -> Decision:
+    """The fact, and what the order itself concludes from it, in one commit."""
+    return (fact, *follow_up(fold(order, (fact,))))
 
 
 def _is_booked(shipment: Shipment | None, shipment_id: str) -> bool:

@@ -1,7 +1,7 @@
 """What the layers below refuse or fail at, in the API's words. One table; anything that is not in it is a 500.
 
-Rejected, HooksRefused, KeyReused,      the caller's: 404, 409, 422
-CustomerErased
+CommandRejected, HooksRefused,          the caller's: 404, 409, 422
+KeyReused, CustomerErased
 Throttled, Unavailable, Contended,      try again: 503 with Retry-After
 ViewsUnavailable
 InvalidCursor                           400
@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from orderstore.domain.rejections import Rejected
+from orderstore.domain.rejections import CommandRejected
 from orderstore.orders import CustomerErased, HooksRefused, KeyReused
 from orderstore.store.errors import CommitTooLarge, Throttled, Unavailable
 from orderstore.transact import Contended
@@ -67,7 +67,7 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException():
             code = _BY_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
             return Problem(code, KINDS[code].title, headers=error.headers)
-        case Rejected():
+        case CommandRejected():
             return Problem(error.code if error.code in KINDS else "order_closed", str(error))
         case HooksRefused():
             return Problem("hooks_refused", str(error), errors=_HOOKS)
@@ -96,7 +96,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 _TRANSLATED: Final[tuple[type[Exception], ...]] = (
-    Rejected,
+    CommandRejected,
     HooksRefused,
     KeyReused,
     CustomerErased,

@@ -9,7 +9,7 @@ from orderstore.codec import decode, encode
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.ids import stream_of
-from orderstore.domain.rejections import Rejected
+from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import INITIAL, Placed, State, fold
 from orderstore.recorded import Actor, Cause, Recorded
 from orderstore.store import items
@@ -78,7 +78,7 @@ def groups_of(sequence: Iterable[partial], *, order_id: str = ORDER, **changes: 
     for decide in sequence:
         try:
             events = decide(state)
-        except Rejected:
+        except CommandRejected:
             continue
         if events:
             groups.append(events)

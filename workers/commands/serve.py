@@ -19,6 +19,7 @@ from workers.demo.run import Demo, DemoSettings
 from workers.demo.screen import screen_for, summary_panel
 from workers.logs import configure
 from workers.metrics.table import Metrics
+from workers.service import cancel_on
 from workers.settings import ROLES, Role, Settings, SettingsError, from_environment
 from workers.wiring import Running, open_service
 
@@ -142,16 +143,11 @@ async def _serve(settings: Settings, roles: Sequence[Role], work: Work, *, then_
         async with anyio.create_task_group() as group:
             await group.start(running.service.run, stop, name="service")
             with anyio.CancelScope() as working:
-                group.start_soon(_cancel_on, stop, working, name="end the work")
+                group.start_soon(cancel_on, stop, working, name="end the work")
                 await work(running)
                 if then_exit:
                     stop.set()
         outer.cancel_scope.cancel()
-
-
-async def _cancel_on(stop: anyio.Event, scope: anyio.CancelScope) -> None:
-    await stop.wait()
-    scope.cancel()
 
 
 async def _obey_signals(running: Running, stop: anyio.Event, *, task_status: TaskStatus[None]) -> None:

@@ -68,12 +68,13 @@ class Handling:
             present = self._holdings.find(message.id)
             if self._acks.is_settled(message.id):
                 self._settler.drop_duplicate(held)
-            elif present is not None:
+            elif present is not None and present.stage is not Stage.RETURNING:
                 present.adopt(message, visible_at=visible_at)
                 self._observer.duplicate_dropped(
                     DuplicateDropped(queue=self._name, message_id=message.id, cause="held")
                 )
             else:
+                # New, or given back and here again before the queue has said so: what is being given back is soon forgotten.
                 self._holdings.add(held)
                 self._buffer.append(held)
         self._start_more()

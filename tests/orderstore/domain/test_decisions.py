@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.next_steps import inventory_step, payment_step, shipping_step, wants_invoice
-from orderstore.domain.rejections import OrderClosed, Rejected, TooLateToCancel, UnknownOrder
+from orderstore.domain.rejections import CommandRejected, OrderClosed, TooLateToCancel, UnknownOrder
 from orderstore.domain.state import (
     INITIAL,
     Cancelled,
     Completed,
     ImpossibleTransition,
     NotPlaced,
+    Rejected,
     State,
     evolve,
     fold,
 )
-from orderstore.domain.state import Rejected as RejectedOrder
 from tests.builders import (
     BOOKED,
     BOOKING_CANCELLED,
@@ -67,9 +67,9 @@ def test_no_sequence_of_decisions_breaks_the_order(sequence) -> None:
     for decide in sequence:
         try:
             events = decide(state)
-        except Rejected:
+        except CommandRejected:
             continue
-        ended = isinstance(state, Cancelled | RejectedOrder)
+        ended = isinstance(state, Cancelled | Rejected)
         assert not (ended and events), "an ended order stays as it is"
         state = fold(state, events)
         assert not isinstance(state, NotPlaced)
@@ -82,7 +82,7 @@ def test_no_sequence_of_decisions_breaks_the_order(sequence) -> None:
 def repeat_adds_nothing(decide, state: State) -> bool:
     try:
         return decide(state) == ()
-    except Rejected:
+    except CommandRejected:
         return True
 
 
@@ -94,7 +94,7 @@ def test_a_fold_may_be_cut_anywhere(sequence) -> None:
     for decide in sequence:
         try:
             events = decide(state)
-        except Rejected:
+        except CommandRejected:
             continue
         history.extend(events)
         state = fold(state, events)
@@ -148,8 +148,8 @@ def test_workers_want_nothing_of_an_order_that_has_ended(sequence) -> None:
     for decide in sequence:
         try:
             state = fold(state, decide(state))
-        except Rejected:
+        except CommandRejected:
             continue
-    if isinstance(state, Cancelled | RejectedOrder):
+    if isinstance(state, Cancelled | Rejected):
         assert payment_step(state) is inventory_step(state) is shipping_step(state) is None
         assert not wants_invoice(state)

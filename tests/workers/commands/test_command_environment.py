@@ -146,7 +146,11 @@ def test_the_numbers_of_one_machine_suit_every_consumer(name: str) -> None:
 
 def test_a_folder_is_served_by_one_process_at_a_time(tmp_path: Path) -> None:
     """The second is told so; when the first has ended, the folder is free, however it ended."""
-    with only_service(tmp_path), pytest.raises(EnvironmentFailed, match="another process serves"), only_service(tmp_path):
+    with (
+        only_service(tmp_path),
+        pytest.raises(EnvironmentFailed, match="another process serves"),
+        only_service(tmp_path),
+    ):
         pytest.fail("two served one folder")
     with pytest.raises(RuntimeError, match="crash"), only_service(tmp_path):
         raise RuntimeError("crash")
