@@ -182,7 +182,7 @@ class Orders:
     async def _created(self, request: PlaceOrder, order_id: OrderId, stream: str) -> OrderCreated:
         contact = None
         if has_contact(request):
-            subject = request.customer_id or f"guest-{order_id}"
+            subject = subject_of(request.customer_id, order_id)
             contact = await self._vault.seal(subject, stream, contact_of(request))
         total_exact = request.total_exact
         now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
@@ -231,6 +231,12 @@ def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
 def has_contact(request: PlaceOrder) -> bool:
     """Whether the request brings personal data."""
     return request.customer_email is not None or request.customer_name is not None
+
+
+def subject_of(customer_id: str | None, order_id: str) -> str:
+    """Whose key seals the personal data of an order: the customer's, or the order's own for a guest. The prefix keeps a customer from
+    having the name of somebody's guest order."""
+    return f"guest:{order_id}" if customer_id is None else f"customer:{customer_id}"
 
 
 def contact_of(request: PlaceOrder) -> bytes:

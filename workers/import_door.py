@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from orderstore.domain.events import OrderCancellationRequested
 from orderstore.domain.ids import order_id_for_key
 from orderstore.domain.rejections import CommandRejected, TooLateToCancel
 from orderstore.orders import KeyReused, Orders, placed
@@ -58,6 +59,8 @@ class OrdersDoor(Door):
         note = CancelRequest(reason=f"cancelled by {instruction.cancellation}")
         with _in_the_door_s_words():
             before = await self._orders.load(order_id)
+            if any(isinstance(recorded.event, OrderCancellationRequested) for recorded in before.events):
+                return Requested(new=False)  # asked for by an earlier run, whatever came of it since
             try:
                 after = await self._orders.cancel(order_id, note, actor=IMPORTER)
             except TooLateToCancel:

@@ -34,6 +34,7 @@ BATCH_SIZES: Final[Mapping[str, int]] = {
     "notification": 10,
 }
 FLUSH_BUDGET_S: Final = 5.0
+POLL_FAILURES_MAX: Final = 5
 
 _log: Final = structlog.get_logger("workers.queues")
 
@@ -147,6 +148,11 @@ class Consumer:
         self._loop = ConsumeLoop(
             queue, handler, settings, now_ms=now_ms, source=random, observer=observer, classify=classify
         )
+
+    @property
+    def able(self) -> bool:
+        """Whether the queue answers: a few failed polls in a row are more than a passing fault."""
+        return self._loop.poll_failures_in_a_row < POLL_FAILURES_MAX
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Consume until stopped."""

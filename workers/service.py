@@ -19,6 +19,11 @@ class Part(Protocol):
         """For the task's name and for readiness."""
         ...
 
+    @property
+    def able(self) -> bool:
+        """Whether it can do its work now; asked once it has started. Lag and an empty queue are no inability."""
+        ...
+
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Run until stopped or cancelled; `started` when it does its work."""
         ...
@@ -40,8 +45,8 @@ class Service:
         self._ready = dict.fromkeys((part.name for part in parts), False)
 
     def readiness(self) -> dict[str, bool]:
-        """Part by part, whether it has started. Lag is no reason not to be ready."""
-        return dict(self._ready)
+        """Part by part, whether it has started and is able. Lag is no reason not to be ready."""
+        return {part.name: self._ready[part.name] and part.able for part in self._parts}
 
     async def run(self, stop: anyio.Event, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Start every part, in order; when `stop` is set, stop them all and wait until they have finished.
@@ -75,6 +80,8 @@ async def cancel_on(stop: anyio.Event, scope: anyio.CancelScope) -> None:
 class Cancellable:
     """A part that stops by being cancelled: its own clean-up is shielded and bounded."""
 
+    able = True
+
     def __init__(self, name: str, run: Callable[..., Awaitable[Any]]) -> None:
         self.name = name
         self._run = run
@@ -96,6 +103,8 @@ class Cancellable:
 
 class HttpServer:
     """uvicorn as a part. The socket is bound before anything starts, so that port 0 and a taken port are known at once."""
+
+    able = True
 
     def __init__(self, app: Any, *, name: str, listener: socket.socket) -> None:  # noqa: ANN401 - any ASGI application
         self.name = name

@@ -7,6 +7,7 @@ mark is the least of those that still count.
 
 import math
 from collections.abc import Iterable
+from typing import Final
 
 import anyio
 
@@ -52,6 +53,10 @@ async def caught_up_to_ms(leases: LeaseStore, subscription: str) -> int | None:
     return low_water_ms(shards)
 
 
+# Writers stamp a commit before they store it, by clocks of their own: a mark that is shown to people stays so far behind.
+CLOCKS_APART_MS: Final = 1_000
+
+
 class RecentMark:
     """A subscription's low-water mark, read again only when it is older than `kept_s`: for callers that ask at every request.
 
@@ -78,4 +83,4 @@ class RecentMark:
                 except LeaseStoreUnavailable as error:
                     self._observer.unavailable(operation="low-water mark", error=error)
                 self._read_at_s = anyio.current_time()
-        return self._mark_ms
+        return None if self._mark_ms is None else self._mark_ms - CLOCKS_APART_MS

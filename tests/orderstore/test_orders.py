@@ -96,7 +96,7 @@ def test_another_person_is_another_request_until_the_first_is_erased() -> None:
                 request(customerId="c-1", customerEmail="bob@example.com"), actor=ACTOR, idempotency_key="key-1"
             )
 
-        vault.erased.add("c-1")
+        vault.erased.add("customer:c-1")
         again = await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key="key-1")
         assert (again.new, again.history.events) == (False, first.history.events)
 
@@ -110,7 +110,7 @@ def test_an_erased_customer_is_told_so_and_nothing_is_stored() -> None:
         vault, store = PlainVault(), MemoryEventStore()
         orders = orders_over(store, vault=vault)
         await orders.place(request(customerId="c-1"), actor=ACTOR, idempotency_key="key-1")
-        vault.erased.add("c-1")
+        vault.erased.add("customer:c-1")
 
         with pytest.raises(KeyReused):
             await orders.place(request(customerId="c-1", currency="GBP"), actor=ACTOR, idempotency_key="key-1")

@@ -19,6 +19,7 @@ class Patient:
 
     def __init__(self, name: str, *, fails: bool = False) -> None:
         self.name = name
+        self.able = True
         self.ended_by: str | None = None
         self._fails = fails
         self._asked = anyio.Event()
@@ -53,6 +54,23 @@ async def running(*parts: Part) -> AsyncIterator[tuple[Service, anyio.Event]]:
         async with anyio.create_task_group() as group:
             await group.start(service.run, stop)
             yield service, stop
+
+
+def test_a_part_that_cannot_do_its_work_is_not_ready_until_it_can() -> None:
+    """A queue that does not answer turns readiness red, and back: nobody has to restart anything."""
+
+    async def scenario() -> None:
+        worker = Patient("payment")
+        async with running(worker) as (service, stop):
+            worker.able = False
+            red = service.readiness()
+            worker.able = True
+            green = service.readiness()
+            stop.set()
+
+        assert (red, green) == ({"payment": False}, {"payment": True})
+
+    run_virtual(scenario)
 
 
 def test_a_stop_waits_until_each_part_has_finished() -> None:

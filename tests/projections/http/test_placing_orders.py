@@ -223,7 +223,7 @@ async def test_a_repeat_says_so_also_when_nothing_in_it_is_drawn_anew() -> None:
 async def test_an_order_of_an_erased_customer_is_refused_in_words() -> None:
     """It is no fault of ours that may be repeated: what was erased stays so, and nothing is stored."""
     vault, store = PlainVault(), MemoryEventStore()
-    vault.erased.add("customer-1")
+    vault.erased.add("customer:customer-1")
     async with running(store=store, orders=orders_over(store, vault=vault)) as api:
         response = await api.post("/orders", {**ARTICLE, "customerId": "customer-1"})
 
