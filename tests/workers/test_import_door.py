@@ -124,6 +124,30 @@ async def test_a_cancellation_before_the_dispatch_undoes_the_order() -> None:
     assert state.reason == "operator"
 
 
+async def test_a_cancellation_that_came_too_late_is_not_asked_for_again_in_another_form() -> None:
+    """Accepted, then declined because the goods had left: a second run finds its own request and adds nothing."""
+    orders = orders_over()
+    door = await opened(orders)
+    history = await orders.load(ORDER_ID)
+    for purpose, decide in {
+        "payment": partial(decisions.complete_payment, outcome=PAID),
+        "inventory": partial(decisions.reserve_inventory, outcome=RESERVED),
+        "booking": partial(decisions.create_shipment, outcome=BOOKED),
+    }.items():
+        history = await orders.record(history, decide, cause=cause(purpose))
+    first = await door.cancel(CANCEL, key=instruction_key(CANCEL))
+    cancelling = await orders.load(ORDER_ID)
+    declined = await orders.record(
+        cancelling, partial(decisions.dispatch_shipment, outcome=DISPATCHED), cause=cause("dispatch")
+    )
+
+    again = await door.cancel(CANCEL, key=instruction_key(CANCEL))
+
+    assert (first, again) == (Requested(new=True), Requested(new=False))
+    assert isinstance(declined.state, InFulfilment)
+    assert (await orders.load(ORDER_ID)).events == declined.events
+
+
 async def test_a_cancellation_after_the_dispatch_gives_everything_back() -> None:
     """The goods have left, so the whole order is refunded, once, as a shop would do it."""
     orders = orders_over()

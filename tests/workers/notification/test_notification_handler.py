@@ -60,7 +60,11 @@ def test_the_customer_is_told_once_and_the_record_keeps_no_address() -> None:
         assert "Ada" in mail.text
         assert "900.00 USD" in mail.text
         assert (row["order"], row["notification"]) == (order_id, f"{event_id}:email")
-        assert (row["state"], row["template"], row["subject"]) == ("sent", "payment_completed.v1", "customer:customer-1")
+        assert (row["state"], row["template"], row["subject"]) == (
+            "sent",
+            "payment_completed.v1",
+            "customer:customer-1",
+        )
         assert "ada" not in str(row).lower()
         assert world.reports.counts["notification", "email", "sent"] == 1
         assert world.reports.counts["nothing_to_do", "notification", "PaymentCompleted"] == 2
