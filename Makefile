@@ -36,7 +36,7 @@ test: setup ## All tests.
 	@$(BIN)/python -m pytest
 
 test-unit: setup ## The tests that need no process beside them, in seconds.
-	@$(BIN)/python -m pytest -m "not moto and not emulator and not e2e and not real_data"
+	@$(BIN)/python -m pytest -n 2 -m "not moto and not emulator and not e2e and not real_data and not thorough"
 
 check: setup ## Format, lint, strict types, architecture.
 	@$(BIN)/ruff format --check .

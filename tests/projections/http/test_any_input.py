@@ -5,6 +5,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def serving(check: Any, *arguments: Any) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.thorough
 @THOROUGHLY
 @given(body=BODIES)
 def test_any_body_is_taken_or_refused(body: bytes) -> None:
@@ -77,6 +79,7 @@ async def _placed_or_refused(api: Api, body: bytes) -> None:
         assert (await api.get(path)).status_code == 200
 
 
+@pytest.mark.thorough
 @THOROUGHLY
 @given(
     name=st.sampled_from(["customerId", "cursor", "limit", "after", "consistency", "x"]),

@@ -164,6 +164,7 @@ def test_more_shards_than_a_page_of_the_listing_are_all_read() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(12))
 def test_nothing_is_lost_and_order_is_kept_under_all_faults_at_once(seed: int) -> None:
     """Roll-overs, splits, merges, late children, throttling, failures, lost answers, expiry and empty pages, by seed."""

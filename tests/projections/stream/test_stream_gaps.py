@@ -428,6 +428,7 @@ def test_spurious_answers_that_a_shard_is_gone_cost_a_backfill_but_lose_nothing(
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_lost_when_listings_hide_parents_and_records_are_trimmed(seed: int) -> None:
     """The worst of everything: order may then only be kept by the subscriber's own guard, but nothing is missing."""

@@ -80,6 +80,7 @@ def test_a_killed_worker_is_replaced_after_its_leases_expired_and_reading_resume
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(8))
 def test_workers_that_are_killed_and_started_at_random_lose_nothing(seed: int) -> None:
     """Some end in good order, some die; the stream rolls over meanwhile."""

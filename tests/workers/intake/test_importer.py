@@ -194,6 +194,7 @@ def test_a_refusal_is_reported_and_the_rest_goes_on(tmp_path):
     assert not report.with_name("report.jsonl.partial").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_ends_an_import_the_next_one_finishes_it(tmp_path, seed):
     """The process dies at random points, before or after a request took effect, again and again; in the end all is there, once."""
