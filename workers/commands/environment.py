@@ -92,7 +92,7 @@ def only_service(state_dir: Path) -> Iterator[None]:
         lock = (state_dir / LOCK_FILE).open("a")
     except OSError as error:
         raise EnvironmentFailed(
-            f"{state_dir} cannot hold the service's state: {error.strerror}; choose another --state-dir"
+            f"{state_dir} cannot be written ({error.strerror}): choose another --state-dir"
         ) from error
     with lock:
         try:
