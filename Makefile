@@ -50,7 +50,8 @@ format: setup ## Put the code into its form.
 	@$(BIN)/ruff format --quiet .
 
 clean: ## Stop the embedded environment and remove it with all its state.
-	@if test -x $(BIN)/python; then $(BIN)/python -m deploy.local clean --state-dir $(STATE_DIR); else rm -rf $(STATE_DIR); fi
+	@test -x $(BIN)/python || { echo "There is no $(VENV): run make setup first, so that the environment can be stopped in good order."; exit 1; }
+	@$(BIN)/python -m deploy.local clean --state-dir "$(STATE_DIR)"
 
 requirements: ## Compile the pinned requirements anew (needs uv).
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --quiet pyproject.toml -o requirements/runtime.txt

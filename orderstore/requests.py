@@ -43,7 +43,7 @@ def parse(body: bytes) -> object:
     """JSON with decimals kept as written. Raises ValueError: not JSON, NaN or Infinity, a key twice, too deep."""
     try:
         document: object = json.loads(
-            body, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_key_twice
+            body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_key_twice
         )
     except RecursionError as error:
         raise ValueError("the document is nested too deeply") from error
@@ -105,6 +105,12 @@ def _without_card_number(value: str, *, digits_min: int) -> str:
     return value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must hold more than spaces")
+    return value
+
+
 def _plain(value: str) -> str:
     if any(not character.isprintable() for character in value):
         raise ValueError("control characters are not allowed")
@@ -113,9 +119,19 @@ def _plain(value: str) -> str:
 
 _Text = Annotated[str, AfterValidator(_plain), AfterValidator(_no_card_number)]
 Identifier = Annotated[
-    str, Field(min_length=1, max_length=128), AfterValidator(_plain), AfterValidator(_no_long_card_number)
+    str,
+    Field(min_length=1, max_length=128),
+    AfterValidator(_plain),
+    AfterValidator(_not_blank),
+    AfterValidator(_no_long_card_number),
 ]
-Sku = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain), AfterValidator(_no_long_card_number)]
+Sku = Annotated[
+    str,
+    Field(min_length=1, max_length=64),
+    AfterValidator(_plain),
+    AfterValidator(_not_blank),
+    AfterValidator(_no_long_card_number),
+]
 Price = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX)]
 Note = Annotated[_Text, Field(max_length=500)]
 

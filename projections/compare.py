@@ -12,9 +12,10 @@ from typing import Any, Final, Literal
 import anyio
 import orjson
 
-from orderstore.codec import decode
+from orderstore.codec import CodecError, decode
 from orderstore.domain.ids import order_of, stream_of
 from orderstore.recorded import Recorded
+from orderstore.store.errors import CorruptCommit
 from orderstore.store.port import EventStore
 from projections.batches import for_each_batch, run_all
 from projections.folding import NOTHING, Known, Target, step, write_of
@@ -30,7 +31,7 @@ LOOK_AGAIN_AFTER_S: Final = 1.0
 LIST_FIELD: Final = "(list)"
 _ABSENT: Final = object()
 
-Kind = Literal["missing", "behind", "ahead", "different", "other_schema", "unknown_order"]
+Kind = Literal["missing", "behind", "ahead", "different", "other_schema", "unknown_order", "unreadable_order"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +131,13 @@ async def _compare_orders(
     late: list[str] = []
 
     async def one(stream: str) -> None:
-        commits = await store.read(stream)
-        log = {commit.number: decode(commit) for commit in commits}
+        try:
+            log = {commit.number: decode(commit) for commit in await store.read(stream)}
+        except (CorruptCommit, CodecError):
+            # Nothing can be compared with a log that cannot be read: `audit verify` says what is wrong with it.
+            report.orders += 1
+            report.add(Difference(stream=stream, view="(log)", kind="unreadable_order", commit=0, log_commit=0))
+            return
         found = [
             (target, stored.get(keys[stream, target.view.name]), difference(stream, target, document, log))
             for target in targets
@@ -216,7 +222,13 @@ async def _report_unknown(
 
     async def one(key: str) -> None:
         stream = stream_of(*target.generation.order(key))
-        if stream not in seen and not await store.read(stream):
+        if stream in seen:
+            return
+        try:
+            known = bool(await store.read(stream))
+        except CorruptCommit:
+            known = True  # it is there, and was reported as unreadable
+        if not known:
             report.add(Difference(stream=stream, view=target.view.name, kind="unknown_order", commit=0, log_commit=0))
 
     await run_all([partial(one, key) for key in keys], at_once=LOG_READS_AT_ONCE)

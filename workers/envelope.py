@@ -12,7 +12,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from orderstore.recorded import Actor, Cause
 from orderstore.registry import BY_NAME
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
@@ -38,17 +37,6 @@ class Envelope(BaseModel):
     tenant: _Name
     correlation_id: _Name
     traceparent: Annotated[str, Field(max_length=256)] | None = None
-
-    def cause(self, worker: str, purpose: str) -> Cause:
-        """The cause of this worker's outcome: its event id follows from this event's id and the purpose (E072)."""
-        return Cause(
-            causation_id=self.event_id,
-            purpose=purpose,
-            correlation_id=self.correlation_id,
-            actor=Actor("service", worker),
-            source=worker,
-            traceparent=self.traceparent,
-        )
 
 
 def parse_envelope(body: str) -> Envelope:

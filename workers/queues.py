@@ -34,7 +34,7 @@ BATCH_SIZES: Final[Mapping[str, int]] = {
     "notification": 10,
 }
 FLUSH_BUDGET_S: Final = 5.0
-POLL_FAILURES_MAX: Final = 5
+POLL_FAILURES_MAX: Final = 3
 
 _log: Final = structlog.get_logger("workers.queues")
 

@@ -8,9 +8,10 @@ SimulatedTechnicalFailure    the order's test hook asks this worker to fail (san
 from abc import ABC, abstractmethod
 from typing import Final
 
-from orderstore.domain.events import OrderCreated
+from orderstore.domain.events import Event, OrderCreated
 from orderstore.history import History
 from orderstore.orders import Orders, placed
+from orderstore.recorded import Actor, Cause
 from workers.envelope import Envelope, parse_envelope
 from workers.observe import SilentWorkerObserver, WorkerObserver
 from workers.runtime.outcome import Done, Outcome
@@ -74,6 +75,26 @@ class Reaction(OrderWorker, ABC):
                 raise OutOfStep(f"the {self._worker} step of an order that is {state} added nothing")
             history = taken
         raise OutOfStep(f"an order wanted more than {STEPS_MAX} {self._worker} steps in a row")
+
+    def _caused_by(
+        self, history: History, event_type: type[Event], purpose: str, *, refund_id: str | None = None
+    ) -> Cause:
+        """The cause of an outcome: the event in the log that made the step necessary, whichever message brought us here.
+
+        So an outcome has the same id however its work was come by (E072), and history names the true cause.
+        """
+        for recorded in reversed(history.events):
+            event = recorded.event
+            if isinstance(event, event_type) and (refund_id is None or getattr(event, "refund_id", None) == refund_id):
+                return Cause(
+                    causation_id=recorded.event_id,
+                    purpose=purpose,
+                    correlation_id=recorded.correlation_id,
+                    actor=Actor("service", self._worker),
+                    source=self._worker,
+                    traceparent=recorded.traceparent,
+                )
+        raise OutOfStep(f"nothing in the log asks for {purpose}: there is no {event_type.__name__}")
 
     @abstractmethod
     async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:

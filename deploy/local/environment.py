@@ -11,7 +11,7 @@ from typing import Any
 from deploy.local import process
 from deploy.local.errors import StateDirUnusable
 from deploy.local.provision import Clients, DataPlane, provision
-from deploy.local.state_dir import StateDir, write_whole
+from deploy.local.state_dir import SERVICE_FILES, StateDir, write_whole
 
 RESOURCE_PREFIX = "orderstore-local"
 LOCK_WAIT_S = 90.0
@@ -124,9 +124,9 @@ def clean(path: Path) -> bool:
     state = StateDir(path.resolve())
     if not state.path.is_dir():
         return False
-    if any(state.path.iterdir()) and not state.start_lock.exists():
+    if any(entry.name not in SERVICE_FILES for entry in state.path.iterdir()) and not state.start_lock.exists():
         raise StateDirUnusable(f"{state.path} was not made by this program and is left alone")
-    with state.exclusive(LOCK_WAIT_S):
+    with state.unserved(), state.exclusive(LOCK_WAIT_S):
         emulator = process.find_when_known(state, TAKEOVER_WAIT_S)
         if emulator is not None:
             process.kill(state, emulator, wait_s=STOP_WAIT_S)

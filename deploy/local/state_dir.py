@@ -3,6 +3,7 @@
 environment.json   what `start` promises its caller (mode 0600: it holds the API token)
 api-token          the random API token, made once (mode 0600)
 start.lock         held while a start, stop or clean works: one at a time
+service.lock       held by the service that works on this environment, for as long as it lives; the service makes it
 emulator.lock      held by the emulator for as long as it lives; its content says who that is
 emulator.log       what the emulator says
 emulator/          what the emulator keeps
@@ -22,6 +23,8 @@ from typing import Any
 from deploy.local.errors import Busy, StateDirUnusable
 
 POLL_S = 0.02
+SERVICE_LOCK = "service.lock"
+SERVICE_FILES = frozenset({SERVICE_LOCK, "orderstore.log.jsonl"})  # what the service itself keeps in the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,14 @@ class StateDir:
                 time.sleep(POLL_S)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            yield
+
+    @contextlib.contextmanager
+    def unserved(self) -> Iterator[None]:
+        """Keep a service from starting on this folder. Raises Busy while one runs: what it works on is not taken away."""
+        with open_lock(self.path / SERVICE_LOCK) as descriptor:
+            if not try_lock(descriptor):
+                raise Busy(f"a service works on {self.path}; stop it first (Ctrl-C), nothing was removed")
             yield
 
     def api_token(self) -> str:

@@ -1,9 +1,9 @@
 """What happened to an order, row by row: what, when, who, why, and the commit that proves it. For people; nothing sealed is opened."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from orderstore import codec
 from orderstore.recorded import Actor, Recorded
@@ -31,6 +31,8 @@ class HistoryRow:
     """The event or request that made it happen."""
     correlation_id: str
     source: str
+    data: Mapping[str, Any]
+    """What the event says, with personal data left sealed."""
     hash_prefix: str
     """The first characters of the commit's hash, in hex."""
 
@@ -51,6 +53,11 @@ def rows(commits: Iterable[Commit]) -> tuple[HistoryRow, ...]:
     return tuple(_row(recorded, commit) for commit in commits for recorded in codec.decode(commit))
 
 
+def _shown(recorded: Recorded) -> dict[str, Any]:
+    data = codec.data_of(recorded.event)
+    return {name: "(sealed)" if name == "contact" else value for name, value in data.items()}
+
+
 def _row(recorded: Recorded, commit: Commit) -> HistoryRow:
     return HistoryRow(
         version=recorded.version,
@@ -64,5 +71,6 @@ def _row(recorded: Recorded, commit: Commit) -> HistoryRow:
         causation_id=recorded.causation_id,
         correlation_id=recorded.correlation_id,
         source=recorded.source,
+        data=_shown(recorded),
         hash_prefix=commit.hash.hex()[:HASH_PREFIX_CHARACTERS],
     )

@@ -94,6 +94,7 @@ def test_real_commerce_is_let_in(changes) -> None:
     "body",
     [
         b'{"a":1,"a":2}',
+        '{"a":1}'.encode("utf-16"),
         b'{"a":NaN}',
         b'{"a":Infinity}',
         b"{",

@@ -6,6 +6,8 @@ import anyio
 import orjson
 import pytest
 
+from orderstore.store.errors import CorruptCommit
+from orderstore.store.port import Commit
 from projections.compare import DIFFERENCES_MAX, Report
 from projections.view_store import Write
 from tests.projections.histories import ORDER, happy_commits, order_number
@@ -38,6 +40,31 @@ async def only_difference(side: ReadSide):
     [difference] = report.differences
     assert report.differences_count == 1
     return difference
+
+
+def test_an_order_that_cannot_be_read_hides_no_other_difference() -> None:
+    """Tampering with one order is reported, and the rest is compared all the same."""
+
+    async def scenario() -> None:
+        side = await equal_side(orders=3)
+        broken = f"main/order-{order_number(0)}"
+        read = side.store.read
+
+        async def read_unless_broken(stream: str, *, after: int = 0) -> tuple[Commit, ...]:
+            if stream == broken:
+                raise CorruptCommit(stream, 3, "its hash is not that of its content")
+            return await read(stream, after=after)
+
+        side.store.read = read_unless_broken
+        change(side, STATUS_KEY, status="SHIPPED")
+        report = await side.compare()
+
+        assert sorted((found.stream == broken, found.kind) for found in report.differences) == [
+            (False, "different"),
+            (True, "unreadable_order"),
+        ]
+
+    run_virtual(scenario)
 
 
 def test_equal_views_are_equal() -> None:

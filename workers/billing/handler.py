@@ -38,7 +38,7 @@ class BillingHandler(Reaction):
         self._now_ms = now_ms
         self._locks: dict[str, anyio.Lock] = {}
 
-    async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:
+    async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         if not next_steps.wants_invoice(history.state):
             return None
         supplied_at = _supplied_at(history)
@@ -46,7 +46,7 @@ class BillingHandler(Reaction):
         # The series' counter is one item: waiting for each other here saves the conflicts between our own handlers.
         async with self._lock(series):
             decide = partial(self._decide, series=series, supplied_at=supplied_at)
-            cause = envelope.cause("billing", "invoice")
+            cause = self._caused_by(history, ShipmentDispatched, "invoice")
             grown = await self._orders.record_numbered(history, decide, counter=series, cause=cause)
         self._observer.invoice(series)
         return grown

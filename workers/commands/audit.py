@@ -1,8 +1,9 @@
 """`audit history` and `audit verify`: what happened to an order, and whether the log is as it was written."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -16,6 +17,12 @@ from orderstore.domain.ids import stream_of
 from orderstore.store.errors import CorruptCommit
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, wide_console, with_core
 from workers.wiring import Core
+
+ID_PREFIX: Final = 8
+BRIEF_MAX: Final = 60
+HIDDEN: Final = frozenset(
+    {"order_id", "request_hash", "contact", "placed_at", "supplied_at", "issued_at", "series", "number"}
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,12 +52,13 @@ def history(order: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAUL
     if as_json:
         typer.echo(json.dumps([_document(row) for row in rows], indent=2))
         return
-    table = Table("version", "commit", "event", "occurred", "actor", "cause", "hash", box=SIMPLE_HEAD)
+    table = Table("commit", "id", "event", "what", "occurred", "actor", "cause", "hash", box=SIMPLE_HEAD)
     for row in rows:
         actor = f"{row.actor.type} {row.actor.id}"
-        cause = row.causation_id[:8]
+        cause = row.causation_id[:ID_PREFIX]
         at = timestamp(row.occurred_at)
-        table.add_row(str(row.version), str(row.commit), row.type, at, actor, cause, row.hash_prefix)
+        event_id = row.event_id[:ID_PREFIX]
+        table.add_row(str(row.commit), event_id, row.type, brief(row.data), at, actor, cause, row.hash_prefix)
     wide_console().print(table)
 
 
@@ -80,6 +88,14 @@ def verify(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) 
         typer.echo(f"{totals['orders']:,} orders, {totals['commits']:,} commits: {verdict}")
     if findings:
         raise typer.Exit(1)
+
+
+def brief(data: Mapping[str, Any]) -> str:
+    """What an event says, in a line: its plain values, without what the other columns show or the order's own lines."""
+    plain = {name: value for name, value in data.items() if name not in HIDDEN and not isinstance(value, dict)}
+    words = [f"{name}={len(value)}" if isinstance(value, list) else f"{name}={value}" for name, value in plain.items()]
+    line = " ".join(words)
+    return line if len(line) <= BRIEF_MAX else line[: BRIEF_MAX - 1] + "…"
 
 
 def _document(row: HistoryRow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import anyio
 import typer
@@ -23,6 +23,7 @@ from workers.intake.tally import Progress as ImportProgress
 from workers.wiring import Core
 
 CONCURRENCY_MAX = 256
+EXIT_INTERRUPTED: Final = 130  # as a shell reports what Ctrl-C ended
 
 
 def add_to(app: typer.Typer) -> None:
@@ -82,7 +83,10 @@ def online_retail(
         typer.echo(json.dumps(document, indent=2))
     else:
         _print(document)
-    if halted or result.stopped:
+    if result.stopped:
+        errors.print("Stopped. What was sent is kept; run the same command again to go on.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if halted:
         raise typer.Exit(1)
 
 
@@ -139,6 +143,7 @@ def document_of(result: ImportResult) -> dict[str, Any]:
             "net_total": _plain(totals.net_total),
             "sales_total": _plain(totals.sales_total),
         }
+    document["planned"] = {"orders": result.sales_planned, "requests": result.instructions_planned}
     document |= {
         "imported": {
             "orders_new": counts.sales_new,

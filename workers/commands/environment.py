@@ -87,6 +87,8 @@ def only_service(state_dir: Path) -> Iterator[None]:
 
     The lock is the operating system's: it ends with the process, however that ends.
     """
+    if state_dir.resolve() == Path.cwd():
+        raise EnvironmentFailed("the state needs a directory of its own: choose another --state-dir")
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         lock = (state_dir / LOCK_FILE).open("a")

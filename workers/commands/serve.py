@@ -20,7 +20,7 @@ from workers.demo.screen import screen_for, summary_panel
 from workers.logs import configure
 from workers.metrics.table import Metrics
 from workers.service import cancel_on
-from workers.settings import ROLES, Role, Settings, SettingsError, from_environment
+from workers.settings import ROLES, Role, Settings, SettingsError, from_environment, is_configured
 from workers.wiring import Running, open_service
 
 StateDir = Annotated[Path, typer.Option("--state-dir", help="Where the embedded environment keeps its state.")]
@@ -120,6 +120,10 @@ def _serve_local(
     state_dir: Path, port: int, work: Callable[[Running, Local], Awaitable[None]], *, then_exit: bool, notes: Console
 ) -> None:
     """Every role in one process over the embedded environment, which is stopped in good order at the end."""
+    if is_configured():
+        notes.print(
+            "The ORDERSTORE_ variables that are set are not used here: the embedded environment brings its own."
+        )
     with only_service(state_dir), (state_dir / LOG_FILE).open("a", buffering=1) as log:
         local = _start(state_dir, notes)
 
@@ -131,8 +135,8 @@ def _serve_local(
             configure(level=settings.log_level, stream=log)
             anyio.run(partial(_serve, settings, ROLES, work_here, then_exit=then_exit), backend_options=UVLOOP)
         finally:
-            notes.print("Stopping; state is kept.")
-            stop_local(local.state_dir)
+            stop_local(local.state_dir)  # before a word is said: whoever reads may be gone
+            notes.print("Stopped; state is kept.")
 
 
 async def _serve(settings: Settings, roles: Sequence[Role], work: Work, *, then_exit: bool) -> None:

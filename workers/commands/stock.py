@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from orderstore.requests import QUANTITY_MAX
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
 from workers.inventory.stock import Level, ReceiptMismatch
 from workers.wiring import Core, departments
@@ -30,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 
 def receive(
     sku: str,
-    quantity: Annotated[int, typer.Argument(min=1)],
+    quantity: Annotated[int, typer.Argument(min=1, max=QUANTITY_MAX)],
     *,
     receipt: Annotated[
         str, typer.Option("--receipt", help="The delivery's own number: booking it twice books it once.")
@@ -38,6 +39,8 @@ def receive(
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Book QUANTITY pieces of SKU in, once per receipt."""
+    if not sku.strip():
+        raise typer.BadParameter("an SKU is not empty")
     _book(state_dir, receipt, {sku: quantity})
     typer.echo(f"receipt {receipt}: {quantity} x {sku}")
 
@@ -94,9 +97,9 @@ def _read(file: Path) -> dict[str, int]:
             problems.append(f"the first line must name the columns {' and '.join(COLUMNS)}")
         for number, row in enumerate(rows if not problems else (), start=2):
             sku, text = (row["sku"] or "").strip(), (row["quantity"] or "").strip()
-            if not sku or not text.isdecimal() or int(text) < 1 or number > ROWS_MAX:
+            if not sku or not text.isdecimal() or not 1 <= int(text) <= QUANTITY_MAX or number > ROWS_MAX:
                 problems.append(
-                    f"line {number}: an SKU and a whole number of pieces, 1 or more (at most {ROWS_MAX} lines)"
+                    f"line {number}: an SKU and a whole number of pieces, 1 to {QUANTITY_MAX} (at most {ROWS_MAX} lines)"
                 )
                 continue
             quantities[sku] += int(text)

@@ -4,7 +4,13 @@ from collections import Counter
 from functools import partial
 
 from orderstore.domain import decisions, next_steps
-from orderstore.domain.events import InventoryFailed, InventoryReleased, InventoryReserved, OrderCreated
+from orderstore.domain.events import (
+    InventoryFailed,
+    InventoryReleased,
+    InventoryReserved,
+    OrderCancellationRequested,
+    OrderCreated,
+)
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from workers.envelope import Envelope
@@ -23,19 +29,19 @@ class InventoryHandler(Reaction):
         super().__init__(orders, worker="inventory", sandbox=sandbox, observer=observer)
         self._stock_for = stock_for
 
-    async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:
+    async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         order = placed(history).order
         stock = self._stock_for(order)
         match next_steps.inventory_step(history.state):
             case None:
                 return None
             case next_steps.Reserve():
-                return await self._reserve(history, envelope, order, stock)
+                return await self._reserve(history, order, stock)
             case next_steps.Release():
-                return await self._release(history, envelope, order, stock)
+                return await self._release(history, order, stock)
 
-    async def _reserve(self, history: History, envelope: Envelope, order: OrderCreated, stock: Stock) -> History:
-        cause = envelope.cause("inventory", "inventory-outcome")
+    async def _reserve(self, history: History, order: OrderCreated, stock: Stock) -> History:
+        cause = self._caused_by(history, OrderCreated, "inventory-outcome")
         match await stock.reserve(order.order_id, quantities_of(order)):
             case Reserved(untracked_skus):
                 self._observer.reservation("reserved")
@@ -52,12 +58,14 @@ class InventoryHandler(Reaction):
                 self._observer.reservation("withdrawn")
                 return await self._orders.load(order.order_id)  # it was cancelled: look again
 
-    async def _release(self, history: History, envelope: Envelope, order: OrderCreated, stock: Stock) -> History:
+    async def _release(self, history: History, order: OrderCreated, stock: Stock) -> History:
         given_back = await stock.release(order.order_id)
         self._observer.reservation("released")
         released = InventoryReleased(reservation_id=order.order_id if given_back else None)
         decide = partial(decisions.release_inventory, outcome=released)
-        return await self._orders.record(history, decide, cause=envelope.cause("inventory", "inventory-release"))
+        return await self._orders.record(
+            history, decide, cause=self._caused_by(history, OrderCancellationRequested, "inventory-release")
+        )
 
 
 def quantities_of(order: OrderCreated) -> dict[str, int]:

@@ -11,11 +11,15 @@ from typing import Literal, TypeVar
 
 from orderstore.domain import decisions, next_steps
 from orderstore.domain.events import (
+    OrderCancellationRequested,
+    OrderCreated,
     PaymentCaptured,
     PaymentCompleted,
     PaymentFailed,
     PaymentVoided,
     RefundIssued,
+    RefundRequested,
+    ShipmentDispatched,
 )
 from orderstore.domain.money import Money
 from orderstore.domain.state import Placed, Refund
@@ -58,7 +62,7 @@ class PaymentHandler(Reaction):
         self._attempts = attempts
         self._capture_at_once = capture == "at_once"
 
-    async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:
+    async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         order = placed(history)
         gateway = self._gateway_for(order.order)
         match next_steps.payment_step(history.state):
@@ -73,15 +77,15 @@ class PaymentHandler(Reaction):
                 )
                 if attempt.state == "abandoned":
                     return await self._orders.load(order.order.order_id)  # it was cancelled: look again
-                return await self._settle(history, envelope, gateway, attempt)
+                return await self._settle(history, gateway, attempt)
             case next_steps.VoidPayment():
-                return await self._void(history, envelope, gateway)
+                return await self._void(history, gateway)
             case next_steps.Capture():
-                return await self._capture(history, envelope, gateway)
+                return await self._capture(history, gateway)
             case next_steps.IssueRefund(refund):
-                return await self._refund(history, envelope, gateway, refund)
+                return await self._refund(history, gateway, refund)
 
-    async def _settle(self, history: History, envelope: Envelope, gateway: PaymentGateway, attempt: Attempt) -> History:
+    async def _settle(self, history: History, gateway: PaymentGateway, attempt: Attempt) -> History:
         """Bring a begun attempt to its end, and write the end into the order."""
         order = placed(history)
         result = attempt.result
@@ -104,7 +108,9 @@ class PaymentHandler(Reaction):
                 decide = partial(decisions.fail_payment, outcome=failed)
             case None:
                 raise OutOfStep("a payment attempt was abandoned after it had begun")
-        return await self._orders.record(history, decide, cause=envelope.cause("payment", "payment-outcome"))
+        return await self._orders.record(
+            history, decide, cause=self._caused_by(history, OrderCreated, "payment-outcome")
+        )
 
     async def _outcome(self, order: Placed, gateway: PaymentGateway, attempt: Attempt) -> Result:
         """What the provider says. Only who has just begun the attempt may charge without asking first.
@@ -123,20 +129,22 @@ class PaymentHandler(Reaction):
             capture=attempt.capture,
         )
 
-    async def _void(self, history: History, envelope: Envelope, gateway: PaymentGateway) -> History:
+    async def _void(self, history: History, gateway: PaymentGateway) -> History:
         """Let go what is held; when nothing was begun, make sure that nothing will be."""
         order = placed(history)
         reference = order.payment.provider_reference
         if reference is None:
             attempt = await self._attempts.abandon(_attempt_key(order), order_id=order.order.order_id)
             if attempt.state != "abandoned":
-                return await self._settle(history, envelope, gateway, attempt)
+                return await self._settle(history, gateway, attempt)
         else:
             await self._called("void", gateway.void(f"{_attempt_key(order)}:void", reference=reference))
         decide = partial(decisions.void_payment, outcome=PaymentVoided(provider_reference=reference))
-        return await self._orders.record(history, decide, cause=envelope.cause("payment", "payment-void"))
+        return await self._orders.record(
+            history, decide, cause=self._caused_by(history, OrderCancellationRequested, "payment-void")
+        )
 
-    async def _capture(self, history: History, envelope: Envelope, gateway: PaymentGateway) -> History:
+    async def _capture(self, history: History, gateway: PaymentGateway) -> History:
         order = placed(history)
         key = f"{_attempt_key(order)}:capture"
         taken = gateway.capture(key, reference=_held(order), amount=_total(order))
@@ -144,9 +152,11 @@ class PaymentHandler(Reaction):
             amount_minor=order.payment.amount_minor, provider_reference=await self._called("capture", taken)
         )
         decide = partial(decisions.capture_payment, outcome=outcome)
-        return await self._orders.record(history, decide, cause=envelope.cause("payment", "payment-capture"))
+        return await self._orders.record(
+            history, decide, cause=self._caused_by(history, ShipmentDispatched, "payment-capture")
+        )
 
-    async def _refund(self, history: History, envelope: Envelope, gateway: PaymentGateway, refund: Refund) -> History:
+    async def _refund(self, history: History, gateway: PaymentGateway, refund: Refund) -> History:
         order = placed(history)
         key = f"{_attempt_key(order)}:refund:{refund.refund_id}"
         amount = Money(refund.amount_minor, order.order.currency)
@@ -155,7 +165,8 @@ class PaymentHandler(Reaction):
             refund_id=refund.refund_id, amount_minor=refund.amount_minor, provider_reference=reference
         )
         decide = partial(decisions.issue_refund, outcome=outcome)
-        cause = envelope.cause("payment", f"refund-outcome:{refund.refund_id}")
+        purpose = f"refund-outcome:{refund.refund_id}"
+        cause = self._caused_by(history, RefundRequested, purpose, refund_id=refund.refund_id)
         return await self._orders.record(history, decide, cause=cause)
 
     async def _called(self, step: str, call: Awaitable[_T]) -> _T:

@@ -5,6 +5,7 @@ from typing import Final
 
 from orderstore.domain import decisions, ids, next_steps
 from orderstore.domain.events import (
+    OrderCancellationRequested,
     OrderConfirmed,
     OrderCreated,
     ShipmentCancelled,
@@ -51,15 +52,15 @@ class ShippingHandler(Reaction):
                     await self._carrier.cancel(shipment_id_of(order.order_id))
                 return None
             case next_steps.Book():
-                return await self._book(history, envelope, order)
+                return await self._book(history, order)
             case next_steps.Dispatch(shipment_id):
-                return await self._dispatch(history, envelope, order, shipment_id)
+                return await self._dispatch(history, order, shipment_id)
             case next_steps.Track(shipment_id):
                 return await self._track(history, envelope, shipment_id)
             case next_steps.CancelBooking(shipment_id):
-                return await self._cancel(history, envelope, shipment_id)
+                return await self._cancel(history, shipment_id)
 
-    async def _book(self, history: History, envelope: Envelope, order: OrderCreated) -> History:
+    async def _book(self, history: History, order: OrderCreated) -> History:
         """A booking that the log no longer takes is cancelled, here or by whoever looks next (`_may_hold_…`)."""
         shipment_id = shipment_id_of(order.order_id)
         booking = await self._carrier.book(shipment_id, order)
@@ -70,34 +71,38 @@ class ShippingHandler(Reaction):
             shipment_id=shipment_id, carrier=self._carrier.name, label_reference=booking.label_reference
         )
         decide = partial(decisions.create_shipment, outcome=created)
-        return await self._orders.record(history, decide, cause=envelope.cause("shipping", "shipment-created"))
+        return await self._orders.record(
+            history, decide, cause=self._caused_by(history, OrderConfirmed, "shipment-created")
+        )
 
-    async def _dispatch(self, history: History, envelope: Envelope, order: OrderCreated, shipment_id: str) -> History:
+    async def _dispatch(self, history: History, order: OrderCreated, shipment_id: str) -> History:
         match await self._carrier.dispatch(shipment_id):
             case Dispatched(tracking_number):
-                return await self._left(history, envelope, shipment_id, tracking_number)
+                return await self._left(history, shipment_id, tracking_number)
             case Cancelled():
                 return await self._orders.load(order.order_id)  # the order is being cancelled: look again
 
-    async def _cancel(self, history: History, envelope: Envelope, shipment_id: str) -> History:
+    async def _cancel(self, history: History, shipment_id: str) -> History:
         match await self._carrier.cancel(shipment_id):
             case TooLate(tracking_number):
                 self._observer.shipment("too_late")
-                return await self._left(history, envelope, shipment_id, tracking_number)
+                return await self._left(history, shipment_id, tracking_number)
             case Cancelled():
                 self._observer.shipment("cancelled")
                 cancelled = ShipmentCancelled(shipment_id=shipment_id)
                 decide = partial(decisions.cancel_shipment, outcome=cancelled)
                 return await self._orders.record(
-                    history, decide, cause=envelope.cause("shipping", "shipment-cancelled")
+                    history, decide, cause=self._caused_by(history, OrderCancellationRequested, "shipment-cancelled")
                 )
 
-    async def _left(self, history: History, envelope: Envelope, shipment_id: str, tracking_number: str) -> History:
+    async def _left(self, history: History, shipment_id: str, tracking_number: str) -> History:
         """Record that the goods have left; on an order being cancelled the log then declines the cancellation."""
         self._observer.shipment("dispatched")
         dispatched = ShipmentDispatched(shipment_id=shipment_id, tracking_number=tracking_number)
         decide = partial(decisions.dispatch_shipment, outcome=dispatched)
-        return await self._orders.record(history, decide, cause=envelope.cause("shipping", "shipment-dispatched"))
+        return await self._orders.record(
+            history, decide, cause=self._caused_by(history, ShipmentCreated, "shipment-dispatched")
+        )
 
     async def _track(self, history: History, envelope: Envelope, shipment_id: str) -> History | Outcome | None:
         match await self._carrier.track(shipment_id):
@@ -109,7 +114,7 @@ class ShippingHandler(Reaction):
                 delivered = ShipmentDelivered(shipment_id=shipment_id, proof_reference=proof_reference)
                 decide = partial(decisions.deliver_shipment, outcome=delivered)
                 return await self._orders.record(
-                    history, decide, cause=envelope.cause("shipping", "shipment-delivered")
+                    history, decide, cause=self._caused_by(history, ShipmentDispatched, "shipment-delivered")
                 )
 
 

@@ -33,7 +33,6 @@ def test_a_cancellation_that_comes_after_the_goods_left_is_declined() -> None:
         await world.carrier.book(shipment_id_of(order_id), (await world.orders.load(order_id)).state.order)
         await world.handlers["shipping"]._book(
             await world.orders.load(order_id),
-            _envelope(world),
             (await world.orders.load(order_id)).state.order,
         )
         await world.carrier.dispatch(shipment_id_of(order_id))
