@@ -20,6 +20,8 @@ from workers.wiring import Core
 
 ID_PREFIX: Final = 8
 BRIEF_MAX: Final = 60
+# Long references say little to a reader and stand in `--json`.
+REFERENCES: Final = ("_id", "_reference", "tracking_number")
 HIDDEN: Final = frozenset(
     {"order_id", "request_hash", "contact", "placed_at", "supplied_at", "issued_at", "series", "number"}
 )
@@ -92,7 +94,11 @@ def verify(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) 
 
 def brief(data: Mapping[str, Any]) -> str:
     """What an event says, in a line: its plain values, without what the other columns show or the order's own lines."""
-    plain = {name: value for name, value in data.items() if name not in HIDDEN and not isinstance(value, dict)}
+    plain = {
+        name: value
+        for name, value in data.items()
+        if name not in HIDDEN and not name.endswith(REFERENCES) and not isinstance(value, dict)
+    }
     words = [f"{name}={len(value)}" if isinstance(value, list) else f"{name}={value}" for name, value in plain.items()]
     line = " ".join(words)
     return line if len(line) <= BRIEF_MAX else line[: BRIEF_MAX - 1] + "…"

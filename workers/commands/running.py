@@ -21,7 +21,7 @@ StateDir = Annotated[
     Path,
     typer.Option("--state-dir", help="The embedded environment to work on, when no ORDERSTORE_ variables are set."),
 ]
-TABLE_WIDTH: Final = 190
+TABLE_WIDTH: Final = 170
 DEFAULT_STATE_DIR: Final = Path(".orderstore")
 UVLOOP: Final = {"use_uvloop": True}
 
