@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from deploy.local import environment as local
-from tests.e2e.waiting import ends, eventually
+from tests.waiting import ends, eventually
 
 PROGRAM = Path(sys.executable).parent / "orderstore"
 COMMAND_S_MAX = 120

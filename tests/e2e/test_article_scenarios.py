@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.emulated import Emulated, Queued
 from tests.e2e.programs import Program
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

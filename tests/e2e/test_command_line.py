@@ -17,7 +17,7 @@ import pytest
 from deploy.local import environment as local
 from tests.e2e.emulated import Emulated
 from tests.e2e.programs import Finished, Program, orderstore
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 from workers.commands.environment import LOCAL_NUMBERS
 from workers.settings import Settings, variable
 

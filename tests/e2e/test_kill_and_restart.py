@@ -11,7 +11,7 @@ import pytest
 from tests.e2e import books
 from tests.e2e.emulated import Emulated
 from tests.e2e.programs import Program, orderstore, running
-from tests.e2e.waiting import ends, eventually
+from tests.waiting import ends, eventually
 
 pytestmark = pytest.mark.e2e
 

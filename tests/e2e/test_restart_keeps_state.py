@@ -12,7 +12,7 @@ from deploy.local import environment as local
 from tests.e2e import books
 from tests.e2e.emulated import Emulated
 from tests.e2e.programs import Api, Finished, Program, running
-from tests.e2e.waiting import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

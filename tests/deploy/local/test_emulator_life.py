@@ -6,7 +6,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from deploy.local import environment, process
 from deploy.local.provision import Clients, DataPlane
 from deploy.local.state_dir import StateDir
+from tests.waiting import eventually
 from workers.settings import from_environment
 
 pytestmark = pytest.mark.emulator
@@ -62,14 +62,6 @@ def commits(made: Clients) -> int:
 
 def dead_letters(made: Clients) -> str:
     return made("sqs").get_queue_url(QueueName="orderstore-local-payment-dlq")["QueueUrl"]
-
-
-def wait_for(condition, *, within_s: float = 30.0) -> None:
-    """Wait for another process; there is no clock to move there."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_what_start_prints_is_what_the_service_needs(folder):
@@ -180,7 +172,7 @@ def test_a_killed_emulator_loses_only_what_followed_its_last_snapshot(folder):
         put_commit(made, 1)
     state = StateDir(folder)
     before = process.saved_state(state)
-    wait_for(lambda: process.saved_state(state) != before)
+    eventually(lambda: process.saved_state(state) != before, what="a snapshot")
     os.kill(first.pid, signal.SIGKILL)
     os.waitpid(first.pid, 0)
     assert environment.status(folder)["state"] == "stopped"
@@ -258,7 +250,7 @@ def test_an_emulator_can_be_tied_to_the_process_that_needs_it(folder):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
         environment.start(folder, end_with=owner.pid)
         owner.kill()
-    wait_for(lambda: environment.status(folder)["state"] == "stopped")
+    eventually(lambda: environment.status(folder)["state"] == "stopped", what="the stop")
 
 
 def test_clean_leaves_nothing(folder):

@@ -8,6 +8,7 @@ import pytest
 from deploy.local.provision import DataPlane, provision
 from orderstore.registry import CONSUMERS, EVENT_TYPES, consumed_by
 from tests.emulator import clients_for, fresh_settings
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.emulator
 
@@ -37,14 +38,6 @@ def drain(clients, url: str) -> list[str]:
 def alarm_states(clients, suffix: str) -> dict[str, str]:
     alarms = clients("cloudwatch").describe_alarms()["MetricAlarms"]
     return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms if alarm["AlarmName"].endswith(suffix)}
-
-
-def wait_for(condition, *, within_s: float = 20.0) -> None:
-    """Wait for the emulator's own clockwork."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_each_event_reaches_exactly_the_queues_that_handle_it(clients, environment):
@@ -84,12 +77,12 @@ def test_a_dead_letter_raises_its_alarm_and_no_other_and_tells_the_alert_topic(c
         TopicArn=alerts, Protocol="sqs", Endpoint=listener_arn, Attributes={"RawMessageDelivery": "true"}
     )
     quiet = {f"orderstore-test-{consumer}-dlq-not-empty": "OK" for consumer in CONSUMERS}
-    wait_for(lambda: alarm_states(clients, "dlq-not-empty") == quiet)
+    eventually(lambda: alarm_states(clients, "dlq-not-empty") == quiet, what="all alarms quiet")
     for _ in range(5):
         sqs.send_message(QueueUrl=queue_url(clients, "inventory"), MessageBody="ordinary work")
     sqs.send_message(QueueUrl=queue_url(clients, "payment-dlq"), MessageBody="dead")
     raised = quiet | {"orderstore-test-payment-dlq-not-empty": "ALARM"}
-    wait_for(lambda: alarm_states(clients, "dlq-not-empty") == raised)
+    eventually(lambda: alarm_states(clients, "dlq-not-empty") == raised, what="the alarm")
     # Any PutMetricData makes the emulator judge all alarms in its own way; those on queues are the bridge's.
     clients("cloudwatch").put_metric_data(Namespace="Other", MetricData=[{"MetricName": "Any", "Value": 1}])
     assert alarm_states(clients, "dlq-not-empty") == raised
@@ -118,9 +111,9 @@ def test_the_queues_figures_are_metrics(clients):
         )["Datapoints"]
         return max((point["Maximum"] for point in points), default=None)
 
-    wait_for(lambda: latest("ApproximateNumberOfMessagesVisible") == 1)
-    wait_for(lambda: latest("ApproximateNumberOfMessagesNotVisible") == 1)
-    wait_for(lambda: (latest("ApproximateAgeOfOldestMessage") or 0) > 0)
+    eventually(lambda: latest("ApproximateNumberOfMessagesVisible") == 1, what="a visible message")
+    eventually(lambda: latest("ApproximateNumberOfMessagesNotVisible") == 1, what="a message in flight")
+    eventually(lambda: (latest("ApproximateAgeOfOldestMessage") or 0) > 0, what="an age")
 
 
 def test_mail_can_be_sent(clients, environment):
