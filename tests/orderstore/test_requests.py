@@ -52,7 +52,7 @@ def test_what_is_no_price_is_refused(text: str) -> None:
         {"items": [{"sku": "A", "quantity": 1, "price": 1, "extra": 1}]},
         {"items": [{"sku": "4242 4242 4242 4242", "quantity": 1, "price": 1}]},
         {"items": [{"sku": "A", "quantity": 1, "price": 1, "description": "card 4242-4242-4242-4242"}]},
-        {"currency": "XXX"},
+        {"currency": "ABC"},
         {"currency": "gbp"},
         {"customerEmail": "not an address"},
         {"channel": "Not A Channel"},

@@ -9,13 +9,14 @@ import aiohttp
 import anyio
 import orjson
 
+from projections.stream.low_water import caught_up_to_ms
 from projections.views import order_status
 from projections.views.view import Generation
 from workers.demo.feed import Fed, Feeder
 from workers.demo.outcome import Summary
 from workers.demo.screen import Screen, Standing
 from workers.intake.generator import GeneratorSettings, OrderGenerator
-from workers.wiring import Core, Running, departments
+from workers.wiring import SUBSCRIPTIONS, Core, Running, departments
 
 LOOK_EVERY_S: Final = 0.5
 ORDERS_LOOKED_AT_PER_S: Final = 300
@@ -59,6 +60,7 @@ class Demo:
         self._fed: dict[str, Fed] = {}
         self._open: set[str] = set()
         self._by_state: Counter[str] = Counter()
+        self._last_recorded_ms = 0
         self._started_at = monotonic()
 
     async def run(self) -> Summary:
@@ -90,7 +92,7 @@ class Demo:
         last_change_at, last = monotonic(), None
         while True:
             await self._look()
-            idle = await self._queues_idle()
+            idle = await self._all_published() and await self._queues_idle()
             standing = self._standing()
             self._screen.show(standing)
             if len(self._fed) == self._settings.orders and not self._open and idle:
@@ -121,8 +123,15 @@ class Demo:
                 generation.key(tenant, order_id): order_id for order_id in order_ids[start : start + ORDERS_PER_LOOK]
             }
             for key, stored in (await views.get(list(keys))).items():
-                found[keys[key]] = orjson.loads(stored.document)["status"]
+                document = orjson.loads(stored.document)
+                found[keys[key]] = document["status"]
+                self._last_recorded_ms = max(self._last_recorded_ms, document["lastRecordedAtMs"])
         return found
+
+    async def _all_published(self) -> bool:
+        """Whether the relay is past the last event: before that an empty queue may only be one that has not been told yet."""
+        mark_ms = await caught_up_to_ms(self._core.leases, SUBSCRIPTIONS["relay"])
+        return mark_ms is not None and mark_ms > self._last_recorded_ms
 
     async def _queues_idle(self) -> bool:
         for queue in self._running.queues:

@@ -32,7 +32,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("unknown field", {**ARTICLE, "grandTotal": 900}, "/grandTotal", "extra_forbidden"),
     ("unknown field with signs", {**ARTICLE, "a/b~c": 1}, "/a~1b~0c", "extra_forbidden"),
     ("unknown field in a line", with_item(colour="red"), "/items/1/colour", "extra_forbidden"),
-    ("unknown currency", {**ARTICLE, "currency": "XXX"}, "/currency", "value_error"),
+    ("unknown currency", {**ARTICLE, "currency": "ABC"}, "/currency", "value_error"),
     ("bad e-mail", {**ARTICLE, "customerEmail": "jane"}, "/customerEmail", "value_error"),
     ("empty customer", {**ARTICLE, "customerId": ""}, "/customerId", "too_short"),
     ("long customer", {**ARTICLE, "customerId": "c" * 129}, "/customerId", "too_long"),
