@@ -25,6 +25,7 @@ from orderstore.domain.ids import EventId, order_of
 from orderstore.recorded import Actor, Cause, Recorded
 from orderstore.registry import BY_CLASS, BY_NAME
 from orderstore.store.port import Commit
+from orderstore.upcasters import NoUpcaster, upcast
 
 
 class CodecError(Exception):
@@ -108,9 +109,13 @@ def timestamp(moment: datetime) -> str:
 
 def _event(name: str, version: str, data: dict[str, Any]) -> Event:
     entry = BY_NAME.get(name)
-    if entry is None or version.partition(".")[0] != entry.version.partition(".")[0]:
-        raise UnknownEvent(f"this build does not know {name} {version}")
-    event: Event = _adapter(entry.name).validate_python(data)
+    if entry is None:
+        raise UnknownEvent(f"this build does not know {name}")
+    try:
+        present = upcast(entry, version, data)
+    except NoUpcaster as error:
+        raise UnknownEvent(f"this build does not know {name} {version}: {error}") from error
+    event: Event = _adapter(entry.name).validate_python(present)
     return event
 
 

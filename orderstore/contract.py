@@ -35,12 +35,13 @@ class PublicEvent:
 
 def publish(recorded: Recorded) -> PublicEvent | None:
     """The public form of a stored event, or None for one that is nobody's business but the order's."""
-    if not BY_NAME[recorded.name].published:
+    entry = BY_NAME[recorded.name]
+    if not entry.published:
         return None
     envelope: dict[str, Any] = {
         "eventId": recorded.event_id,
         "eventType": recorded.name,
-        "eventVersion": recorded.event_version,
+        "eventVersion": entry.published_version,
         "source": recorded.source,
         "occurredAt": timestamp(recorded.occurred_at),
         "orderId": recorded.order_id,
@@ -59,7 +60,7 @@ def publish(recorded: Recorded) -> PublicEvent | None:
         envelope["data"] = data
     attributes = {
         "eventType": recorded.name,
-        "eventVersion": recorded.event_version,
+        "eventVersion": entry.published_version,
         "source": recorded.source,
         "orderId": recorded.order_id,
         "correlationId": recorded.correlation_id,

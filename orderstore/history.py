@@ -17,6 +17,11 @@ class History:
     events: tuple[Recorded, ...] = ()
     head: Commit | None = None
 
+    @property
+    def version(self) -> int:
+        """How many events the order has."""
+        return len(self.events)
+
     def then(self, *commits: Commit) -> "History":
         """The history with more commits."""
         events = tuple(recorded for commit in commits for recorded in codec.decode(commit))

@@ -24,11 +24,12 @@ from orderstore.domain.ids import OrderId
 from orderstore.domain.money import round_to_minor
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import NotPlaced, Placed, State
+from orderstore.expected import Expected
 from orderstore.history import History
 from orderstore.privacy.keys import KeyErased, KeyUnusable
 from orderstore.recorded import Actor, Cause
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
-from orderstore.transact import Decide, DecideNumbered, Transactor
+from orderstore.transact import ANY, Decide, DecideNumbered, Transactor
 
 SOURCE: Final = "order-service"
 
@@ -118,13 +119,19 @@ class Orders:
         return Accepted(after, new=new)
 
     async def cancel(
-        self, order_id: str, request: CancelOrder, *, actor: Actor, traceparent: str | None = None
+        self,
+        order_id: str,
+        request: CancelOrder,
+        *,
+        actor: Actor,
+        expected: Expected = ANY,
+        traceparent: str | None = None,
     ) -> History:
-        """Ask for the order to be undone. Raises UnknownOrder, OrderClosed, TooLateToCancel."""
+        """Ask for the order to be undone. Raises UnknownOrder, OrderClosed, TooLateToCancel, WrongVersion."""
         reason: CancellationReason = "operator" if actor.type == "operator" else "customer"
         decide = partial(decisions.request_cancellation, reason=reason, note=request.reason)
         cause = self._command(order_id, "cancellation", actor, traceparent)
-        return await self._transactor.transact(await self.load(order_id), decide, cause=cause)
+        return await self._transactor.transact(await self.load(order_id), decide, cause=cause, expected=expected)
 
     async def request_refund(
         self,
@@ -133,15 +140,16 @@ class Orders:
         *,
         actor: Actor,
         idempotency_key: str | None,
+        expected: Expected = ANY,
         traceparent: str | None = None,
     ) -> History:
-        """Set money aside to be given back. Raises UnknownOrder, OrderClosed, RefundTooLarge, NothingToRefund."""
+        """Set money aside to be given back. Raises UnknownOrder, OrderClosed, RefundTooLarge, NothingToRefund, WrongVersion."""
         key = idempotency_key if idempotency_key is not None else str(uuid4())
         refund_id = refund_id_for_key(order_id, key)
         lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in request.lines)
         decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=request.reason)
         cause = self._command(order_id, f"refund-requested:{key}", actor, traceparent)
-        return await self._transactor.transact(await self.load(order_id), decide, cause=cause)
+        return await self._transactor.transact(await self.load(order_id), decide, cause=cause, expected=expected)
 
     async def record(self, history: History, decide: Decide, *, cause: Cause) -> History:
         """Append a worker's outcome; an outcome that stands in the log already adds nothing."""

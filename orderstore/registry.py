@@ -7,21 +7,31 @@ policies in `deploy/data-plane.yaml` are held to the `consumers` column by a tes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from orderstore.domain import events as e
+
+Compatibility = Literal["BACKWARD", "FORWARD", "FULL", "NONE"]
+"""What a change of a schema may not break. BACKWARD: new readers read old data; FORWARD: old readers read new data; FULL: both."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One name and version. `consumers` are the queues whose filter lets it through; () on a published type: none yet."""
+    """One name and its present version. `consumers` are the queues whose filter lets it through; () on a published type: none yet."""
 
     name: str
     version: str
+    """Of the stored form, `major.minor`: a minor version only adds optional fields, a major one needs an upcaster."""
     event: type[e.Event]
     owner: str
     published: bool = True
     consumers: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+    """Stored versions that history holds, oldest first; each has a way to `version` through `orderstore/upcasters.py`."""
+    published_version: str = "1.0"
+    """Of the published form, which changes for its own reasons."""
+    compatibility: Compatibility = "FULL"
+    """What both forms promise from release to release within one major version."""
 
 
 EVENT_TYPES: Final = (

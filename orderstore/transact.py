@@ -10,6 +10,7 @@ from typing import Final
 from orderstore import codec
 from orderstore.domain.events import Event
 from orderstore.domain.state import State
+from orderstore.expected import Expected, Whatever, check_expected
 from orderstore.history import History
 from orderstore.observe import Observer, SilentObserver
 from orderstore.recorded import Cause
@@ -23,6 +24,7 @@ DecideNumbered = Callable[[State, int], tuple[Event, ...]]
 
 # Each lost round is another writer's success, and an order has few writers: more rounds than this is a fault, not contention.
 ATTEMPTS_MAX: Final = 16
+ANY: Final = Whatever()
 
 
 class Contended(Exception):
@@ -41,12 +43,17 @@ class Transactor:
         """The whole order, strongly consistent. Raises StoreError, CodecError."""
         return History(stream=stream).then(*await self._store.read(stream))
 
-    async def transact(self, history: History, decide: Decide, *, cause: Cause) -> History:
-        """Append what `decide` says of the newest state. Raises CommandRejected (from `decide`), Contended, StoreError."""
+    async def transact(self, history: History, decide: Decide, *, cause: Cause, expected: Expected = ANY) -> History:
+        """Append what `decide` says of the newest state, if that is the version that is expected, also after a conflict.
+
+        What is so already needs no version: a repeat is answered as the first time was (RFC 9110, 13.1.1).
+        Raises CommandRejected (from `decide`), WrongVersion, Contended, StoreError.
+        """
         for _ in range(ATTEMPTS_MAX):
             commit = self._commit(history, decide(history.state), cause)
             if commit is None:
                 return history
+            check_expected(expected, version=history.version)
             try:
                 await self._store.append(commit)
             except CommitConflict as conflict:
@@ -82,7 +89,7 @@ class Transactor:
             return None
         now_ms = self._now_ms()
         occurred_at = datetime.fromtimestamp(now_ms / 1000, tz=UTC)
-        first_version = len(history.events) + 1
+        first_version = history.version + 1
         body = codec.encode(events, cause=cause, first_version=first_version, occurred_at=occurred_at)
         number = 1 if history.head is None else history.head.number + 1
         return seal(stream=history.stream, number=number, recorded_at_ms=now_ms, body=body, previous=history.head)

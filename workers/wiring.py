@@ -21,8 +21,9 @@ from orderstore.privacy.dynamo_keys import DynamoKeyRing
 from orderstore.privacy.keys import CachedKeyRing
 from orderstore.privacy.sealing import Sealer
 from orderstore.registry import CONSUMERS
+from orderstore.s3_objects import S3ObjectStore
+from orderstore.store.blobs import ObjectBlobStore
 from orderstore.store.dynamo import DynamoEventStore
-from orderstore.store.s3_blobs import S3BlobStore
 from orderstore.transact import Transactor
 from projections.apply import ViewProjector, current_targets
 from projections.dynamo_views import DynamoViewStore
@@ -92,7 +93,7 @@ async def open_core(
     """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
     random = Random()  # noqa: S311 - spreads retries, nothing secret
     async with open_clients(settings, connections=connections) as clients:
-        blobs = S3BlobStore(clients.s3, bucket=settings.blobs_bucket, random=random)
+        blobs = ObjectBlobStore(S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random))
         store = DynamoEventStore(
             clients.dynamodb,
             table=settings.table("events"),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from anyio.lowlevel import checkpoint
 
+from orderstore.objects import ObjectStore
 from orderstore.store.items import blob_key
 
 
@@ -21,6 +22,24 @@ class BlobStore(Protocol):
     async def get(self, key: str) -> bytes | None:
         """Return what was stored under the key; None when there is nothing. A caller checks it: the key says what it must be."""
         ...
+
+
+class ObjectBlobStore:
+    """The real one, over immutable objects. No object is ever overwritten."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        """Keep the bodies there."""
+        self._objects = objects
+
+    async def put(self, content: bytes) -> str:
+        """See `BlobStore.put`."""
+        key = blob_key(content)
+        await self._objects.put_new(key, content)
+        return key
+
+    async def get(self, key: str) -> bytes | None:
+        """See `BlobStore.get`."""
+        return await self._objects.get(key)
 
 
 class MemoryBlobStore:

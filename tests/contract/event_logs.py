@@ -12,12 +12,12 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from orderstore.store.blobs import BlobStore, MemoryBlobStore
+from orderstore.s3_objects import S3ObjectStore
+from orderstore.store.blobs import BlobStore, MemoryBlobStore, ObjectBlobStore
 from orderstore.store.chain import seal
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit, EventStore
-from orderstore.store.s3_blobs import S3BlobStore
 from orderstore.store.trouble import Backoff
 
 EVENTS = "contract-events"
@@ -101,7 +101,7 @@ async def dynamo_log(endpoint_url: str, kind: str) -> AsyncIterator[Log]:
         await _create(dynamodb, SERIES, ("series", "S"))
         await s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         wire = Wire(dynamodb)
-        blobs = S3BlobStore(s3, bucket=bucket, random=Random(1), backoff=QUICK)
+        blobs = ObjectBlobStore(S3ObjectStore(s3, bucket=bucket, random=Random(1), backoff=QUICK))
         store = DynamoEventStore(
             wire,  # type: ignore[arg-type]  # it has the client's methods, at run time
             table=EVENTS,

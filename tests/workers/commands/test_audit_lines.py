@@ -3,7 +3,7 @@
 from orderstore import codec
 from orderstore.domain import events as e
 from tests.builders import order_created
-from workers.commands.audit import BRIEF_MAX, brief
+from workers.commands.audit.history import BRIEF_MAX, brief
 
 
 def test_a_refund_says_how_much_why_and_of_how_many_lines() -> None:

@@ -1,4 +1,4 @@
-"""`audit history` and `audit verify`: what happened to an order, and whether the log is as it was written."""
+"""`audit history`: what happened to an order, by whom and why."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from orderstore.audit.history import HistoryRow, history_of
-from orderstore.audit.verify import Finding, verify_all
 from orderstore.codec import CodecError, timestamp
 from orderstore.domain.ids import stream_of
 from orderstore.store.errors import CorruptCommit
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, wide_console, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, wide_console, with_core
 from workers.wiring import Core
 
 ID_PREFIX: Final = 8
@@ -25,14 +24,6 @@ REFERENCES: Final = ("_id", "_reference", "tracking_number")
 HIDDEN: Final = frozenset(
     {"order_id", "request_hash", "contact", "placed_at", "supplied_at", "issued_at", "series", "number"}
 )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the group."""
-    group = typer.Typer(help="Prove what happened.", no_args_is_help=True)
-    group.command()(history)
-    group.command()(verify)
-    app.add_typer(group, name="audit")
 
 
 def history(order: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
@@ -62,34 +53,6 @@ def history(order: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAUL
         event_id = row.event_id[:ID_PREFIX]
         table.add_row(str(row.commit), event_id, row.type, brief(row.data), at, actor, cause, row.hash_prefix)
     wide_console().print(table)
-
-
-def verify(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Check every order's chain of hashes. Exit 1, naming order, commit and reason, if anything is not as it was written."""
-    findings: list[Finding] = []
-    totals = {"orders": 0, "commits": 0}
-    progress, show = counting(Console(stderr=True), "verifying")
-
-    async def work(core: Core) -> None:
-        async for verified in verify_all(core.store):
-            totals["orders"] += 1
-            totals["commits"] += verified.commits
-            findings.extend(verified.findings)
-            show(totals["orders"], f"orders, {totals['commits']:,} commits, {len(findings)} findings")
-
-    with progress:
-        with_core(state_dir, work)
-    if as_json:
-        typer.echo(
-            json.dumps({**totals, "ok": not findings, "findings": [asdict(found) for found in findings]}, indent=2)
-        )
-    else:
-        for found in findings:
-            typer.echo(f"{found.stream} commit {found.commit}: {found.reason}: {found.detail}")
-        verdict = "as they were written" if not findings else f"{len(findings)} findings"
-        typer.echo(f"{totals['orders']:,} orders, {totals['commits']:,} commits: {verdict}")
-    if findings:
-        raise typer.Exit(1)
 
 
 def brief(data: Mapping[str, Any]) -> str:
