@@ -72,9 +72,13 @@ EVENT_TYPES: Final = (
 
 BY_NAME: Final[Mapping[str, EventType]] = MappingProxyType({entry.name: entry for entry in EVENT_TYPES})
 BY_CLASS: Final[Mapping[type[e.Event], EventType]] = MappingProxyType({entry.event: entry for entry in EVENT_TYPES})
-CONSUMERS: Final = ("payment", "inventory", "shipping", "billing", "notification")
+CONSUMERS: Final = ("payment", "inventory", "shipping", "billing", "notification", "archive")
+HEARS_EVERYTHING: Final = "archive"
+"""The queue without a filter policy: it is told of every commit, also of those that hold nothing public."""
 
 
 def consumed_by(queue: str) -> tuple[str, ...]:
-    """The names that a queue's filter policy lets through."""
+    """The names of the events that reach a queue: those that its filter policy lets through, or every public one."""
+    if queue == HEARS_EVERYTHING:
+        return tuple(entry.name for entry in EVENT_TYPES if entry.published)
     return tuple(entry.name for entry in EVENT_TYPES if queue in entry.consumers)

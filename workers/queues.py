@@ -1,4 +1,4 @@
-"""The five queues: found by name, checked against the settings before anything is consumed, watched for the metrics.
+"""The queues: found by name, checked against the settings before anything is consumed, watched for the metrics.
 
 QueueMismatch   what stands in AWS and what the settings say contradict each other; nothing was consumed
 """
@@ -32,6 +32,7 @@ BATCH_SIZES: Final[Mapping[str, int]] = {
     "shipping": 10,
     "billing": 10,
     "notification": 10,
+    "archive": 10,
 }
 FLUSH_BUDGET_S: Final = 5.0
 POLL_FAILURES_MAX: Final = 3

@@ -10,7 +10,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
 PREFIX: Final = "ORDERSTORE_"
-Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification"]
+Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification", "archive"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -82,6 +82,8 @@ class Settings:
     topic_arn: str = _setting(_text, "the SNS topic of the order events (output of the template)")
     blobs_bucket: str = _setting(_text, "the S3 bucket of commits that are too large for the table")
     kms_key_id: str = _setting(_text, "the KMS key that wraps the customers' keys")
+    audit_bucket: str = _setting(_text, "the S3 bucket, under Object Lock, of signed roots and certificates")
+    signing_key_id: str = _setting(_text, "the KMS key (ECC_NIST_P256) that signs roots and certificates")
     providers: str = _setting(
         _choice("sandbox", "live"), "who stands behind payment and shipping: sandbox, or live (not built yet)"
     )
@@ -130,6 +132,10 @@ class Settings:
     shipping_concurrency: int = _setting(_count(1, 1_000), "messages at work at once", default=40)
     billing_concurrency: int = _setting(_count(1, 1_000), "messages at work at once", default=10)
     notification_concurrency: int = _setting(_count(1, 1_000), "messages at work at once (E106)", default=500)
+    archive_concurrency: int = _setting(_count(1, 1_000), "messages that wait for a segment at once", default=500)
+    archive_linger_s: float = _setting(
+        _number(0.01, 60), "how long a segment of the archive is filled before it is written", default=2, unit="s"
+    )
     drain_budget_s: float = _setting(
         _number(1, 110), "how long a stopping role may finish its work", default=90, unit="s"
     )
@@ -156,6 +162,15 @@ class Settings:
         default="refuse",
     )
     invoice_series: str = _setting(_text, "how the names of invoice series begin (the year follows)", default="INV")
+    fiscal_retention_years: int = _setting(
+        _count(1, 100), "how long after its year the buyer of an invoice stays readable", default=10, unit="years"
+    )
+    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = _setting(
+        _choice("GOVERNANCE", "COMPLIANCE"), "how signed roots and certificates are locked in S3", default="COMPLIANCE"
+    )
+    audit_retention_days: int = _setting(
+        _count(1, 36_500), "how long signed roots and certificates are locked in S3", default=3650, unit="days"
+    )
     mail_sender: str = _setting(
         _text, "the address that customers' mail comes from", default="orders@orderstore.example"
     )
@@ -222,6 +237,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("ORDERSTORE_DRAIN_BUDGET_S: must be below ORDERSTORE_STOP_TIMEOUT_S, or ECS kills the drain")
     if settings.retry_base_s > settings.retry_max_s:
         found.append("ORDERSTORE_RETRY_BASE_S: must not be above ORDERSTORE_RETRY_MAX_S")
+    if settings.archive_linger_s * 2 > settings.handler_deadline_s:
+        found.append("ORDERSTORE_ARCHIVE_LINGER_S: must be at most half of ORDERSTORE_HANDLER_DEADLINE_S")
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         found.append("ORDERSTORE_AWS_ACCESS_KEY_ID and ORDERSTORE_AWS_SECRET_ACCESS_KEY: give both or neither")
     if settings.providers == "live":

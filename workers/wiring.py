@@ -16,12 +16,13 @@ from uuid import uuid4
 
 import structlog
 
+from orderstore.objects import ObjectStore
 from orderstore.orders import Orders
 from orderstore.privacy.dynamo_keys import DynamoKeyRing
-from orderstore.privacy.keys import CachedKeyRing
+from orderstore.privacy.keys import CachedKeyRing, KeyRing
 from orderstore.privacy.sealing import Sealer
 from orderstore.registry import CONSUMERS
-from orderstore.s3_objects import S3ObjectStore
+from orderstore.s3_objects import Retention, S3ObjectStore
 from orderstore.store.blobs import ObjectBlobStore
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.transact import Transactor
@@ -80,7 +81,12 @@ class Core:
     random: Random
     store: DynamoEventStore
     orders: Orders
+    keys: KeyRing
     sealer: Sealer
+    objects: ObjectStore
+    """Beside the large bodies: the archive, and snapshots."""
+    locked: ObjectStore
+    """Under Object Lock: signed roots and certificates."""
     views: DynamoViewStore
     leases: DynamoLeaseStore
     queues: Queues
@@ -93,23 +99,27 @@ async def open_core(
     """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
     random = Random()  # noqa: S311 - spreads retries, nothing secret
     async with open_clients(settings, connections=connections) as clients:
-        blobs = ObjectBlobStore(S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random))
+        objects = S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random)
+        retention = Retention(mode=settings.audit_lock_mode, days=settings.audit_retention_days, now_ms=now_ms)
+        locked = S3ObjectStore(clients.s3, bucket=settings.audit_bucket, random=random, retention=retention)
         store = DynamoEventStore(
             clients.dynamodb,
             table=settings.table("events"),
             counters_table=settings.table("series"),
-            blobs=blobs,
+            blobs=ObjectBlobStore(objects),
             random=random,
         )
-        keys = DynamoKeyRing(
-            clients.dynamodb,
-            clients.kms,
-            table=settings.table("privacy-keys"),
-            kms_key_id=settings.kms_key_id,
-            now_ms=now_ms,
-            random=random,
+        keys = CachedKeyRing(
+            DynamoKeyRing(
+                clients.dynamodb,
+                clients.kms,
+                table=settings.table("privacy-keys"),
+                kms_key_id=settings.kms_key_id,
+                now_ms=now_ms,
+                random=random,
+            )
         )
-        sealer = Sealer(CachedKeyRing(keys), random_bytes=os.urandom)
+        sealer = Sealer(keys, random_bytes=os.urandom)
         orders = Orders(
             Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
             tenant=settings.tenant,
@@ -125,7 +135,10 @@ async def open_core(
             random=random,
             store=store,
             orders=orders,
+            keys=keys,
             sealer=sealer,
+            objects=objects,
+            locked=locked,
             views=views,
             leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
             queues=Queues(clients.sqs, settings),
@@ -149,7 +162,7 @@ async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
     """A consume loop for each role that has a queue."""
     found = []
     handlers = departments(core)
-    for name in (role for role in roles if role in CONSUMERS):
+    for name in (role for role in roles if role in CONSUMERS and role != "archive"):
         queue, settings = await core.queues.open(name)
         found.append(
             Consumer(

@@ -22,8 +22,11 @@ ACCOUNT = "111122223333"
 """MiniStack reads an access key of 12 digits as an account; this is the one that AWS's own documentation uses."""
 SECRET_KEY = "embedded"  # noqa: S105 - the emulator checks no signature
 MAIL_SENDER = "orders@orderstore.example"
+# A laptop's proofs are nobody's evidence: a day is enough, and an administrator may delete them before.
+AUDIT_LOCK_MODE = "GOVERNANCE"
+AUDIT_RETENTION_DAYS = 1
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-CONSUMERS = ("payment", "inventory", "shipping", "billing", "notification")
+CONSUMERS = ("payment", "inventory", "shipping", "billing", "notification", "archive")
 STACK_S_MAX = 60.0
 STACK_POLL_S = 0.02
 
@@ -80,6 +83,7 @@ def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]
     try:
         outputs = apply_stack(plane, clients("cloudformation"))
         verify(plane, outputs, clients)
+        lock_audit_bucket(clients("s3"), outputs["AuditBucketName"])
         verify_sender(clients("sesv2"))
     except (ClientError, BotoCoreError) as error:
         raise ProvisioningFailed(f"the resources of {plane.resource_prefix} could not be made: {error}") from error
@@ -92,6 +96,10 @@ def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]
         "ORDERSTORE_TOPIC_ARN": outputs["OrderEventsTopicArn"],
         "ORDERSTORE_BLOBS_BUCKET": outputs["BlobsBucketName"],
         "ORDERSTORE_KMS_KEY_ID": outputs["DataKeyArn"],
+        "ORDERSTORE_AUDIT_BUCKET": outputs["AuditBucketName"],
+        "ORDERSTORE_SIGNING_KEY_ID": outputs["SigningKeyArn"],
+        "ORDERSTORE_AUDIT_LOCK_MODE": AUDIT_LOCK_MODE,
+        "ORDERSTORE_AUDIT_RETENTION_DAYS": str(AUDIT_RETENTION_DAYS),
         "ORDERSTORE_PROVIDERS": "sandbox",
         "ORDERSTORE_MAIL_SENDER": MAIL_SENDER,
         "ORDERSTORE_VISIBILITY_TIMEOUT_S": str(plane.visibility_timeout_s),
@@ -110,6 +118,8 @@ def apply_stack(plane: DataPlane, cloudformation: Any) -> dict[str, str]:  # noq
                 "VisibilityTimeoutSeconds": str(plane.visibility_timeout_s),
                 "SandboxProviders": "true",
                 "DeletionProtection": "false",
+                "AuditLockMode": AUDIT_LOCK_MODE,
+                "AuditRetentionDays": str(AUDIT_RETENTION_DAYS),
             }.items()
         ],
     }
@@ -155,7 +165,20 @@ def verify(plane: DataPlane, outputs: Mapping[str, str], clients: Callable[[str]
     if len(subscriptions) != len(CONSUMERS):
         raise ProvisioningFailed(f"the topic has {len(subscriptions)} subscriptions instead of {len(CONSUMERS)}")
     clients("s3").head_bucket(Bucket=outputs["BlobsBucketName"])
+    clients("s3").head_bucket(Bucket=outputs["AuditBucketName"])
     clients("kms").describe_key(KeyId=outputs["DataKeyArn"])
+    clients("kms").describe_key(KeyId=outputs["SigningKeyArn"])
+
+
+def lock_audit_bucket(s3: Any, bucket: str) -> None:  # noqa: ANN401 - a botocore client
+    """Switch Object Lock on: the emulator makes the bucket of the template, but does not apply this part of it."""
+    s3.put_object_lock_configuration(
+        Bucket=bucket,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": AUDIT_LOCK_MODE, "Days": AUDIT_RETENTION_DAYS}},
+        },
+    )
 
 
 def verify_sender(sesv2: Any) -> None:  # noqa: ANN401 - a botocore client

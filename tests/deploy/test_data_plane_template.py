@@ -3,7 +3,7 @@
 import pytest
 from cfnlint.api import lint_file
 
-from orderstore.registry import CONSUMERS, consumed_by
+from orderstore.registry import CONSUMERS, HEARS_EVERYTHING, consumed_by
 from tests.cloudformation import DEPLOY, Template, statements
 
 KEY = "<DataKey>"
@@ -16,9 +16,10 @@ TABLE_KEYS = {
     "inventory": [("key", "S", "HASH")],
     "notifications": [("order", "S", "HASH"), ("notification", "S", "RANGE")],
     "privacy-keys": [("subject", "S", "HASH")],
+    "archive": [("stream", "S", "HASH")],
     "sandbox": [("key", "S", "HASH")],
 }
-REBUILDABLE = {"views", "leases", "sandbox"}
+REBUILDABLE = {"views", "leases", "archive", "sandbox"}
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +46,18 @@ def test_templates_are_free_of_lint(name):
 @pytest.mark.parametrize(
     ("resource_type", "count"),
     [
-        ("AWS::DynamoDB::Table", 9),
+        ("AWS::DynamoDB::Table", 10),
         ("AWS::SNS::Topic", 2),
-        ("AWS::SQS::Queue", 10),
-        ("AWS::SQS::QueuePolicy", 5),
-        ("AWS::SNS::Subscription", 6),
-        ("AWS::CloudWatch::Alarm", 10),
-        ("AWS::KMS::Key", 1),
-        ("AWS::S3::Bucket", 1),
+        ("AWS::SQS::Queue", 12),
+        ("AWS::SQS::QueuePolicy", 6),
+        ("AWS::SNS::Subscription", 7),
+        ("AWS::CloudWatch::Alarm", 12),
+        ("AWS::KMS::Key", 2),
+        ("AWS::S3::Bucket", 2),
     ],
 )
 def test_one_template_makes_every_part(template, resource_type, count):
-    """Five consumers, each with queue, dead letters, policy, subscription and two alarms; nine tables; two topics."""  # E083
+    """Six consumers, each with queue, dead letters, policy, subscription and two alarms; ten tables; two topics; two keys."""  # E083
     assert len(template.of_type(resource_type)) == count
 
 
@@ -120,8 +121,8 @@ def test_what_cannot_be_rebuilt_outlives_the_stack(template):
         assert resource["DeletionPolicy"] == ("Delete" if rebuildable else "RetainExceptOnCreate")
         assert resource["UpdateReplacePolicy"] == ("Delete" if rebuildable else "Retain")
     for resource_type in ("AWS::S3::Bucket", "AWS::KMS::Key"):
-        (resource,) = template.of_type(resource_type).values()
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+        for resource in template.of_type(resource_type).values():
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_the_sandbox_is_made_only_where_it_is_asked_for(template):
@@ -156,8 +157,11 @@ def test_subscriptions_let_through_what_their_consumer_handles_and_nothing_else(
     subscriptions = template.of_type("AWS::SNS::Subscription")
     for consumer in CONSUMERS:
         properties = subscriptions[f"{consumer.capitalize()}Subscription"]["Properties"]
-        assert set(properties["FilterPolicy"]["eventType"]) == set(consumed_by(consumer))
-        assert properties["FilterPolicyScope"] == "MessageAttributes"
+        if consumer == HEARS_EVERYTHING:
+            assert "FilterPolicy" not in properties
+        else:
+            assert set(properties["FilterPolicy"]["eventType"]) == set(consumed_by(consumer))
+            assert properties["FilterPolicyScope"] == "MessageAttributes"
         assert properties["RawMessageDelivery"] is True
         assert properties["TopicArn"] == "<OrderEventsTopic>"
         assert properties["Endpoint"] == f"<{consumer.capitalize()}Queue.Arn>"
@@ -210,31 +214,55 @@ def test_every_queue_has_an_alarm_on_age(template):
 
 
 def test_everything_at_rest_is_encrypted_with_our_key(template):
-    """Queues, topics and bucket; and the services that deliver into them may use the key."""  # C05 D30
+    """Queues, topics and buckets; and the services that deliver into them may use the key."""  # C05 D30
     for resource_type in ("AWS::SQS::Queue", "AWS::SNS::Topic"):
         for resource in template.of_type(resource_type).values():
             assert resource["Properties"]["KmsMasterKeyId"] == KEY
-    (bucket,) = template.of_type("AWS::S3::Bucket").values()
-    (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<DataKey.Arn>"}
-    (key,) = template.of_type("AWS::KMS::Key").values()
+    for bucket in template.of_type("AWS::S3::Bucket").values():
+        (rule,) = bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<DataKey.Arn>"}
+    key = template.of_type("AWS::KMS::Key")["DataKey"]
     assert key["Properties"]["EnableKeyRotation"] is True
     services = [entry["Principal"].get("Service") for entry in statements(key["Properties"]["KeyPolicy"])]
     assert ["sns.amazonaws.com", "cloudwatch.amazonaws.com"] in services
 
 
-def test_the_bucket_is_closed_to_the_public(template):
+def test_the_buckets_are_closed_to_the_public(template):
     """All four blocks, versions kept, TLS only."""
-    (bucket,) = template.of_type("AWS::S3::Bucket").values()
-    assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
-    (policy,) = template.of_type("AWS::S3::BucketPolicy").values()
-    (deny,) = statements(policy["Properties"]["PolicyDocument"])
-    assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    for bucket in template.of_type("AWS::S3::Bucket").values():
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    for policy in template.of_type("AWS::S3::BucketPolicy").values():
+        deny = next(statements(policy["Properties"]["PolicyDocument"]))
+        assert (deny["Effect"], deny["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_proofs_are_locked_for_years_and_nobody_can_hide_one(template):
+    """Object Lock from the first day, in compliance mode unless somebody chooses otherwise, and no deletion by anybody."""
+    bucket = template.of_type("AWS::S3::Bucket")["AuditBucket"]["Properties"]
+    assert bucket["ObjectLockEnabled"] is True
+    rule = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert rule == {"Mode": "<AuditLockMode>", "Days": "<AuditRetentionDays>"}
+    parameters = template.content["Parameters"]
+    assert (parameters["AuditLockMode"]["Default"], parameters["AuditRetentionDays"]["Default"]) == ("COMPLIANCE", 3650)
+    policy = template.of_type("AWS::S3::BucketPolicy")["AuditBucketPolicy"]["Properties"]
+    denied = {
+        action
+        for entry in statements(policy["PolicyDocument"])
+        if "Condition" not in entry
+        for action in entry["Action"]
+    }
+    assert denied == {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"}
+
+
+def test_roots_are_signed_by_a_key_that_outsiders_can_check(template):
+    """An asymmetric key of its own, for signatures only."""
+    key = template.of_type("AWS::KMS::Key")["SigningKey"]["Properties"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
 
 
 def test_outputs_name_everything_that_a_service_needs(template):
-    """Tables, queues, topics, stream, bucket and key."""  # E088 E089
+    """Tables, queues, topics, stream, buckets and keys."""  # E088 E089
     values = {str(output["Value"]) for output in template.outputs().values()}
     for name in template.of_type("AWS::DynamoDB::Table"):
         assert {f"<{name}>", f"<{name}.Arn>"} <= values
@@ -244,7 +272,9 @@ def test_outputs_name_everything_that_a_service_needs(template):
         "<OrderEventsTopic>",
         "<AlertsTopic>",
         "<BlobsBucket>",
+        "<AuditBucket>",
         "<DataKey.Arn>",
+        "<SigningKey.Arn>",
         "<EventsTable.StreamArn>",
     } <= values
 

@@ -46,6 +46,7 @@ TABLES = {
         "notifications": {"GetItem", "PutItem", "UpdateItem"},
         "privacy-keys": {"GetItem"},
     },
+    "archive": {"events": {*READS_LOG, "Scan"}, "archive": {"BatchGetItem", "BatchWriteItem"}},
 }
 BLOBS = "arn:aws:s3:::shop-blobs-111122223333"
 APPENDING = {"api", "payment", "inventory", "shipping", "billing"}
@@ -96,7 +97,7 @@ def actions_on(allowed, role, resource):
 
 
 def test_every_role_is_a_service_with_a_task_and_a_role_of_its_own(template):
-    """No two roles share rights, and no service is missing."""  # E083 adapted: eight roles instead of four functions
+    """No two roles share rights, and no service is missing."""  # E083 adapted: nine roles instead of four functions
     services = template.of_type("AWS::ECS::Service")
     tasks = template.of_type("AWS::ECS::TaskDefinition")
     assert {service["Properties"]["ServiceName"] for service in services.values()} == set(ROLES)
@@ -125,7 +126,7 @@ def test_no_role_may_change_or_remove_an_event(template, allowed):
 
 
 def test_only_the_roles_that_decide_may_append(allowed):
-    """Projector, relay and notification only read the log."""
+    """Projector, relay, notification and archive only read the log."""
     appending = {role for role in ROLES if "dynamodb:PutItem" in actions_on(allowed, role, EVENTS)}
     assert appending == APPENDING
 
@@ -173,6 +174,18 @@ def test_a_body_that_is_missing_is_told_from_one_that_is_forbidden(allowed):
     for role in ROLES:
         assert "s3:GetObject" in actions_on(allowed, role, f"{BLOBS}/commits/*")
         assert actions_on(allowed, role, BLOBS) == {"s3:ListBucket"}
+
+
+def test_proofs_are_written_by_the_archive_alone_and_under_their_lock(allowed):
+    """It signs roots and stores them with their retention; it can take nothing away."""
+    audit = "arn:aws:s3:::shop-audit-111122223333"
+    for role in ROLES:
+        own = {"s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"} if role == "archive" else set()
+        assert actions_on(allowed, role, f"{audit}/roots/*") == own
+        assert actions_on(allowed, role, "<SigningKeyArn>") == ({"kms:Sign", "kms:GetPublicKey"} if own else set())
+    for place in ("archive/*", "snapshots/*"):
+        writing = {role for role in ROLES if "s3:PutObject" in actions_on(allowed, role, f"{BLOBS}/{place}")}
+        assert writing == {"archive"}
 
 
 def test_no_role_has_a_right_of_a_service_that_it_does_not_call(allowed):

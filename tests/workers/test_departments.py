@@ -10,6 +10,8 @@ REQUIRED = {
     "ORDERSTORE_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:shop-order-events",
     "ORDERSTORE_BLOBS_BUCKET": "shop-blobs-111122223333",
     "ORDERSTORE_KMS_KEY_ID": "alias/shop",
+    "ORDERSTORE_AUDIT_BUCKET": "shop-audit",
+    "ORDERSTORE_SIGNING_KEY_ID": "alias/shop-audit",
     "ORDERSTORE_PROVIDERS": "sandbox",
 }
 

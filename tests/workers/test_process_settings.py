@@ -11,6 +11,8 @@ REQUIRED = {
     "ORDERSTORE_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:shop-order-events",
     "ORDERSTORE_BLOBS_BUCKET": "shop-blobs",
     "ORDERSTORE_KMS_KEY_ID": "alias/shop",
+    "ORDERSTORE_AUDIT_BUCKET": "shop-audit",
+    "ORDERSTORE_SIGNING_KEY_ID": "alias/shop-audit",
     "ORDERSTORE_PROVIDERS": "sandbox",
 }
 

@@ -17,6 +17,8 @@ def out_of_reach() -> Settings:
             "ORDERSTORE_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:shop-order-events",
             "ORDERSTORE_BLOBS_BUCKET": "shop-blobs-111122223333",
             "ORDERSTORE_KMS_KEY_ID": "alias/shop",
+            "ORDERSTORE_AUDIT_BUCKET": "shop-audit",
+            "ORDERSTORE_SIGNING_KEY_ID": "alias/shop-audit",
             "ORDERSTORE_PROVIDERS": "sandbox",
             "ORDERSTORE_AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "ORDERSTORE_AWS_ACCESS_KEY_ID": "test",

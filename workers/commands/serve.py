@@ -97,7 +97,7 @@ def run(roles: Annotated[list[str], typer.Argument(help=f"Which of: {', '.join(R
 
 def chosen_roles(names: Sequence[str]) -> tuple[Role, ...]:
     """The roles by name, in the order of the list. Raises SettingsError for one that does not exist, or is not built yet."""
-    later = {"archive": "the archive worker is not built yet", "intake": "the intake worker is not built yet"}
+    later = {"intake": "the intake worker is not built yet"}
     problems = [
         later.get(name, f"there is no role {name!r}; roles are {', '.join(ROLES)}")
         for name in names

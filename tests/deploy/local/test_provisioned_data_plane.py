@@ -2,11 +2,12 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from deploy.local.provision import DataPlane, provision
-from orderstore.registry import CONSUMERS, EVENT_TYPES, consumed_by
+from orderstore.registry import CONSUMERS, EVENT_TYPES, HEARS_EVERYTHING, consumed_by
 from tests.emulator import clients_for, fresh_settings
 from tests.waiting import eventually
 
@@ -49,7 +50,21 @@ def test_each_event_reaches_exactly_the_queues_that_handle_it(clients, environme
             MessageAttributes={"eventType": {"DataType": "String", "StringValue": entry.name}},
         )
     received = {consumer: sorted(drain(clients, queue_url(clients, consumer))) for consumer in CONSUMERS}
-    assert received == {consumer: sorted(consumed_by(consumer)) for consumer in CONSUMERS}
+    everything = sorted(entry.name for entry in EVENT_TYPES)
+    assert received.pop(HEARS_EVERYTHING) == everything
+    assert received == {consumer: sorted(consumed_by(consumer)) for consumer in received}
+
+
+def test_a_proof_can_be_neither_overwritten_nor_deleted(environment, clients):
+    """Object Lock is on, as the template says: a root stays as it is for its time."""
+    s3, bucket = clients("s3"), environment["ORDERSTORE_AUDIT_BUCKET"]
+    until = datetime.now(UTC) + timedelta(hours=1)
+    s3.put_object(Bucket=bucket, Key="roots/1", Body=b"x", ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
+    (version,) = s3.list_object_versions(Bucket=bucket)["Versions"]
+    with pytest.raises(s3.exceptions.ClientError, match="lock"):
+        s3.delete_object(Bucket=bucket, Key="roots/1", VersionId=version["VersionId"])
+    with pytest.raises(s3.exceptions.ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket=bucket, Key="roots/1", Body=b"y", IfNoneMatch="*")
 
 
 def test_a_message_that_is_never_deleted_is_dead_after_three_receives(clients):
