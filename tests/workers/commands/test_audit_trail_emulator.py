@@ -13,9 +13,9 @@ from orderstore.requests import CancelOrder
 from tests.builders import PAID
 from tests.e2e.programs import Finished, orderstore
 from tests.ordering import cause, request
+from workers.core import open_core
 from workers.metrics.table import Metrics
 from workers.settings import from_environment
-from workers.wiring import open_core
 
 pytestmark = pytest.mark.emulator
 ORDERS = 23

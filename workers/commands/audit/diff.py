@@ -23,7 +23,7 @@ from workers.commands.audit.options import (
     table_of,
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
-from workers.wiring import Core
+from workers.core import Core
 
 From = Annotated[str, typer.Argument(metavar="FROM", help="A commit's number (0 is before the first), or a time.")]
 To = Annotated[str, typer.Argument(metavar="TO", help="The same. If it is the earlier one, changes are taken back.")]

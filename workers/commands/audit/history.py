@@ -31,7 +31,7 @@ from workers.commands.audit.options import (
     when,
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
-from workers.wiring import Core
+from workers.core import Core
 
 
 def history(

@@ -21,7 +21,7 @@ from orderstore.recorded import ActorType, Recorded
 from orderstore.store.errors import CorruptCommit
 from projections.views.view import OutOfPlace
 from workers.commands.running import wide_console
-from workers.wiring import Core
+from workers.core import Core
 
 ID_PREFIX: Final = 8
 BRIEF_MAX: Final = 60

@@ -21,7 +21,7 @@ from workers.commands.audit.options import (
     table_of,
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
-from workers.wiring import Core
+from workers.core import Core
 
 AsOfTime = Annotated[
     str | None, typer.Option("--as-of", help="An RFC 3339 time, such as 2026-03-01T12:00:00Z.", metavar="TIME")

@@ -31,7 +31,7 @@ from workers.commands.audit.options import (
     when,
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
-from workers.wiring import Core
+from workers.core import Core
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 10_000  # what is kept in memory until the scan is over
