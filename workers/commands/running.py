@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from workers.commands.environment import find_settings
+from workers.core import Core, open_core
 from workers.logs import configure
 from workers.metrics.table import Metrics
-from workers.wiring import Core, open_core
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from projections.apply import current_targets
 from projections.compare import Report, compare
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
-from workers.wiring import Core
+from workers.core import Core
 
 
 def add_to(app: typer.Typer) -> None:
