@@ -25,8 +25,8 @@ def put(table: str, item: Item) -> Request:
     }
 
 
-def query(table: str, stream: str, *, after: int | None, start: Item | None) -> Request:
-    """Read a page of the commits above `after`, in order; None: of everything under the stream, whatever its number."""
+def query(table: str, stream: str, *, after: int | None, start: Item | None, limit: int | None = None) -> Request:
+    """Read a page of the commits above `after`, in order, at most `limit`; None: of everything under the stream, whatever its number."""
     request: Request = {
         "TableName": table,
         "KeyConditionExpression": "#stream = :stream",
@@ -38,6 +38,8 @@ def query(table: str, stream: str, *, after: int | None, start: Item | None) -> 
         request["KeyConditionExpression"] += " AND #commit > :after"
         request["ExpressionAttributeNames"]["#commit"] = "commit"
         request["ExpressionAttributeValues"][":after"] = {"N": str(after)}
+    if limit is not None:
+        request["Limit"] = limit
     return _from(request, start)
 
 
