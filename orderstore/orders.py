@@ -1,15 +1,13 @@
 """The business verbs. One door for everybody: the API, the importer and the workers extend an order only through here."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from uuid import uuid4
 
-import orjson
-
+from orderstore.asked import contact_of, has_contact, hooks_of, request_hash
 from orderstore.domain import decisions, ids
 from orderstore.domain.events import (
     CancellationReason,
@@ -19,14 +17,13 @@ from orderstore.domain.events import (
     PersonalDataErased,
     RefundedLine,
     RefundRequested,
-    SandboxHooks,
 )
 from orderstore.domain.ids import OrderId
 from orderstore.domain.money import round_to_minor
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import NotPlaced, Placed, State
 from orderstore.expected import Exactly, Expected, WrongVersion
-from orderstore.history import History
+from orderstore.history import History, Standing
 from orderstore.privacy.keys import KeyErased, KeyUnusable
 from orderstore.privacy.subjects import operational_subject
 from orderstore.privacy.words import (
@@ -68,8 +65,17 @@ class Orders:
     """Orders of one tenant. `hooks_allowed` is true only where the sandbox providers stand behind the workers."""
 
     def __init__(
-        self, transactor: Transactor, *, tenant: str, vault: Vault, hooks_allowed: bool, now_ms: Callable[[], int]
+        self,
+        transactor: Transactor,
+        *,
+        tenant: str,
+        vault: Vault,
+        hooks_allowed: bool,
+        now_ms: Callable[[], int],
+        look: Callable[[str], Awaitable[Standing]] | None = None,
     ) -> None:
+        """`look` reads where a stream stands with less than its whole history, if it can (`orderstore.snapshots.standing`)."""
+        self._look = look or transactor.load
         self._transactor = transactor
         self._tenant = tenant
         self._vault = vault
@@ -82,6 +88,12 @@ class Orders:
         if isinstance(history.state, NotPlaced):
             raise UnknownOrder(f"there is no order {order_id}")
         return history
+
+    async def look(self, order_id: str) -> Standing:
+        """Where the order stands: its whole history, but for a very long one that was read from a snapshot on. Raises UnknownOrder."""
+        standing = await self._look(ids.stream_of(self._tenant, order_id))
+        placed(standing)
+        return standing
 
     async def place(
         self, request: PlaceOrder, *, actor: Actor, idempotency_key: str | None, traceparent: str | None = None
@@ -240,7 +252,7 @@ class Orders:
             request_hash=request_hash(request),
             contact=contact,
             reference=request.reference,
-            hooks=_hooks(request),
+            hooks=hooks_of(request),
         )
 
     def _command(self, order_id: str, purpose: str, actor: Actor, traceparent: str | None) -> Cause:
@@ -254,42 +266,13 @@ class Orders:
         )
 
 
-def placed(history: History) -> Placed:
+def placed(order: Standing) -> Placed:
     """The state of an order that is known to exist."""
-    if isinstance(history.state, NotPlaced):
-        raise UnknownOrder(f"there is no order in {history.stream}")
-    return history.state
+    if isinstance(order.state, NotPlaced):
+        raise UnknownOrder(f"there is no order in {order.stream}")
+    return order.state
 
 
 def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
     """The refund that a client's Idempotency-Key names: a repeat meets its own request."""
     return ids.event_id(order_id, f"refund:{idempotency_key}")
-
-
-def has_contact(request: PlaceOrder) -> bool:
-    """Whether the request brings personal data."""
-    return request.customer_email is not None or request.customer_name is not None
-
-
-def contact_of(request: PlaceOrder) -> bytes:
-    """The personal data of a request, as they are sealed."""
-    return orjson.dumps({"email": request.customer_email, "name": request.customer_name})
-
-
-def request_hash(request: PlaceOrder) -> str:
-    """SHA-256 of the request as it was understood, without personal data: 850 and "850.00" are the same price, another price is
-    another request."""
-    understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name"})
-    for item, line in zip(request.items, understood["items"], strict=True):
-        line["price"] = format(item.price.normalize(), "f")
-    return hashlib.sha256(orjson.dumps(understood, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _hooks(request: PlaceOrder) -> SandboxHooks | None:
-    if not request.uses_sandbox_hooks:
-        return None
-    return SandboxHooks(
-        payment_outcome=request.payment_outcome,
-        inventory_outcome=request.inventory_outcome,
-        technical_failure=request.simulate_technical_failure,
-    )

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -16,6 +17,8 @@ from orderstore.privacy.dynamo_keys import DynamoKeyRing
 from orderstore.privacy.keys import CachedKeyRing, KeyRing
 from orderstore.privacy.sealing import Sealer
 from orderstore.s3_objects import Retention, S3ObjectStore
+from orderstore.snapshots.shelf import SnapshotShelf
+from orderstore.snapshots.standing import read_standing
 from orderstore.store.blobs import ObjectBlobStore
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.transact import Transactor
@@ -23,6 +26,7 @@ from projections.dynamo_views import DynamoViewStore
 from projections.stream.dynamo_leases import DynamoLeaseStore
 from workers.aws import Clients, open_clients
 from workers.metrics.core import CoreMetrics
+from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.table import Metrics
 from workers.queues import Queues
 from workers.settings import Settings
@@ -54,6 +58,7 @@ class Core:
     locked: ObjectStore
     """Under Object Lock: signed roots and certificates."""
     views: DynamoViewStore
+    shelf: SnapshotShelf
     leases: DynamoLeaseStore
     queues: Queues
 
@@ -86,12 +91,14 @@ async def open_core(
             )
         )
         sealer = Sealer(keys, random_bytes=os.urandom)
+        shelf = SnapshotShelf(objects, observer=SnapshotMetrics(metrics))
         orders = Orders(
             Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
             tenant=settings.tenant,
             vault=sealer,
             hooks_allowed=settings.providers == "sandbox",
             now_ms=now_ms,
+            look=partial(read_standing, store, shelf),
         )
         views = DynamoViewStore(clients.dynamodb, table=settings.table("views"), random=random)
         yield Core(
@@ -107,6 +114,7 @@ async def open_core(
             objects=objects,
             locked=locked,
             views=views,
+            shelf=shelf,
             leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
             queues=Queues(clients.sqs, settings),
         )

@@ -32,6 +32,7 @@ from projections.stream.subscriber import Subscriber
 from workers.anchoring import Anchoring
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler
+from workers.archive.remembering import remembering
 from workers.classify import classify
 from workers.core import CONNECTIONS_BESIDE, Core, now_ms, open_core
 from workers.departments import Departments
@@ -91,7 +92,7 @@ def positions_of(core: Core) -> DynamoPositions:
 def archive(core: Core) -> Handler:
     """The handler of the archive's queue. A batch is full before every handler waits for it, or none would ever be."""
     batcher = Batcher(
-        archiver_of(core).archive,
+        remembering(archiver_of(core).archive, core.store, core.shelf),
         linger_s=core.settings.archive_linger_s,
         messages_max=max(1, core.settings.archive_concurrency // 2),
         now_ms=now_ms,

@@ -7,7 +7,7 @@ on. It is believed only if the commit that it was taken after is in the log with
 from contextlib import aclosing
 from typing import Final
 
-from orderstore.history import Standing
+from orderstore.history import History, Standing
 from orderstore.snapshots.shelf import SnapshotShelf, key_of
 from orderstore.snapshots.snapshot import Snapshot, snapshot_of
 from orderstore.store.port import EventStore
@@ -19,8 +19,11 @@ COMMITS_BETWEEN: Final = 1_000
 
 
 async def read_standing(store: EventStore, shelf: SnapshotShelf, stream: str) -> Standing:
-    """Where the order stands now, strongly consistent. The same, whatever snapshots there are. Raises StoreError, CodecError."""
-    standing = Standing(stream=stream)
+    """Where the order stands now, strongly consistent; its whole `History` unless a snapshot saved reading it.
+
+    The same, whatever snapshots there are. Raises StoreError, CodecError.
+    """
+    standing: Standing = History(stream=stream)
     first = True
     async with aclosing(store.pages(stream, first_commits_max=COMMITS_BEFORE_LOOKING)) as pages:
         async for page in pages:
@@ -49,9 +52,14 @@ async def take_snapshot(store: EventStore, shelf: SnapshotShelf, stream: str) ->
     return snapshot if await shelf.put(snapshot) else None
 
 
-def is_due(number: int) -> bool:
-    """Whether a snapshot is to be taken once this commit is stored. For those who follow the log, never for those who write it."""
-    return number % COMMITS_BETWEEN == 0
+async def keep_up(store: EventStore, shelf: SnapshotShelf, stream: str, number: int) -> Snapshot | None:
+    """Take a snapshot if the newest lies `COMMITS_BETWEEN` or more behind this commit. An order of ordinary length costs nothing here.
+
+    For those who follow the log, never for those who write it. Raises StoreError, CodecError.
+    """
+    if number < COMMITS_BETWEEN or await shelf.newest(stream, after=number - COMMITS_BETWEEN) is not None:
+        return None
+    return await take_snapshot(store, shelf, stream)
 
 
 async def _resume(store: EventStore, shelf: SnapshotShelf, snapshot: Snapshot) -> Standing | None:

@@ -191,6 +191,8 @@ def test_proofs_are_written_by_the_archive_alone_and_under_their_lock(allowed):
     for place in ("archive/*", "snapshots/*"):
         writing = {role for role in ROLES if "s3:PutObject" in actions_on(allowed, role, f"{BLOBS}/{place}")}
         assert writing == {"archive"}
+    reading = {role for role in ROLES if "s3:GetObject" in actions_on(allowed, role, f"{BLOBS}/snapshots/*")}
+    assert reading == {"payment", "inventory", "shipping", "billing", "archive"}
 
 
 def test_no_role_has_a_right_of_a_service_that_it_does_not_call(allowed):

@@ -45,6 +45,9 @@ class BillingHandler(Reaction):
         self._now_ms = now_ms
         self._locks: dict[str, anyio.Lock] = {}
 
+    def _may_want(self, state: State) -> bool:
+        return next_steps.wants_invoice(state)
+
     async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         if not next_steps.wants_invoice(history.state):
             return None

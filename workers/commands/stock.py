@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from orderstore.requests import QUANTITY_MAX, check_identifier
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, fail, with_core
 from workers.core import Core
 from workers.inventory.stock import Level, ReceiptMismatch
 from workers.wiring import departments
@@ -95,8 +94,7 @@ def _book(state_dir: Path, receipt: str, quantities: dict[str, int]) -> None:
     try:
         with_core(state_dir, work)
     except ReceiptMismatch as error:
-        Console(stderr=True).print(f"{error}; nothing was booked. Use the number of the new delivery.", highlight=False)
-        raise typer.Exit(1) from error
+        fail(f"{error}; nothing was booked. Use the number of the new delivery.")
 
 
 def _is_sku(text: str) -> bool:
@@ -123,6 +121,6 @@ def _read(file: Path) -> dict[str, int]:
                 continue
             quantities[sku] += int(text)
     if problems:
-        Console(stderr=True).print("\n".join([*problems[:20], "Nothing was booked."]), highlight=False)
+        complain("\n".join([*problems[:20], "Nothing was booked."]))
         raise typer.Exit(2)
     return dict(quantities)

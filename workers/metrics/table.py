@@ -89,6 +89,10 @@ TABLE: Final = (
     Metric("orderstore_archive_conflicts", "counter", (), "Segments that were made anew, because another archiver was first."),
     Metric("orderstore_archive_orders_refused", "counter", ("cause",), "Orders that cannot be archived: their log is not what it was."),
     Metric("orderstore_archive_lag_seconds", "gauge", (), "Age of the oldest hint whose commits are not archived; 0 at rest."),
+    # snapshots of very long orders
+    Metric("orderstore_snapshots", "counter", ("outcome",), "Snapshots taken, used instead of reading, or ignored as unfit."),
+    Metric("orderstore_snapshot_bytes", "counter", (), "Bytes of the snapshots taken."),
+    Metric("orderstore_snapshot_commits_not_read", "counter", (), "Commits that need not be read because of a snapshot."),
     # the signed roots
     Metric("orderstore_root_age_seconds", "gauge", (), "Age of the newest signed root; from the process's start while it knows none."),
     Metric("orderstore_roots_made", "counter", (), "Signed roots that this process made."),

@@ -23,7 +23,7 @@ from orderstore.snapshots.snapshot import (
     encode,
     snapshot_of,
 )
-from orderstore.snapshots.standing import COMMITS_BETWEEN, is_due, read_standing, take_snapshot
+from orderstore.snapshots.standing import COMMITS_BETWEEN, keep_up, read_standing, take_snapshot
 from orderstore.store.errors import Unavailable
 from orderstore.store.port import Commit
 from tests.orderstore.golden_events import COMPLETE
@@ -117,7 +117,7 @@ def test_an_order_of_ordinary_length_never_looks_for_one() -> None:
         standing = await read_standing(await store_of(LONG[:4]), shelf, STREAM)
         assert standing.version == 4
         nothing = await read_standing(await store_of([]), shelf, STREAM)
-        assert nothing == Standing(stream=STREAM)
+        assert nothing == History(stream=STREAM)
 
     run_virtual(scenario)
 
@@ -247,13 +247,19 @@ def test_taking_one_is_done_once_for_each_commit() -> None:
     run_virtual(scenario)
 
 
-def test_one_is_due_every_so_many_commits_and_never_for_an_ordinary_order() -> None:
-    """By the commit's number alone: nobody has to remember when the last was taken."""
-    assert [number for number in range(1, 3 * COMMITS_BETWEEN + 2) if is_due(number)] == [
-        COMMITS_BETWEEN,
-        2 * COMMITS_BETWEEN,
-        3 * COMMITS_BETWEEN,
-    ]
+def test_one_is_taken_every_so_many_commits_and_never_of_an_ordinary_order() -> None:
+    """Whoever follows the log and in whatever strides: the newest never lies further back than that, and none is taken twice."""
+
+    async def scenario() -> None:
+        many = LONG[: COMMITS_BETWEEN // 4] if len(LONG) > COMMITS_BETWEEN else LONG
+        shelf, noted, _ = await shelf_with()
+        assert await keep_up(await store_of(many), shelf, STREAM, COMMITS_BETWEEN - 1) is None
+        taken = await keep_up(await store_of(many), shelf, STREAM, COMMITS_BETWEEN + 7)
+        assert taken == up_to(len(many))
+        assert await keep_up(await store_of(many), shelf, STREAM, len(many) + COMMITS_BETWEEN - 1) is None
+        assert len(noted.sizes) == 1
+
+    run_virtual(scenario)
     assert COMMITS_BETWEEN >= 100
 
 

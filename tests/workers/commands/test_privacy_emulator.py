@@ -109,7 +109,7 @@ async def test_a_customer_is_erased_and_the_certificate_the_invoice_and_the_proo
         shown = (await run("certificate", certificate, "--json")).document
         assert shown["certificate"] == erased["certificate"]
         assert shown["fingerprint"] in (await run("certificate", certificate)).said
-        await run("certificate", certificate, "--fingerprint", "0" * 64, code=1)
+        await run("certificate", certificate, "--key", "0" * 64, code=1)
         await run("certificate", "no-such-certificate", code=1)
         with clients_for(environment) as clients:
             head = clients("s3").head_object(
@@ -118,7 +118,7 @@ async def test_a_customer_is_erased_and_the_certificate_the_invoice_and_the_proo
         assert head["ObjectLockRetainUntilDate"]
 
         assert (await run("show-buyer", "INV-2026-000001")).out.strip() == NAME
-        assert (await run("expire", "--json")).document == {"dryRun": False, "expired": []}
+        assert (await run("expire", "--json")).document == {"dry_run": False, "expired": []}
         assert (await run("show-buyer", "INV-2026-000001", "--json")).document["buyer"] == NAME
         await run("show-buyer", "INV-2026-000009", code=1)
         contact = placed(await core.orders.load(other)).order.contact
@@ -154,7 +154,7 @@ async def test_the_scan_finds_what_was_planted_in_each_place_and_nothing_else(
         await project(core)
     clean = (await run("scan", "--canary", NAME, "--canary", EMAIL, "--json", "--peek-queues")).document
     assert clean["ok"]
-    assert clean["lookedAt"]["items"] >= 4
+    assert clean["looked_at"]["items"] >= 4
 
     packed = zstandard.ZstdCompressor().compress(
         (b'{"stream":"s","body":"{\\"note\\":\\"' + WORDS.encode() + b'\\"}"}\n') * 5_000

@@ -15,6 +15,7 @@ import pytest
 
 import orderstore.archive.observe
 import orderstore.observe
+import orderstore.snapshots.observe
 import projections.http.observe
 import projections.observe
 import projections.stream.observe
@@ -28,6 +29,7 @@ from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.queues import QueueMetrics
+from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import TABLE, Metrics
 
@@ -71,6 +73,7 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (worker, workers.observe.WorkerObserver),
         (http, projections.http.observe.HttpObserver),
         (archive, orderstore.archive.observe.ArchiveObserver),
+        (SnapshotMetrics(metrics), orderstore.snapshots.observe.Observer),
         (anchoring, workers.anchoring.AnchoringObserver),
     ]
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 
 from orderstore.archive.catch_up import CaughtUp
 from orderstore.archive.catch_up import catch_up as catch_up_all
@@ -15,7 +14,7 @@ from workers.wiring import archiver_of
 
 def catch_up(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Walk over the whole log and archive what is missing. Safe beside the running worker. Exit 1 if an order cannot be archived."""
-    progress, show = counting(Console(stderr=True), "catching up")
+    progress, show = counting("catching up")
 
     async def work(core: Core) -> CaughtUp:
         return await catch_up_all(

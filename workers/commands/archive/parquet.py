@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from orderstore.archive.dataset import load_arrow
 from orderstore.archive.parquet import Exported, export
@@ -27,7 +26,7 @@ def parquet(
 ) -> None:
     """Write one row an event, by month, for DuckDB and its like. Run again, it adds what is new; see docs/archive.md."""
     load_arrow()  # said before anything is opened
-    progress, show = counting(Console(stderr=True), "exporting")
+    progress, show = counting("exporting")
 
     async def work(core: Core) -> Exported:
         return await export(

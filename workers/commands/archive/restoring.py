@@ -7,7 +7,6 @@ from typing import Final
 from uuid import uuid4
 
 import typer
-from rich.console import Console
 
 from orderstore.archive.counters import DynamoSeriesCounters
 from orderstore.archive.errors import RestoreRefused
@@ -40,7 +39,7 @@ def restore(
 
     No role may run in the environment yet. Nothing is published, mailed or charged. Interrupted, it goes on when it is started again.
     """
-    progress, show = counting(Console(stderr=True), "restoring")
+    progress, show = counting("restoring")
 
     async def work(core: Core) -> Restored:
         return await restore_into(

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Final
 
 import typer
-from rich.console import Console
 
 from orderstore.archive.errors import Fault
 from orderstore.archive.reader import examine
@@ -25,7 +24,7 @@ def verify(*, from_bucket: FromBucket = None, as_json: AsJson = False, state_dir
     """
     faults: list[Fault] = []
     totals = {"manifests": 0, "commits": 0, "orders": 0, "faults_count": 0}
-    progress, show = counting(Console(stderr=True), "verifying the archive")
+    progress, show = counting("verifying the archive")
 
     async def work(core: Core) -> None:
         expected = await positions_of(core).applied() if from_bucket is None else None

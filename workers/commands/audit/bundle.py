@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from orderstore.audit.bundle import check_bundle, make_bundle
 from orderstore.audit.findings import Finding
@@ -17,14 +16,14 @@ from orderstore.store.errors import CorruptCommit
 from projections.http.services import ViewsUnavailable
 from projections.queries import open_queries
 from workers.commands.audit.proof import (
-    complain,
     log_of,
+    order_id_as_stored,
     root_maker,
     shown_progress,
     tell,
     told_in_words,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, StateDir, complain, counting, with_core
 from workers.core import Core
 
 ROOTS_MAX: Final = 1_000
@@ -61,7 +60,8 @@ def bundle(
     Anybody checks it with verify_bundle.py, or with `orderstore audit verify --offline`. Exit 1, and nothing is written, if it would not
     pass.
     """
-    progress, show = counting(Console(stderr=True), "verifying")
+    order = order_id_as_stored(order)
+    progress, show = counting("verifying")
 
     async def work(core: Core) -> bytes:
         if anchor:

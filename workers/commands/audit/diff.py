@@ -16,13 +16,12 @@ from workers.commands.audit.options import (
     brief,
     events_of,
     explained,
-    fail,
     moment_of,
     order_id_of,
     print_table,
     table_of,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 
 From = Annotated[str, typer.Argument(metavar="FROM", help="A commit's number (0 is before the first), or a time.")]

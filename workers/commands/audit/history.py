@@ -22,7 +22,6 @@ from workers.commands.audit.options import (
     TypesOf,
     brief,
     explained,
-    fail,
     order_id_of,
     print_table,
     row_document,
@@ -30,7 +29,7 @@ from workers.commands.audit.options import (
     wanted_of,
     when,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -20,7 +20,7 @@ from orderstore.domain.state import ImpossibleTransition
 from orderstore.recorded import ActorType, Recorded
 from orderstore.store.errors import CorruptCommit
 from projections.views.view import OutOfPlace
-from workers.commands.running import wide_console
+from workers.commands.running import fail, wide_console
 from workers.core import Core
 
 ID_PREFIX: Final = 8
@@ -68,12 +68,12 @@ OPTION_OF: Final[Mapping[str, str]] = {
 }
 
 
-def order_id_of(text: str) -> str:
-    """The order id in the one form that the log knows. Raises BadParameter."""
+def order_id_of(text: str, hint: str = "ORDER") -> str:
+    """The order id in the one form that the log knows. Raises BadParameter, which names the option or argument `hint`."""
     try:
         return str(UUID(text))
     except ValueError as error:
-        raise typer.BadParameter("an order id is a UUID", param_hint="ORDER") from error
+        raise typer.BadParameter("an order id is a UUID", param_hint=hint) from error
 
 
 def wanted_of(
@@ -135,12 +135,6 @@ def explained() -> Iterator[None]:
         fail(f"{error}.")
     except (CorruptCommit, CodecError, ImpossibleTransition, OutOfPlace) as error:
         fail(f"{error}\nThe order cannot be read as it stands; `orderstore audit verify` names every fault.")
-
-
-def fail(message: str) -> NoReturn:
-    """Say so and exit 1."""
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(message)
-    raise typer.Exit(1)
 
 
 def row_document(row: HistoryRow) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from orderstore.audit.findings import Finding
 from orderstore.audit.heads import ScratchUnusable
@@ -15,6 +15,7 @@ from orderstore.audit.root_maker import AuditError, RootMaker, RootRefused
 from orderstore.audit.root_store import parse_fingerprint
 from orderstore.audit.roots import SignedRoot
 from orderstore.audit.whole import NoSuchRoot
+from workers.commands.running import complain
 from workers.core import Core, now_ms
 
 Keys = Annotated[
@@ -43,6 +44,14 @@ def root_maker(core: Core, accepted_keys: frozenset[str] = frozenset()) -> RootM
 def log_of(core: Core) -> str:
     """What the roots of this environment are about."""
     return core.settings.table("events")
+
+
+def order_id_as_stored(text: str) -> str:
+    """The order id in the one form that the log knows; what is no UUID as it is, since a forged order may have any name."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return text
 
 
 def shown_progress(show: Callable[[int, str], None]) -> Callable[..., None]:
@@ -75,11 +84,6 @@ def tell(findings: Iterable[Finding]) -> None:
     """One line each."""
     for found in findings:
         typer.echo(str(found))
-
-
-def complain(text: str) -> None:
-    """To standard error, whole."""
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
 
 
 def as_documents(findings: Iterable[Finding]) -> list[dict[str, Any]]:

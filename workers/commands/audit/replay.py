@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import anyio
 import typer
-from rich.console import Console
 
 from projections.apply import current_targets
 from projections.compare import Difference
@@ -19,7 +18,7 @@ SHOWN_PER_CAUSE: Final = 10
 
 def replay(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Fold all stored history with this build and compare with what is served. Exit 1 naming each order that differs. Writes nothing."""
-    progress, show = counting(Console(stderr=True), "replaying")
+    progress, show = counting("replaying")
 
     async def work(core: Core) -> tuple[ReplayReport, float]:
         started = anyio.current_time()
@@ -50,7 +49,7 @@ def _document(report: ReplayReport, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         "events_per_s": round(report.events / max(seconds, 0.001)),
         "will_be_rebuilt": report.rebuilds,
-        "differences": report.differences_count,
+        "differences_count": report.differences_count,
         "causes": [
             {"cause": cause, "count": group.count, "orders": [asdict(one) for one in group.examples]}
             for cause, group in report.groups.items()

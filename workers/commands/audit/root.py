@@ -4,7 +4,6 @@ import json
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from orderstore.audit.findings import Finding
@@ -14,7 +13,6 @@ from workers.commands.audit.proof import (
     Keys,
     about_keys,
     as_documents,
-    complain,
     log_of,
     root_document,
     root_maker,
@@ -23,7 +21,7 @@ from workers.commands.audit.proof import (
     told_in_words,
     trusted,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, wide_console, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting, wide_console, with_core
 from workers.core import Core
 
 
@@ -33,7 +31,7 @@ def root(*, key: Keys = [], as_json: AsJson = False, state_dir: StateDir = DEFAU
     --key accepts a last root that was signed by another key than the one in use: once, after the key was changed.
     """
     accepted = trusted(key)
-    progress, show = counting(Console(stderr=True), "verifying")
+    progress, show = counting("verifying")
 
     async def work(core: Core) -> SignedRoot:
         return await root_maker(core, accepted).make(shown_progress(show))

@@ -14,13 +14,12 @@ from workers.commands.audit.options import (
     ClockOf,
     events_of,
     explained,
-    fail,
     moment_of,
     order_id_of,
     print_table,
     table_of,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 
 AsOfTime = Annotated[

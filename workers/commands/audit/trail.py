@@ -5,7 +5,6 @@ from contextlib import aclosing
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from orderstore.audit.trail import Newest, trail_of_all
 from workers.commands.audit.options import (
@@ -23,14 +22,13 @@ from workers.commands.audit.options import (
     TypesOf,
     brief,
     explained,
-    fail,
     print_table,
     row_document,
     table_of,
     wanted_of,
     when,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, fail, with_core
 from workers.core import Core
 
 LIMIT: Final = 100
@@ -84,7 +82,7 @@ def trail(
     newest = Newest(limit or LIMIT)
     troubles: list[str] = []
     totals = {"orders": 0, "found": 0}
-    progress, show = counting(Console(stderr=True), "reading")
+    progress, show = counting("reading")
 
     async def work(core: Core) -> None:
         async with aclosing(trail_of_all(core.store, wanted, tenant=core.settings.tenant)) as trails:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from orderstore.audit.bundle import BUNDLE_BYTES_MAX, check_bundle
 from orderstore.audit.roots import ROOT_BYTES_MAX, RootUnreadable, SignedRoot, parse_root
@@ -15,14 +14,14 @@ from workers.commands.audit.proof import (
     Keys,
     about_keys,
     as_documents,
-    complain,
     log_of,
+    order_id_as_stored,
     root_document,
     tell,
     told_in_words,
     trusted,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, fail, with_core
 from workers.core import Core
 
 Since = Annotated[
@@ -67,8 +66,9 @@ def verify(
     if offline is not None:
         _offline(offline, keys, as_json=as_json)
         return
+    order = None if order is None else order_id_as_stored(order)
     started = _since(since)
-    progress, show = counting(Console(stderr=True), "verifying")
+    progress, show = counting("verifying")
 
     def told(report: Report) -> None:
         show(report.orders, f"orders, {report.commits:,} commits, {len(report.findings)} findings")
@@ -83,8 +83,7 @@ def verify(
     with told_in_words(as_json=as_json), progress:
         report = with_core(state_dir, work)
     if order is not None and report.orders == 0 and not report.findings:
-        complain(f"There is no order {order}.")
-        raise typer.Exit(1)
+        fail(f"There is no order {order}.")
     _tell(report, keys, order, as_json=as_json)
     if report.findings:
         raise typer.Exit(1)

@@ -3,13 +3,12 @@
 import json
 
 import typer
-from rich.console import Console
 
 from orderstore.domain.events import InvoiceIssued
 from orderstore.privacy.buyers import NoBuyer, open_buyer
 from orderstore.privacy.keys import KeyErased
 from projections.queries import open_queries
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 
 
@@ -35,6 +34,5 @@ def show_buyer(invoice: str, *, as_json: AsJson = False, state_dir: StateDir = D
         buyer = with_core(state_dir, work)
     except (NoBuyer, NoInvoice, KeyErased) as error:
         reason = "the time that the law has its buyer kept is over" if isinstance(error, KeyErased) else str(error)
-        Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"{invoice}: {reason}")
-        raise typer.Exit(1) from error
+        fail(f"{invoice}: {reason}")
     typer.echo(json.dumps({"invoice": invoice, "buyer": buyer}) if as_json else buyer)

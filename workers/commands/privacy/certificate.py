@@ -4,48 +4,43 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from orderstore.privacy import certificates
 from orderstore.privacy.certificates import CertificateInvalid
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.audit.proof import Keys, trusted
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 
 
 def certificate(
     certificate_id: Annotated[str, typer.Argument(metavar="ID", help="As `privacy erase` printed it.")],
     *,
-    fingerprint: Annotated[
-        str | None,
-        typer.Option(
-            "--fingerprint", help="The published fingerprint of the signing key; else the service's own is asked."
-        ),
-    ] = None,
+    key: Keys = [],  # noqa: B006 - typer's way
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """Show certificate ID. Exit 1 if there is none, or it is not as the service signed it."""
+    """Show certificate ID. Exit 1 if there is none, or it is not as the service signed it.
 
-    async def work(core: Core) -> tuple[certificates.Certificate, str, str] | None:
+    Without --key the service is asked which key is its own.
+    """
+    keys = trusted(key)
+
+    async def work(core: Core) -> tuple[certificates.Certificate, str, frozenset[str]] | None:
         found = await certificates.find(core.locked, certificate_id)
         if found is None:
             return None
-        expected = fingerprint or (await core.signer.sign(certificates.FORMAT.encode())).fingerprint
-        return *found, expected
+        own = keys or {(await core.signer.sign(certificates.FORMAT.encode())).fingerprint}
+        return *found, frozenset(own)
 
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         found = with_core(state_dir, work)
     except CertificateInvalid as error:
-        errors.print(f"The certificate is not as it was signed: {error}")
-        raise typer.Exit(1) from error
+        fail(f"The certificate is not as it was signed: {error}")
     if found is None:
-        errors.print(f"There is no certificate {certificate_id}.")
-        raise typer.Exit(1)
+        fail(f"There is no certificate {certificate_id}.")
     document, signed_by, expected = found
-    if signed_by != expected.lower():
-        errors.print(f"The certificate was signed by another key ({signed_by}) than {expected}.")
-        raise typer.Exit(1)
+    if signed_by not in expected:
+        fail(f"The certificate was signed by another key ({signed_by}) than {' or '.join(sorted(expected))}.")
     if as_json:
         typer.echo(json.dumps({"fingerprint": signed_by, "certificate": document}, indent=2))
         return

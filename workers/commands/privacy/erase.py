@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
 from orderstore.domain.rejections import CommandRejected
 from orderstore.privacy.certificates import CertificateInvalid
@@ -18,7 +17,8 @@ from orderstore.recorded import Actor
 from orderstore.requests import check_clear_text, check_identifier
 from projections.queries import open_queries
 from projections.view_store import LIST_PAGE_MAX
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.commands.audit.options import order_id_of
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, with_core
 from workers.core import Core, now_ms
 
 REASON_CHARACTERS_MAX: Final = 500
@@ -55,6 +55,7 @@ def erase(
     """
     if (customer is None) == (order is None):
         raise typer.BadParameter("name a customer, or with --order a guest's order")
+    order = None if order is None else order_id_of(order, "--order")
     actor = Actor("operator", _checked(check_identifier, by or getpass.getuser(), "--by"))
     reason = _checked(check_clear_text, reason, "--reason")
     if len(reason) > REASON_CHARACTERS_MAX:
@@ -73,11 +74,10 @@ def erase(
     try:
         found = with_core(state_dir, work)
     except REFUSALS as error:
-        errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-        errors.print(str(error))
+        complain(str(error))
         if isinstance(error, OpenOrders):
-            errors.print(", ".join(error.order_ids[:20]) + (" …" if len(error.order_ids) > 20 else ""))
-            errors.print("Nothing was erased. Wait until they are closed, or erase with --despite-open-orders.")
+            complain(", ".join(error.order_ids[:20]) + (" …" if len(error.order_ids) > 20 else ""))
+            complain("Nothing was erased. Wait until they are closed, or erase with --despite-open-orders.")
         raise typer.Exit(1) from error
     if isinstance(found, Erased):
         _tell(found, as_json=as_json)
@@ -147,7 +147,7 @@ def _tell(erased: Erased, *, as_json: bool) -> None:
 
 def _tell_survey(found: tuple[SurveyedOrder, ...], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"dryRun": True, "orders": [asdict(order) for order in found]}, indent=2))
+        typer.echo(json.dumps({"dry_run": True, "orders": [asdict(order) for order in found]}, indent=2))
         return
     for order in found:
         state = "open" if order.open else "closed"

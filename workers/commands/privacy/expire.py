@@ -29,7 +29,7 @@ def expire(
 
     expired = with_core(state_dir, work)
     if as_json:
-        typer.echo(json.dumps({"dryRun": dry_run, "expired": expired}, indent=2))
+        typer.echo(json.dumps({"dry_run": dry_run, "expired": expired}, indent=2))
         return
     for subject in expired:
         typer.echo(subject)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 from orderstore.privacy.scanner import Finding, Scanner
 from workers import privacy_places as places
@@ -67,7 +66,7 @@ def scan(
     Exit 1 if anything was found. Values found are never shown.
     """
     found = Found()
-    progress, show = counting(Console(stderr=True), "looking")
+    progress, show = counting("looking")
 
     async def work(core: Core) -> None:
         try:
@@ -111,7 +110,7 @@ def _tell(found: Found, *, as_json: bool) -> None:
     if as_json:
         document = {
             "ok": not found.kinds,
-            "lookedAt": dict(found.looked_at),
+            "looked_at": dict(found.looked_at),
             "counts": dict(found.kinds),
             "findings": [asdict(finding) for finding in found.shown],
         }
