@@ -45,12 +45,13 @@ conformance: setup ## The suite of the event store on AWS's own DynamoDB Local t
 bench: setup ## Speed, as ratios to the bare calls; exits 1 below a floor.
 	@$(BIN)/python -m tests.benchmarks
 
-check: setup ## Format, lint, strict types, architecture.
+check: setup ## Format, lint, strict types, templates, architecture, schemas and what the last release was promised.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/service.yaml
-	@$(BIN)/python -m pytest -q tests/test_architecture.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/orderstore/test_evolution_static.py
+	@$(BIN)/orderstore schemas check
 
 format: setup ## Put the code into its form.
 	@$(BIN)/ruff check --fix --quiet .
