@@ -19,7 +19,7 @@ between. Only what an older build wrote takes the way through a dictionary, whic
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -52,7 +52,7 @@ class _Stored(msgspec.Struct, rename="camel", frozen=True, gc=False):
     event_id: EventId
     event_type: str
     event_version: str
-    occurred_at: datetime
+    occurred_at: Annotated[datetime, msgspec.Meta(tz=True)]
     data: msgspec.Raw
 
 

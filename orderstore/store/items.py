@@ -13,7 +13,7 @@ Names are readable, which costs 67 bytes an item: an ordinary commit still fits 
 import hashlib
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -204,6 +204,18 @@ def parse(item: Mapping[str, Any]) -> Parsed:
         pass  # told below, with as much of its name as can be told
     stream, number = place_of(item)
     raise CorruptCommit(stream, number, f"its attributes are not those of a commit: {', '.join(sorted(item))}")
+
+
+def chained(found: Iterable[Mapping[str, Any]], *, stream: str, previous: bytes) -> list[Mapping[str, Any]]:
+    """Items that were read without name and link, with both: each follows the one before, the first follows the hash `previous`.
+
+    It proves as much as reading the link would: each hash covers it, so one that was stored after another commit does not fit.
+    """
+    whole: list[Mapping[str, Any]] = []
+    for item in found:
+        whole.append({**item, "stream": {"S": stream}, "previous_hash": {"B": previous}})
+        previous = item.get("hash", {}).get("B", previous)
+    return whole
 
 
 def _body_of(item: Mapping[str, Any]) -> tuple[bytes | None, str | None]:

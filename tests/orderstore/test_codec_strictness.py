@@ -232,3 +232,12 @@ def test_an_unknown_event_names_itself_and_its_commit() -> None:
     body["events"][0]["eventVersion"] = "7.0"
     with pytest.raises(codec.UnknownEvent, match=r"commit 1 of main/order-.*PaymentCompleted 7\.0"):
         decoded(body)
+
+
+def test_a_time_without_its_offset_is_no_time() -> None:
+    """Nobody could say when it was, and it could not be compared with any other."""
+    body = body_of(PAID)
+    body["events"][0]["occurredAt"] = "2026-11-21T12:00:00"
+
+    with pytest.raises(codec.MalformedCommit, match="timezone"):
+        decoded(body)
