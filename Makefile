@@ -37,7 +37,7 @@ test: setup ## All tests.
 	@$(BIN)/python -m pytest
 
 test-unit: setup ## The tests that need no process beside them, in seconds.
-	@$(BIN)/python -m pytest -n 2 -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local"
+	@$(BIN)/python -m pytest -n 2 --hypothesis-profile=unit -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local"
 
 conformance: setup ## The suite of the event store on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
 	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)

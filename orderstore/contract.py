@@ -23,6 +23,8 @@ from orderstore.schemas.envelopes import Actor, Envelope
 
 # What is larger travels as a reference into the log (`dataRef`).
 DATA_BYTES_MAX: Final = 60_000
+COMMIT_ATTRIBUTE: Final = "commit"
+"""The message attribute that says of which commit of the order a message tells."""
 
 
 @dataclass(frozen=True, slots=True)

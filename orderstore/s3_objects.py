@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
+from aiohttp import ClientPayloadError
+from botocore.exceptions import BotoCoreError, ClientError, ResponseStreamingError
 
 from orderstore.objects import check_key
 from orderstore.store.trouble import Backoff, Retrying, code_of
@@ -85,6 +86,8 @@ class S3ObjectStore:
                 if code_of(error) in _NOT_THERE:
                     return None
                 await attempts.failed(error)
+            except ClientPayloadError as error:  # cut off within the body: aiobotocore lets this one through as it is
+                await attempts.failed(ResponseStreamingError(error=error))
 
     async def keys(self, prefix: str, *, after: str = "") -> AsyncGenerator[str, None]:
         """See `ObjectStore.keys`."""

@@ -50,7 +50,7 @@ def upcast(entry: EventType, version: str, data: Data, upcasters: Iterable[Upcas
     steps = {known.from_version: known for known in upcasters if known.name == entry.name}
     while major(version) != major(entry.version):
         step = steps.get(version)
-        if step is None or _order(step.to_version) <= _order(version):
+        if step is None or rank(step.to_version) <= rank(version):
             raise NoUpcaster(f"there is no way from {entry.name} {version} to {entry.version}")
         version, data = step.to_version, step.step(data)
     return data
@@ -64,7 +64,7 @@ def gaps(entries: Iterable[EventType] = EVENT_TYPES, upcasters: Iterable[Upcaste
         steps = {step.from_version: step.to_version for step in known if step.name == entry.name}
         for earlier in entry.earlier:
             version = earlier
-            while major(version) != major(entry.version) and _order(steps.get(version, "0.0")) > _order(version):
+            while major(version) != major(entry.version) and rank(steps.get(version, "0.0")) > rank(version):
                 version = steps[version]
             if major(version) != major(entry.version):
                 found.append(f"{entry.name} {earlier}")
@@ -76,6 +76,7 @@ def major(version: str) -> str:
     return version.partition(".")[0]
 
 
-def _order(version: str) -> tuple[int, int]:
+def rank(version: str) -> tuple[int, int]:
+    """What versions are compared by: 1.10 comes after 1.9."""
     first, _, second = version.partition(".")
     return int(first), int(second)

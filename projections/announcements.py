@@ -6,19 +6,15 @@ others, whose filters name event types, hear of no more than before. Each messag
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 import orjson
 
 from orderstore.codec import decode, timestamp
-from orderstore.contract import PublicEvent, publish
+from orderstore.contract import COMMIT_ATTRIBUTE, PublicEvent, publish
 from orderstore.domain.ids import event_id
 from orderstore.recorded import Recorded
+from orderstore.schemas.envelopes import NOTICE, NOTICE_VERSION, Notice
 from orderstore.store.port import Commit
-
-NOTICE: Final = "CommitRecorded"
-NOTICE_VERSION: Final = "1.0"
-COMMIT_ATTRIBUTE: Final = "commit"
 
 
 def announcements(commit: Commit) -> tuple[PublicEvent, ...]:
@@ -36,17 +32,17 @@ def _notice(recorded: Sequence[Recorded]) -> PublicEvent:
     """Where to look, and nothing of what there is to see."""
     first = recorded[0]
     notice_id = event_id(first.event_id, "commit-recorded")
-    body = {
-        "eventId": notice_id,
-        "eventType": NOTICE,
-        "eventVersion": NOTICE_VERSION,
-        "source": first.source,
-        "occurredAt": timestamp(first.occurred_at),
-        "orderId": first.order_id,
-        "tenant": first.tenant,
-        "commit": first.commit,
-        "correlationId": first.correlation_id,
-    }
+    body = Notice(
+        eventId=notice_id,
+        eventType=NOTICE,
+        eventVersion=NOTICE_VERSION,
+        source=first.source,
+        occurredAt=timestamp(first.occurred_at),
+        orderId=first.order_id,
+        tenant=first.tenant,
+        commit=first.commit,
+        correlationId=first.correlation_id,
+    )
     attributes = {
         "eventType": NOTICE,
         "eventVersion": NOTICE_VERSION,

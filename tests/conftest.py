@@ -1,14 +1,22 @@
 """Resources that several test folders share. Plain ones only: what runs tasks is built inside the test that needs it."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.environment import Environment
 from tests.contract.dynamodb_local.server import left_out
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
 
+UNIT_EXAMPLES = 20
+"""`make test-unit` draws so many of what `make test` draws 100 of, so that it takes seconds; a test with more asks for a multiple."""
+
 LEFT_OUT = pytest.StashKey[str | None]()
+
+
+settings.register_profile("unit", max_examples=UNIT_EXAMPLES)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The option's marker stands beside it."""
+    """The option's marker stands beside it, and the collector comes seldom: thousands of tests are a large heap to walk through."""
+    gc.set_threshold(50_000, 20, 50)
     config.addinivalue_line("markers", "dynamodb_local: runs against AWS's own DynamoDB Local, see --dynamodb-local")
     config.stash[LEFT_OUT] = left_out(config.getoption("--dynamodb-local"))
 

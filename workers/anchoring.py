@@ -12,9 +12,9 @@ from typing import Final, Protocol
 import anyio
 from anyio.abc import TaskStatus
 
-from orderstore.audit.heads import ScratchUnusable
 from orderstore.audit.root_maker import AuditError, RootRefused
 from orderstore.audit.roots import SignedRoot, milliseconds
+from orderstore.scratch import ScratchUnusable
 from orderstore.store.errors import StoreError
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -25,6 +25,10 @@ class DailyRoots(Protocol):
 
     async def make_daily(self) -> tuple[SignedRoot, bool]:
         """Make the root of this UTC day unless there is one; return the newest, and whether this call made it."""
+        ...
+
+    async def newest(self) -> SignedRoot | None:
+        """The newest root, or None."""
         ...
 
 
@@ -89,6 +93,7 @@ class Anchoring:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Make each day's root. Ready at once: a root that is late makes no process unready."""
         task_status.started()
+        await self._learn_age()
         async with anyio.create_task_group() as group:
             group.start_soon(self._tell_age, name="age of the newest root")
             await anyio.sleep(self._random.uniform(0, self._settings.start_spread_s))
@@ -98,6 +103,15 @@ class Anchoring:
                     await self._next_day()
                 else:
                     await anyio.sleep(pause_s)
+
+    async def _learn_age(self) -> None:
+        """A process that was started anew must not look as if there had been a root just now: nobody would hear that there is none."""
+        try:
+            newest = await self._maker.newest()
+        except (AuditError, StoreError):
+            return  # the first try meets the same, and tells
+        if newest is not None:
+            self._newest_ms = milliseconds(newest.document.created_at)
 
     async def _try(self) -> float | None:
         """Make the day's root, or find it; None when it is there, else how long to wait before the next try."""
@@ -124,10 +138,12 @@ class Anchoring:
         """Wait for the day after the newest root's, by the wall clock, and then a random while."""
         following_ms = (self._newest_ms // DAY_MS + 1) * DAY_MS
         while True:
-            left_s = (following_ms - self._now_ms()) / 1000
-            if left_s <= 0:
+            left_ms = following_ms - self._now_ms()
+            if (
+                not 0 < left_ms <= 2 * DAY_MS
+            ):  # so far ahead only a clock that was wrong and is set right has seen the newest root
                 break
-            await anyio.sleep(min(left_s, self._settings.look_s))
+            await anyio.sleep(min(left_ms / 1000, self._settings.look_s))
         await anyio.sleep(self._random.uniform(0, self._settings.spread_s))
 
     async def _tell_age(self) -> None:

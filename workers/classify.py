@@ -6,11 +6,11 @@ from orderstore.codec import CodecError
 from orderstore.codec import UnknownEvent as WrittenByANewerBuild
 from orderstore.domain.rejections import UnknownOrder
 from workers.envelope import MalformedMessage
-from workers.reaction import UnknownEvent
+from workers.reaction import EventNotInOrder
 from workers.runtime.outcome import Outcome, Poison, Retry, classify_unknown
 
 # No retry can help: the message, or what it points at, stays as it is. Our own texts, free of personal data.
-_POISON: Final[tuple[type[Exception], ...]] = (MalformedMessage, UnknownOrder, UnknownEvent)
+_POISON: Final[tuple[type[Exception], ...]] = (MalformedMessage, UnknownOrder, EventNotInOrder)
 # While a deployment rolls, this build meets events of the next: with three receives a message waits ten minutes for one that reads them.
 NEWER_BUILD_WAIT_S: Final = 300.0
 

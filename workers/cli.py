@@ -11,9 +11,14 @@ from rich.console import Console
 from orderstore.archive.dataset import DatasetError
 from orderstore.archive.errors import ArchiveError
 from orderstore.archive.rows import UnreadableBody
+from orderstore.codec import CodecError
+from orderstore.privacy.keys import PrivacyError
 from orderstore.schemas.files import SchemaFilesError
+from orderstore.scratch import ScratchUnusable
 from orderstore.store.errors import StoreError
+from orderstore.transact import Contended
 from projections.http.auth import OpenService
+from projections.http.services import ViewsUnavailable
 from projections.passing_over import StreamStuck
 from projections.stream.leases import LeaseError
 from projections.view_store import ViewStoreError
@@ -53,19 +58,24 @@ def build() -> typer.Typer:
 # Said in words, with what to do; whatever else comes out of a command is a bug and shows its trace.
 MENDABLE: Final = (
     ArchiveError,
+    CodecError,
+    Contended,
     DatasetError,
     EnvironmentFailed,
     FeedError,
     LeaseError,
     OpenService,
     PortTaken,
+    PrivacyError,
     QueueMismatch,
+    ScratchUnusable,
     SchemaFilesError,
     StoreError,
     StreamStuck,
     TableError,
     UnreadableBody,
     ViewStoreError,
+    ViewsUnavailable,
     BotoCoreError,
     ClientError,
 )

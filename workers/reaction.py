@@ -1,6 +1,6 @@
 """How every worker reacts: a message is a hint, the order is read, steps are taken until the order wants nothing more.
 
-UnknownEvent                 the message names an event that is not in the order's log
+EventNotInOrder              the message names an event that is not in the order's log
 OutOfStep                    a step was taken and the log did not grow: another writer is at odds with us
 SimulatedTechnicalFailure    the order's test hook asks this worker to fail (sandbox only, E095)
 """
@@ -22,7 +22,7 @@ from workers.runtime.queue import Message
 STEPS_MAX: Final = 32
 
 
-class UnknownEvent(Exception):
+class EventNotInOrder(Exception):
     """The order exists, but not the event that the message tells of."""
 
 

@@ -1,7 +1,7 @@
 """The composition root: settings in, a service out. Everything that holds a connection is opened here, once, and closed here.
 
 Read it from the bottom: `open_service` opens the `Core` (the log, its keys, the views) and puts the parts of the asked-for
-roles on top of it: the API, the two stream subscriptions, the five consumers.
+roles on top of it: the API, the two stream subscriptions, a consumer for each queue, the day's signed root.
 """
 
 import json

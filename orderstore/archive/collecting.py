@@ -5,15 +5,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-import anyio
-
 from orderstore.archive.errors import LogBehindHint, OrderFault, OrderForked
 from orderstore.archive.limits import Limits
 from orderstore.archive.positions import Position
 from orderstore.archive.segment import line_of
 from orderstore.store.chain import GENESIS
-from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
+from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.port import Commit, EventStore
+from orderstore.store.side_by_side import side_by_side
 
 # What is wrong with one order only: the others are archived all the same.
 _OF_ONE_ORDER: Final = (CorruptCommit, StreamTooLong)
@@ -103,23 +102,14 @@ def _fault(stream: str, position: Position, found: _Found, wanted: int | None) -
 
 async def _read(log: EventStore, after: Mapping[str, int], limits: Limits) -> dict[str, _Found | Exception]:
     """Of each order no more than about a segment's worth, however long it is."""
-    found: dict[str, _Found | Exception] = {}
-    failures: list[StoreError] = []
 
-    async def read(stream: str) -> None:
+    async def read(stream: str) -> _Found | Exception:
         try:
-            found[stream] = await _read_one(log, stream, after[stream], limits)
+            return await _read_one(log, stream, after[stream], limits)
         except _OF_ONE_ORDER as error:
-            found[stream] = error
-        except StoreError as error:
-            failures.append(error)
+            return error
 
-    async with anyio.create_task_group() as reads:
-        for stream in after:
-            reads.start_soon(read, stream, name=f"read {stream}")
-    if failures:
-        raise failures[0]
-    return found
+    return await side_by_side(after, read, name="read")
 
 
 async def _read_one(log: EventStore, stream: str, after: int, limits: Limits) -> _Found:

@@ -6,21 +6,20 @@ stream = "(applied)": manifest N, sha256 S  how far the manifests have been appl
 stream = "(restore)": manifest N, archive S, state S
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstore.archive.positions import Applied, Position, Restoration
-from orderstore.store.errors import StoreError, Throttled
+from orderstore.store.errors import Throttled
+from orderstore.store.side_by_side import side_by_side
 from orderstore.store.trouble import Backoff, Retrying, code_of
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
-
-Answer = TypeVar("Answer")
 
 # No order's stream is called so: those begin with a tenant and a slash.
 _APPLIED: Final = "(applied)"
@@ -58,21 +57,11 @@ class DynamoPositions:
 
     async def advance(self, positions: Mapping[str, Position]) -> None:
         """See `Positions.advance`."""
-        limiter = anyio.CapacityLimiter(WRITES_AT_ONCE)
-        failures: list[StoreError] = []
 
-        async def one(stream: str, position: Position) -> None:
-            async with limiter:
-                try:
-                    await self._advance(stream, position)
-                except StoreError as error:
-                    failures.append(error)
+        async def one(stream: str) -> None:
+            await self._advance(stream, positions[stream])
 
-        async with anyio.create_task_group() as writes:
-            for stream, position in positions.items():
-                writes.start_soon(one, stream, position, name=f"advance {stream}")
-        if failures:
-            raise failures[0]
+        await side_by_side(positions, one, name="advance", at_once=WRITES_AT_ONCE)
 
     async def mark_applied(self, applied: Applied) -> None:
         """See `Positions.mark_applied`."""
@@ -102,7 +91,9 @@ class DynamoPositions:
             "manifest": {"N": str(restoration.manifest)},
             "state": {"S": restoration.state},
         }
-        await self._calling("PutItem", lambda: self._client.put_item(TableName=self._table, Item=item), writes=True)
+        await self._retrying.calling(
+            "PutItem", lambda: self._client.put_item(TableName=self._table, Item=item), writes=True
+        )
 
     async def _advance(self, stream: str, position: Position) -> None:
         # Never backwards: a slow archiver may apply an old manifest after a newer one.
@@ -137,7 +128,7 @@ class DynamoPositions:
                 return
 
     async def _row(self, key: str) -> Mapping[str, Any] | None:
-        answer = await self._calling(
+        answer = await self._retrying.calling(
             "GetItem",
             lambda: self._client.get_item(TableName=self._table, Key={"stream": {"S": key}}, ConsistentRead=True),
         )
@@ -157,15 +148,7 @@ class DynamoPositions:
         raise Throttled("BatchGetItem", tries=GET_ROUNDS_MAX)
 
     async def _batch(self, wanted: list[Any]) -> Any:  # noqa: ANN401 - botocore's answer
-        return await self._calling(
+        return await self._retrying.calling(
             "BatchGetItem",
             lambda: self._client.batch_get_item(RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}),
         )
-
-    async def _calling(self, operation: str, call: Callable[[], Awaitable[Answer]], *, writes: bool = False) -> Answer:
-        attempts = self._retrying.start(operation, writes=writes)
-        while True:
-            try:
-                return await call()
-            except (ClientError, BotoCoreError) as error:
-                await attempts.failed(error)

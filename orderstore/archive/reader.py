@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import anyio
-
 from orderstore.archive import manifest as manifests
 from orderstore.archive.errors import ArchiveDamaged, Fault
 from orderstore.archive.heads import Heads
@@ -16,8 +14,8 @@ from orderstore.archive.inspection import commits_of, follow_commits, follow_spa
 from orderstore.archive.manifest import MANIFESTS, NO_MANIFEST, BadManifest, Manifest, manifest_key, number_of
 from orderstore.archive.positions import Applied
 from orderstore.objects import ObjectStore
-from orderstore.store.errors import StoreError
 from orderstore.store.port import Commit
+from orderstore.store.side_by_side import side_by_side
 
 T = TypeVar("T")
 
@@ -43,7 +41,7 @@ async def examine(
 
     The segments of manifests up to `contents_after` are not fetched: their commits are taken from the manifests' word.
     `expected` is what the table of positions knows of the last manifest, so that a dropped tail shows.
-    Raises StoreError.
+    Raises StoreError, ScratchUnusable.
     """
     previous: tuple[int, str] | None = (0, NO_MANIFEST)
     number = 1
@@ -51,11 +49,13 @@ async def examine(
         while True:
             contents = await _manifests(objects, number)
             if not contents:
-                if not await _is_hole(objects, number):
+                later = await _beyond_hole(objects, number)
+                if later is None:
                     break
-                yield _missing(number)
-                previous = None
-                number += 1
+                if later > number:
+                    yield _missing(number, last=later - 1)
+                    previous = None
+                    number = later
                 continue
             parsed = [_parsed(content, number + place) for place, content in enumerate(contents)]
             segments = await _segments(
@@ -94,7 +94,7 @@ async def read(
     """Every manifest above `after`, with its own SHA-256 and its segment's commits, all of them proven.
 
     The chain of manifests is proven first, to its end: an altered one is known before anything that it names is used.
-    Raises ArchiveDamaged with the first fault, StoreError.
+    Raises ArchiveDamaged with the first fault, StoreError, ScratchUnusable.
     """
     for contents_after in (manifests.NUMBER_MAX, after):
         async with aclosing(examine(objects, contents_after=contents_after)) as examined:
@@ -127,14 +127,16 @@ def _chain_faults(previous: tuple[int, str] | None, one: Examined, expected: App
         )
 
 
-def _missing(number: int) -> Examined:
-    fault = Fault(kind="missing_manifest", manifest=number, detail="there are later ones")
+def _missing(number: int, *, last: int) -> Examined:
+    """A hole is named once, however wide: one object with a forged number must not keep a reader busy for ever."""
+    detail = "there are later ones" if last == number else f"all up to {last} are missing, and there are later ones"
+    fault = Fault(kind="missing_manifest", manifest=number, detail=detail)
     return Examined(number=number, sha256="", manifest=None, faults=(fault,))
 
 
 async def _manifests(objects: ObjectStore, first: int) -> list[bytes]:
     """The manifests from `first` on that are there, without a hole, OBJECTS_AT_ONCE at most."""
-    numbers = range(first, first + OBJECTS_AT_ONCE)
+    numbers = range(first, min(first + OBJECTS_AT_ONCE, manifests.NUMBER_MAX + 1))
     found = await _fetch(objects.get, [manifest_key(number) for number in numbers])
     contents: list[bytes] = []
     for content in found:
@@ -144,13 +146,13 @@ async def _manifests(objects: ObjectStore, first: int) -> list[bytes]:
     return contents
 
 
-async def _is_hole(objects: ObjectStore, number: int) -> bool:
-    """Whether manifest `number` is missing although there is a later one. It is asked for again: an archiver may be at work."""
-    async with aclosing(objects.keys(MANIFESTS, after=manifest_key(number))) as keys:
+async def _beyond_hole(objects: ObjectStore, number: int) -> int | None:
+    """Where the manifests go on although `number` was missing; None where they end. It is asked for again: an archiver may be at work."""
+    async with aclosing(objects.keys(MANIFESTS, after=f"{MANIFESTS}{number - 1:012d}.json")) as keys:
         async for key in keys:
-            if number_of(key) is not None:
-                return await objects.get(manifest_key(number)) is None
-    return False
+            if (later := number_of(key)) is not None:
+                return later if await objects.get(manifest_key(number)) is None else number
+    return None
 
 
 async def _segments(objects: ObjectStore, wanted: Sequence[Manifest]) -> dict[int, bytes | None]:
@@ -159,18 +161,5 @@ async def _segments(objects: ObjectStore, wanted: Sequence[Manifest]) -> dict[in
 
 
 async def _fetch(get: Callable[[str], Awaitable[T]], keys: Sequence[str]) -> list[T]:
-    found: dict[int, T] = {}
-    failures: list[StoreError] = []
-
-    async def one(place: int, key: str) -> None:
-        try:
-            found[place] = await get(key)
-        except StoreError as error:
-            failures.append(error)
-
-    async with anyio.create_task_group() as fetching:
-        for place, key in enumerate(keys):
-            fetching.start_soon(one, place, key, name=f"fetch {key}")
-    if failures:
-        raise failures[0]
-    return [found[place] for place in range(len(keys))]
+    found = await side_by_side(keys, get, name="fetch")
+    return [found[key] for key in keys]

@@ -8,12 +8,10 @@ Nothing is published, mailed or charged: there is no publisher and no gateway he
 `pass_over` before the restore counts as done.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
-
-import anyio
 
 from orderstore.archive import manifest as manifests
 from orderstore.archive.counters import SeriesCounters
@@ -24,8 +22,8 @@ from orderstore.archive.reader import read
 from orderstore.codec import decode
 from orderstore.domain.events import InvoiceIssued
 from orderstore.objects import ObjectStore
-from orderstore.store.errors import StoreError
 from orderstore.store.port import Commit, EventStore
+from orderstore.store.side_by_side import side_by_side
 
 AT_ONCE: Final = 16
 COMMITS_AT_ONCE: Final = 500
@@ -180,7 +178,7 @@ async def _put_back(log: EventStore, commits: Sequence[Commit]) -> None:
         for commit in orders[stream]:
             await log.append(commit)
 
-    await _each(orders, one)
+    await side_by_side(orders, one, name="restore", at_once=AT_ONCE)
 
 
 async def _copy(source: ObjectStore, target: ObjectStore, keys: Sequence[str]) -> None:
@@ -193,7 +191,7 @@ async def _copy(source: ObjectStore, target: ObjectStore, keys: Sequence[str]) -
         if not await target.put_new(key, content) and await target.get(key) != content:
             raise RestoreRefused(f"the environment's own bucket has another {key}; nothing of it was changed")
 
-    await _each(keys, one)
+    await side_by_side(keys, one, name="copy", at_once=AT_ONCE)
 
 
 async def _note_positions(positions: Positions, step: _Step) -> None:
@@ -205,24 +203,3 @@ async def _note_positions(positions: Positions, step: _Step) -> None:
         }
     )
     await positions.mark_applied(Applied(step.manifests[-1].number, step.sha256))
-
-
-async def _each(names: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
-    """Do it for all, AT_ONCE side by side; the first error is raised as it is."""
-    limiter = anyio.CapacityLimiter(AT_ONCE)
-    failures: list[StoreError | RestoreRefused] = []
-
-    async def one(name: str) -> None:
-        async with limiter:
-            if failures:
-                return
-            try:
-                await work(name)
-            except (StoreError, RestoreRefused) as error:
-                failures.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        for name in names:
-            tasks.start_soon(one, name, name=f"restore {name}")
-    if failures:
-        raise failures[0]

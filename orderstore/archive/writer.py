@@ -101,12 +101,6 @@ class Archiver:
                     del left[stream]
             return Outcome(through, faults, commits)
 
-    async def bring_positions_up(self) -> Applied:
-        """Apply every manifest that is not applied yet, and say which was the last."""
-        async with self._lock:
-            await self._find_head()
-            return await self._follow()
-
     async def _lost(self, rounds: int) -> None:
         self._observer.conflicted()
         if rounds >= self._limits.rounds_max:
@@ -128,7 +122,7 @@ class Archiver:
         self._head = applied or NOTHING
         await self._follow()
 
-    async def _follow(self) -> Applied:
+    async def _follow(self) -> None:
         """Apply the manifests that others have stored."""
         head = self._head or NOTHING
         while (content := await self._objects.get(manifest_key(head.manifest + 1))) is not None:
@@ -141,7 +135,6 @@ class Archiver:
                 detail = f"manifest {number} follows another one than the one that lies before it"
                 raise ArchiveDamaged(Fault(kind="altered_manifest", manifest=head.manifest, detail=detail))
             head = await self._apply(manifest, content)
-        return head
 
     async def _apply(self, manifest: Manifest, content: bytes) -> Applied:
         await self._positions.advance(

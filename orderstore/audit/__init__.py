@@ -1,4 +1,5 @@
 """What an auditor asks of the log: that it is as it was written, by its chains (`verify.py`) and by signed roots over all of it
 (`merkle.py`, `roots.py`, `root_maker.py`, `anchored.py`, `whole.py`); one order with its proof for a third party (`bundle.py`,
-`standalone/`); and what happened to an order, by whom and why (`history.py`).
+`standalone/`); what happened, by whom and why (`trail.py`, its rows in `history.py`); and an order as it
+stood at a moment of its past (`moments.py`, `time_travel.py`).
 """

@@ -44,7 +44,7 @@ async def load_newest(
         try:
             await load_anchors(objects, root.document, heads)
         except LeavesWrong as wrong:
-            findings.append(Finding(wrong.key, 0, wrong.reason, f"root {root.number}: {wrong.detail}"))
+            findings.append(wrong.finding(root.number))
         else:
             return root, findings
     return None, findings

@@ -2,12 +2,12 @@
 bounded however many orders there are.
 """
 
-import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
+
+from orderstore.scratch import open_scratch, scratch_trouble
 
 _DOMAIN: Final = b"orderstore/head/v1\n"
 _LENGTH: Final = struct.Struct(">Q")
@@ -19,10 +19,6 @@ _SCHEMA: Final = """
     CREATE TABLE anchors (stream BLOB, root INTEGER, number INTEGER NOT NULL, hash BLOB NOT NULL,
                           PRIMARY KEY (stream, root)) WITHOUT ROWID;
 """
-
-
-class ScratchUnusable(Exception):
-    """There is no room, or no right, for temporary files (`TMPDIR`). Nothing was signed or stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +62,8 @@ class HeadsFile:
     """
 
     def __init__(self) -> None:
-        """Open an empty one: the empty name is SQLite's for a private temporary file."""
-        with _scratch():
-            self._database = sqlite3.connect("", isolation_level=None)
-            self._database.executescript(
-                f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -{CACHE_KIB}; {_SCHEMA}"
-            )
-            # One transaction that never ends: nothing is to outlive this object, and each row would otherwise be flushed by itself.
-            self._database.execute("BEGIN")
+        """Open an empty one."""
+        self._database = open_scratch(_SCHEMA, cache_kib=CACHE_KIB)
 
     def __enter__(self) -> Self:
         """Use it."""
@@ -86,12 +76,12 @@ class HeadsFile:
     def put(self, head: Head) -> None:
         """Note an order's head; a later look at the same order replaces it."""
         row = (head.stream.encode(), head.number, head.hash)
-        with _scratch():
+        with scratch_trouble():
             self._database.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", row)
 
     def heads(self) -> Iterator[Head]:
         """Every head, sorted by the bytes of its stream's name."""
-        with _scratch():
+        with scratch_trouble():
             cursor = self._database.execute("SELECT stream, number, hash FROM heads ORDER BY stream")
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 for stream, number, digest in rows:
@@ -99,24 +89,24 @@ class HeadsFile:
 
     def totals(self) -> tuple[int, int]:
         """How many orders, and how many commits they have."""
-        with _scratch():
+        with scratch_trouble():
             orders, commits = self._database.execute("SELECT count(*), coalesce(sum(number), 0) FROM heads").fetchone()
         return orders, commits
 
     def put_anchor(self, root: int, head: Head) -> None:
         """Note what a root says of an order."""
         row = (head.stream.encode(), root, head.number, head.hash)
-        with _scratch():
+        with scratch_trouble():
             self._database.execute("INSERT OR REPLACE INTO anchors VALUES (?, ?, ?, ?)", row)
 
     def drop_anchors(self, root: int) -> None:
         """Forget what a root says: its leaves turned out to be wrong."""
-        with _scratch():
+        with scratch_trouble():
             self._database.execute("DELETE FROM anchors WHERE root = ?", (root,))
 
     def anchors_of(self, stream: str) -> tuple[Anchor, ...]:
         """What the roots say of an order, the oldest first."""
-        with _scratch():
+        with scratch_trouble():
             rows = self._database.execute(
                 "SELECT root, number, hash FROM anchors WHERE stream = ? ORDER BY root", (stream.encode(),)
             ).fetchall()
@@ -124,21 +114,10 @@ class HeadsFile:
 
     def anchored_but_unseen(self, after: str, count: int) -> list[str]:
         """Some orders that a root has and that no head was put for: the next ones behind `after`, sorted."""
-        with _scratch():
+        with scratch_trouble():
             rows = self._database.execute(
                 "SELECT DISTINCT stream FROM anchors WHERE stream > ? AND NOT EXISTS "
                 "(SELECT 1 FROM heads WHERE heads.stream = anchors.stream) ORDER BY stream LIMIT ?",
                 (after.encode(), count),
             ).fetchall()
         return [stream.decode() for (stream,) in rows]
-
-
-@contextmanager
-def _scratch() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise ScratchUnusable(
-            f"the scratch file for the orders' heads cannot be used: {error}; TMPDIR names the folder for temporary "
-            "files, which needs some 150 bytes an order"
-        ) from error

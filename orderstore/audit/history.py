@@ -1,6 +1,6 @@
-"""What happened to an order, row by row: what, when, who, why, and the commit that proves it. For people; nothing sealed is opened."""
+"""One event as a row for people: what, when, who, why, and the commit that proves it. Nothing sealed is opened."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 from orderstore import codec
 from orderstore.domain.events import Event, FreeText, SealedText
 from orderstore.recorded import Actor, Recorded
-from orderstore.store.port import Commit, EventStore
+from orderstore.store.port import Commit
 
 HASH_PREFIX_CHARACTERS: Final = 12
 SEALED: Final = "(sealed)"
@@ -39,22 +39,6 @@ class HistoryRow:
     """What the event says, with personal data left sealed."""
     hash_prefix: str
     """The first characters of the commit's hash, in hex."""
-
-
-async def history_of(store: EventStore, stream: str) -> tuple[HistoryRow, ...]:
-    """Return the order's events, oldest first; `()` when there is no such order.
-
-    Raises:
-        CorruptCommit: the order is not as it was written: `verify.verify_stream` says where.
-        CodecError: this build does not know one of its events.
-        StoreError: the log cannot be read.
-    """
-    return rows(await store.read(stream))
-
-
-def rows(commits: Iterable[Commit]) -> tuple[HistoryRow, ...]:
-    """The same, of commits in hand. Pure."""
-    return tuple(row_of(recorded, commit) for commit in commits for recorded in codec.decode(commit))
 
 
 def row_of(recorded: Recorded, commit: Commit) -> HistoryRow:

@@ -1,11 +1,8 @@
 """The signing key in KMS: an asymmetric key (ECC_NIST_P256, SIGN_VERIFY) whose private half nobody ever holds."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
 from random import Random
-from typing import TYPE_CHECKING, Final, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Final
 
 from orderstore.audit.signing import Signature, SignatureInvalid, check_signature
 from orderstore.store.errors import Refused
@@ -13,8 +10,6 @@ from orderstore.store.trouble import Backoff, Retrying
 
 if TYPE_CHECKING:
     from types_aiobotocore_kms import KMSClient
-
-Answer = TypeVar("Answer")
 
 ALGORITHM: Final = "ECDSA_SHA_256"
 
@@ -36,7 +31,7 @@ class KmsSigner:
     async def sign(self, message: bytes) -> Signature:
         """See `Signer.sign`. The digest is sent, so that a message of any length can be signed (KMS API reference, "Sign")."""
         digest = hashlib.sha256(message).digest()
-        answer = await self._calling(
+        answer = await self._retrying.calling(
             "Sign",
             lambda: self._kms.sign(
                 KeyId=self._key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm=ALGORITHM
@@ -51,19 +46,11 @@ class KmsSigner:
 
     async def public_key(self) -> bytes:
         """The public key (DER) that is used now."""
-        answer = await self._calling("GetPublicKey", lambda: self._kms.get_public_key(KeyId=self._key_id))
+        answer = await self._retrying.calling("GetPublicKey", lambda: self._kms.get_public_key(KeyId=self._key_id))
         return answer["PublicKey"]
 
     async def _public_key(self, key_arn: str) -> bytes:
         if (known := self._public_keys.get(key_arn)) is not None:
             return known
-        answer = await self._calling("GetPublicKey", lambda: self._kms.get_public_key(KeyId=key_arn))
+        answer = await self._retrying.calling("GetPublicKey", lambda: self._kms.get_public_key(KeyId=key_arn))
         return self._public_keys.setdefault(key_arn, answer["PublicKey"])
-
-    async def _calling(self, operation: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        attempts = self._retrying.start(operation, writes=False)
-        while True:
-            try:
-                return await call()
-            except (ClientError, BotoCoreError) as error:
-                await attempts.failed(error)

@@ -19,9 +19,9 @@ import orjson
 import zstandard
 from anyio.lowlevel import checkpoint
 
-from orderstore.audit.findings import Reason
+from orderstore.audit.findings import Finding, Reason
 from orderstore.audit.heads import Head, entry_of
-from orderstore.audit.merkle import Tree, leaf_hash
+from orderstore.audit.merkle import Tree, leaf_hash, root_of
 from orderstore.audit.roots import RootDocument
 from orderstore.objects import ObjectStore
 
@@ -42,6 +42,10 @@ class LeavesWrong(Exception):
         self.key = key
         self.reason = reason
         self.detail = detail
+
+    def finding(self, root_number: int) -> Finding:
+        """The same as a finding about that root."""
+        return Finding(self.key, 0, self.reason, f"root {root_number}: {self.detail}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +155,7 @@ async def _write_part(objects: ObjectStore, prefix: str, heads: Sequence[Head]) 
 
 
 def _root_of(heads: Iterable[Head]) -> bytes:
-    tree = Tree()
-    for head in heads:
-        tree.add(leaf_hash(entry_of(head)))
-    return tree.root()
+    return root_of(leaf_hash(entry_of(head)) for head in heads)
 
 
 def _shown(part: Part) -> dict[str, Any]:

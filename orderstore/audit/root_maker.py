@@ -23,6 +23,7 @@ from orderstore.audit.roots import (
     is_signed,
     iso,
     key_of,
+    milliseconds,
     signed_root,
     text_of,
 )
@@ -30,6 +31,7 @@ from orderstore.audit.signing import Signer
 from orderstore.objects import ObjectStore
 
 RACES_MAX: Final = 5
+AHEAD_MAX_MS: Final = 24 * 60 * 60 * 1000
 FINDINGS_MAX: Final = 1_000
 
 
@@ -121,11 +123,17 @@ class RootMaker:
         """Make the root of this UTC day unless there is one; return the newest root, and whether this call made it. Raises as `make`."""
         for _ in range(RACES_MAX):
             newest = await self.newest()
-            if newest is not None and newest.document.day >= day_of(self._now_ms()):
+            if newest is not None and self._is_of_today(newest):
                 return newest, False
             if (root := await self._make_after(newest, progress)) is not None:
                 return root, True
         raise RootContended
+
+    def _is_of_today(self, newest: SignedRoot) -> bool:
+        """Or of tomorrow, by a clock that is a little ahead; one that ran far ahead must not be why there is no root until then."""
+        now_ms = self._now_ms()
+        document = newest.document
+        return document.day >= day_of(now_ms) and milliseconds(document.created_at) < now_ms + AHEAD_MAX_MS
 
     async def _make_after(self, newest: SignedRoot | None, progress: Progress | None) -> SignedRoot | None:
         """The root that follows `newest`; None when somebody else made it meanwhile."""
@@ -158,8 +166,7 @@ class RootMaker:
         try:
             await load_anchors(self._objects, newest.document, heads)
         except LeavesWrong as wrong:
-            detail = f"root {newest.number}: {wrong.detail}"
-            raise RootRefused([Finding(wrong.key, 0, wrong.reason, detail)]) from wrong
+            raise RootRefused([wrong.finding(newest.number)]) from wrong
 
     async def _verify(self, heads: HeadsFile, progress: Progress | None) -> None:
         """Note every order's head in `heads`, or refuse."""

@@ -94,11 +94,6 @@ def prefix_at(events: Sequence[Recorded], moment: Moment) -> Prefix:
     return Prefix(moment=moment, events=tuple(events[:kept]))
 
 
-def state_at(events: Sequence[Recorded], moment: Moment) -> State:
-    """The state at a moment; `NotPlaced` before the first commit. Raises CommitAhead, ImpossibleTransition."""
-    return prefix_at(events, moment).state
-
-
 def difference(
     events: Sequence[Recorded],
     old: Moment,

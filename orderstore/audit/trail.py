@@ -12,16 +12,15 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Final, Protocol, get_args
 
-import anyio
-
 from orderstore import codec
 from orderstore.audit.history import HistoryRow, row_of
 from orderstore.audit.moments import clock_of, microseconds
 from orderstore.domain.ids import order_of
 from orderstore.recorded import ActorType, Recorded
 from orderstore.registry import BY_NAME
-from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
+from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.port import Commit
+from orderstore.store.side_by_side import side_by_side
 
 ACTOR_TYPES: Final[tuple[ActorType, ...]] = get_args(ActorType)
 STREAMS_AT_ONCE: Final = 16
@@ -133,7 +132,7 @@ class Trail:
 
 
 async def trail_of(store: Log, stream: str, wanted: Wanted) -> Trail:
-    """The wanted events of one order. Raises StoreError, CodecError."""
+    """The wanted events of one order. Raises CorruptCommit (`verify.verify_stream` says where), StoreError, CodecError."""
     commits = await store.read(stream)
     rows = tuple(
         row_of(recorded, commit)
@@ -226,20 +225,12 @@ async def _orders(store: Log, tenant: str, since_ms: int | None) -> AsyncGenerat
 
 async def _batch(store: Log, streams: list[str], wanted: Wanted) -> list[Trail]:
     """Some orders at once. A generator must not yield inside a task group, hence the batches."""
-    found: dict[str, Trail] = {}
-    failures: list[StoreError] = []
 
-    async def look(stream: str) -> None:
+    async def look(stream: str) -> Trail:
         try:
-            found[stream] = await trail_of(store, stream, wanted)
+            return await trail_of(store, stream, wanted)
         except (CorruptCommit, StreamTooLong, codec.CodecError) as error:
-            found[stream] = Trail(stream=stream, commits=0, rows=(), trouble=str(error))
-        except StoreError as failure:
-            failures.append(failure)
+            return Trail(stream=stream, commits=0, rows=(), trouble=str(error))
 
-    async with anyio.create_task_group() as looking:
-        for stream in streams:
-            looking.start_soon(look, stream, name=f"trail of {stream}")
-    if failures:
-        raise failures[0]
+    found = await side_by_side(streams, look, name="trail of")
     return [found[stream] for stream in streams]

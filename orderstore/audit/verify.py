@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import anyio
-
 from orderstore.audit.findings import Finding, Reason
 from orderstore.audit.heads import Anchor, Horizon
 from orderstore.store.chain import GENESIS, compute_hash, hash_of
-from orderstore.store.errors import StoreError
 from orderstore.store.port import Commit, CommitSource, Undecodable
+from orderstore.store.side_by_side import side_by_side
 
 STREAMS_AT_ONCE: Final = 16
 FINDINGS_PER_STREAM_MAX: Final = 1_000
@@ -84,20 +82,7 @@ async def verify_all(
 
 async def verify_batch(streams: Sequence[str], look: Callable[[str], Awaitable[Verified]]) -> list[Verified]:
     """Some orders at once. A generator must not yield inside a task group, hence the batches."""
-    results: dict[str, Verified] = {}
-    failures: list[StoreError] = []
-
-    async def verify(stream: str) -> None:
-        try:
-            results[stream] = await look(stream)
-        except StoreError as failure:
-            failures.append(failure)
-
-    async with anyio.create_task_group() as verifying:
-        for stream in streams:
-            verifying.start_soon(verify, stream, name=f"verify {stream}")
-    if failures:
-        raise failures[0]
+    results = await side_by_side(streams, look, name="verify")
     return [results[stream] for stream in streams]
 
 

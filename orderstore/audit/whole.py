@@ -101,7 +101,7 @@ async def verify_order(
         try:
             report.inclusion = await prove(objects, report.root.document, stream)
         except LeavesWrong as wrong:
-            report.add([Finding(wrong.key, 0, wrong.reason, wrong.detail)])
+            report.add([wrong.finding(report.root.number)])
         else:
             horizon = Horizon(report.root.number, milliseconds(report.root.document.started_at))
     if report.root is not None and report.inclusion is not None:
@@ -150,5 +150,5 @@ async def _base(
     try:
         await load_anchors(objects, base.document, heads)
     except LeavesWrong as wrong:
-        raise NoSuchRoot(first, [Finding(wrong.key, 0, wrong.reason, wrong.detail)]) from wrong
+        raise NoSuchRoot(first, [wrong.finding(first)]) from wrong
     return base

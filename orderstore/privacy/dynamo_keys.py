@@ -9,9 +9,9 @@ KMS never stores a data key: with the row's `wrapped` gone, nobody can read what
 age out, which is why their retention belongs in an erasure's certificate.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,8 +22,6 @@ from orderstore.store.trouble import Backoff, Retrying, code_of
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_kms import KMSClient
-
-Answer = TypeVar("Answer")
 
 # KMS API reference, "Decrypt": the ciphertext, its context or its key are not what they were when it was encrypted.
 _NOT_OURS: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
@@ -69,7 +67,7 @@ class DynamoKeyRing:
     async def erase(self, subject: str) -> int:
         """See `KeyRing.erase`. The row stays, as the sign that there must be no other key."""
         check_subject(subject)
-        answer = await self._calling(
+        answer = await self._retrying.calling(
             "UpdateItem",
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
@@ -95,7 +93,7 @@ class DynamoKeyRing:
 
     async def _page(self, key_class: KeyClass, start: Mapping[str, Any] | None) -> Mapping[str, Any]:
         request: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": start}
-        return await self._calling(
+        return await self._retrying.calling(
             "Scan",
             lambda: self._dynamodb.scan(
                 TableName=self._table,
@@ -109,7 +107,7 @@ class DynamoKeyRing:
         )
 
     async def _row(self, subject: str) -> Mapping[str, Any] | None:
-        answer = await self._calling(
+        answer = await self._retrying.calling(
             "GetItem",
             lambda: self._dynamodb.get_item(
                 TableName=self._table, Key={"subject": {"S": subject}}, ConsistentRead=True
@@ -118,7 +116,7 @@ class DynamoKeyRing:
         return answer.get("Item")
 
     async def _make(self, subject: str) -> bytes:
-        made = await self._calling(
+        made = await self._retrying.calling(
             "GenerateDataKey",
             lambda: self._kms.generate_data_key(
                 KeyId=self._kms_key_id, KeySpec="AES_256", EncryptionContext=_context(subject)
@@ -155,7 +153,7 @@ class DynamoKeyRing:
     async def _unwrap(self, subject: str, row: Mapping[str, Any]) -> bytes:
         wrapped = row.get("wrapped", {}).get("B")
         if wrapped is None:
-            raise KeyErased(subject)
+            raise KeyErased(subject, destroyed=True)
         attempts = self._retrying.start("Decrypt", writes=False)
         while True:
             try:
@@ -171,14 +169,6 @@ class DynamoKeyRing:
                 if len(key) != DATA_KEY_BYTES:
                     raise KeyUnusable(subject, f"it has {len(key)} bytes")
                 return key
-
-    async def _calling(self, operation: str, call: Callable[[], Awaitable[Answer]], *, writes: bool = False) -> Answer:
-        attempts = self._retrying.start(operation, writes=writes)
-        while True:
-            try:
-                return await call()
-            except (ClientError, BotoCoreError) as error:
-                await attempts.failed(error)
 
 
 def _context(subject: str) -> dict[str, str]:

@@ -112,7 +112,7 @@ class Eraser:
                 for order_id in sorted(set(request.order_ids))
             ]
         )
-        if not found and not await self._has_key(request.subject):
+        if not found and not await self._is_known(request.subject):
             raise NobodyKnown(f"neither an order nor a key is known of {request.subject}; nothing was erased")
         still_open = [order.order_id for order in found if order.open]
         if still_open and not request.despite_open_orders:
@@ -172,6 +172,14 @@ class Eraser:
             "head": verified.head.hex(),
             "unreadableTexts": unreadable,
         }
+
+    async def _is_known(self, subject: str) -> bool:
+        """Whether there is a key, or was one until an erasure, which may have been interrupted before its certificate."""
+        try:
+            await self._keys.existing(subject)
+        except KeyErased as erased:
+            return erased.destroyed
+        return True
 
     async def _has_key(self, subject: str) -> bool:
         try:

@@ -32,10 +32,11 @@ class PrivacyError(Exception):
 class KeyErased(PrivacyError):
     """There is no key for the subject: it was erased, or never made."""
 
-    def __init__(self, subject: str) -> None:
-        """Name the subject."""
+    def __init__(self, subject: str, *, destroyed: bool = False) -> None:
+        """Name the subject; `destroyed`: it is on record that it was erased."""
         super().__init__(f"the key of {subject} was erased or never made: what it sealed cannot be read")
         self.subject = subject
+        self.destroyed = destroyed
 
 
 class KeyUnusable(PrivacyError):

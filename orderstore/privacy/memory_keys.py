@@ -48,5 +48,5 @@ class MemoryKeyRing:
     def _key(self, subject: str) -> bytes:
         key = self._keys.get(subject)
         if key is None:
-            raise KeyErased(subject)
+            raise KeyErased(subject, destroyed=subject in self._erased_at_ms)
         return key

@@ -2,5 +2,5 @@
 
 `shape.py` turns a type into a schema, `documents.py` and `asyncapi.py` make the documents from the registry, `files.py` holds the
 committed ones to them, `compatibility.py` says what a change of a schema breaks, and `releases.py` holds every change to the promise
-that the last release made. `published.py` and `envelopes.py` are the types; nothing here runs when an order is served.
+that the last release made. `published.py` and `envelopes.py` are the types, and all that runs when an order is served.
 """

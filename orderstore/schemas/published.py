@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, TypedDict
 
-from orderstore.schemas.shape import Shape
+from orderstore.schemas.shape import DECIMAL_PATTERN, Shape
 
-DECIMAL_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 MOMENT_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
 Moment = Annotated[str, Shape(pattern=MOMENT_PATTERN, format="date-time")]

@@ -13,7 +13,7 @@ from orderstore.registry import EVENT_TYPES, Compatibility, EventType
 from orderstore.schemas.compatibility import Change, changes, keeps, verdict
 from orderstore.schemas.documents import COMPATIBILITY, Document, Form, documents
 from orderstore.schemas.envelopes import COMMIT
-from orderstore.upcasters import UPCASTERS, Upcaster, gaps, major
+from orderstore.upcasters import UPCASTERS, Upcaster, gaps, major, rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +74,15 @@ def judge(
     held = tuple(release)
     newest: dict[tuple[Form, str], tuple[int, int]] = {}
     for one in held:
-        newest[one.form, one.name] = max(_order(one.version), newest.get((one.form, one.name), (0, 0)))
+        newest[one.form, one.name] = max(rank(one.version), newest.get((one.form, one.name), (0, 0)))
     judged = [_judge(one, now.get((one.form, one.name)), known.get(one.name), missing) for one in held]
-    return tuple([replace(one, past=_order(one.released) < newest[one.form, one.name]) for one in judged])
+    return tuple([replace(one, past=rank(one.released) < newest[one.form, one.name]) for one in judged])
 
 
 def _judge(old: Released, new: Document | None, entry: EventType | None, missing: set[str]) -> Judgement:
     if new is None:
         return _removed(old)
-    if _order(new.version) < _order(old.version):
+    if rank(new.version) < rank(old.version):
         return _judgement(old, new, (), verdict_is="NONE", broken="its version went back")
     earlier = entry.earlier if entry is not None else ()
     found = changes(old.schema, new.schema)
@@ -143,10 +143,5 @@ def _judgement(
 
 def _next(old: Released, found: Iterable[Change]) -> str:
     """The version that such a change asks for: a minor one where it keeps the promise."""
-    first, second = _order(old.version)
+    first, second = rank(old.version)
     return f"{first}.{second + 1}" if keeps(verdict(found), old.promise) else f"{first + 1}.0"
-
-
-def _order(version: str) -> tuple[int, int]:
-    first, _, second = version.partition(".")
-    return int(first), int(second)

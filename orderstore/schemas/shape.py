@@ -26,12 +26,13 @@ from typing import (
 
 Schema = dict[str, Any]
 
+DECIMAL_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _PLAIN: Final[Mapping[object, Schema]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
     bool: {"type": "boolean"},
     # As the codec writes them: an exact decimal in a string, a moment in ISO 8601.
-    Decimal: {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"},
+    Decimal: {"type": "string", "pattern": DECIMAL_PATTERN},
     datetime: {"type": "string", "format": "date-time"},
 }
 

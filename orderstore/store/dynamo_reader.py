@@ -4,14 +4,14 @@ from collections.abc import AsyncGenerator, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import anyio
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstore.store import items, requests
 from orderstore.store.blobs import BlobStore
-from orderstore.store.chain import check_hash, check_stored
-from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
+from orderstore.store.chain import GENESIS, check_hash, check_stored
+from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, Undecodable
+from orderstore.store.side_by_side import side_by_side
 from orderstore.store.trouble import Backoff, Retrying
 
 if TYPE_CHECKING:
@@ -130,27 +130,16 @@ class DynamoReader:
     async def _offloaded(self, keys: list[str]) -> dict[str, bytes | None]:
         if not keys:
             return {}
-        contents: dict[str, bytes | None] = {}
-        failures: list[StoreError] = []
-
-        async def fetch(key: str) -> None:
-            try:
-                contents[key] = await self._blobs.get(key)
-            except StoreError as failure:
-                failures.append(failure)
-
-        async with anyio.create_task_group() as fetching:
-            for key in set(keys):
-                fetching.start_soon(fetch, key, name=f"fetch {key}")
-        if failures:
-            raise failures[0]
-        return contents
+        return await side_by_side(keys, self._blobs.get, name="fetch")
 
     async def _page(
         self, stream: str, after: int, start: items.Item | None, last: Commit | None, *, limit: int | None = None
     ) -> tuple[list[Commit], items.Item | None]:
         """The next commits after `last` (None: after number `after`), checked, and where to go on from (None: there is no more)."""
-        found, start = await self._items(stream, after, start, limit=limit)
+        previous = last.hash if last is not None else GENESIS if after == 0 else None
+        found, start = await self._items(stream, after, start, limit=limit, lean=previous is not None)
+        if previous is not None:
+            found = items.chained(found, stream=stream, previous=previous)
         commits = await self._complete([items.parse(item) for item in found], READ_BYTES_MAX)
         if last is None:
             check_stored(commits, stream=stream, after=after)
@@ -159,9 +148,16 @@ class DynamoReader:
         return commits, start
 
     async def _items(
-        self, stream: str, after: int | None, start: items.Item | None, *, limit: int | None = None
+        self,
+        stream: str,
+        after: int | None,
+        start: items.Item | None,
+        *,
+        limit: int | None = None,
+        lean: bool = False,
     ) -> tuple[list[Mapping[str, Any]], items.Item | None]:
-        page = await self._call("Query", requests.query(self._table, stream, after=after, start=start, limit=limit))
+        request = requests.query(self._table, stream, after=after, start=start, limit=limit, lean=lean)
+        page = await self._call("Query", request)
         return page.get("Items", []), page.get("LastEvaluatedKey")
 
     async def _get(self, request: items.Request) -> Mapping[str, Any] | None:

@@ -4,10 +4,11 @@ The clients that are passed to these adapters should not retry by themselves (`r
 a duplicate would still be harmless, but the two bounds would multiply.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 from botocore.exceptions import (
@@ -20,6 +21,8 @@ from botocore.exceptions import (
 )
 
 from orderstore.store.errors import Refused, StoreError, Throttled, Unavailable
+
+Answer = TypeVar("Answer")
 
 
 class Trouble(Enum):
@@ -155,3 +158,12 @@ class Retrying:
     def start(self, operation: str, *, writes: bool) -> Attempts:
         """Begin a call."""
         return Attempts(operation, self._backoff, self._random, writes=writes)
+
+    async def calling(self, operation: str, call: Callable[[], Awaitable[Answer]], *, writes: bool = False) -> Answer:
+        """Call until there is an answer: for calls no failure of which is an answer in itself. Raises as `Attempts.failed`."""
+        attempts = self.start(operation, writes=writes)
+        while True:
+            try:
+                return await call()
+            except (ClientError, BotoCoreError) as error:
+                await attempts.failed(error)

@@ -110,8 +110,12 @@ async def test_an_erased_key_is_gone_for_ever(keys: Ring) -> None:
     for subject in ("customer-1", "never seen"):
         with pytest.raises(KeyErased):
             await keys.ring.key_for(subject)
-        with pytest.raises(KeyErased):
+        with pytest.raises(KeyErased) as erased:
             await keys.ring.existing(subject)
+        assert erased.value.destroyed
+    with pytest.raises(KeyErased) as unknown:
+        await keys.ring.existing("customer-2")
+    assert not unknown.value.destroyed
 
 
 OPERATIONAL, FISCAL = "customer:c-1", "fiscal:2026:customer:c-1"

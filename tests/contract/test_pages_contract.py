@@ -86,7 +86,9 @@ async def test_a_page_that_does_not_follow_the_one_before_is_refused(moto_url: s
             await log.raw.put_item(TableName="contract-events", Item=items.encode(other[position]).item)
         async with aclosing(log.store.pages(STREAM, first_commits_max=2)) as pages:
             assert (await anext(pages)).commits == commits[:2]
-            with pytest.raises(CorruptCommit, match=r"commit 3 .*(does not follow|its hash is not that of its content)"):
+            with pytest.raises(
+                CorruptCommit, match=r"commit 3 .*(does not follow|its hash is not that of its content)"
+            ):
                 await anext(pages)
 
 

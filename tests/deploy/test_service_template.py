@@ -277,6 +277,16 @@ def test_containers_have_the_time_to_drain(containers):
         assert container["Command"] == ["orderstore", "run", role]
 
 
+def test_a_root_is_locked_as_the_data_plane_was_told(template, containers):
+    """What a put says overrides the bucket's default, and a lock of ten years cannot be taken back."""
+    environment = {entry["Name"]: entry["Value"] for entry in containers["archive"]["Environment"]}
+    theirs = Template("data-plane.yaml").content["Parameters"]
+    for name, variable in (("AuditLockMode", "AUDIT_LOCK_MODE"), ("AuditRetentionDays", "AUDIT_RETENTION_DAYS")):
+        assert environment[f"ORDERSTORE_{variable}"] == f"<{name}>"
+        mine = template.content["Parameters"][name]
+        assert {**mine, "Description": ""} == {**theirs[name], "Description": ""}
+
+
 def test_the_environment_of_each_task_is_one_that_the_service_accepts(template, containers):
     """No unknown variable, none missing, none that contradicts another."""  # E091 E092: what is deployed is what is read
     for role, container in containers.items():
@@ -287,6 +297,8 @@ def test_the_environment_of_each_task_is_one_that_the_service_accepts(template, 
             visibility = template.content["Parameters"]["VisibilityTimeoutSeconds"]
             # The smallest that may be chosen is accepted as well: six times the handlers' deadline.
             environment["ORDERSTORE_VISIBILITY_TIMEOUT_S"] = str(visibility["MinValue"])
+        if role == "archive":
+            environment |= {"ORDERSTORE_AUDIT_LOCK_MODE": "COMPLIANCE", "ORDERSTORE_AUDIT_RETENTION_DAYS": "3650"}
         settings = from_environment(environment)
         assert settings.resource_prefix == PARAMETERS["ResourcePrefix"]
         assert settings.stop_timeout_s == container["StopTimeout"]

@@ -218,7 +218,7 @@ def test_an_erased_customer_is_unreadable_everywhere_and_nothing_ever_was_plain(
         "privacy", "scan", *canaries, "--log", str(served.log_file), "--peek-queues", "--json", *on_state, cwd=tmp_path
     )
     assert scanned.code == 0, scanned.said
-    assert scanned.document["lookedAt"]["log lines"] > 10
+    assert scanned.document["looked_at"]["log lines"] > 10
     assert not tells(served.out + served.err + served.log_file.read_text(encoding="utf-8"))
 
     certificate = erased.document["certificate"]["id"]

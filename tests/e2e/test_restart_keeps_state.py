@@ -65,7 +65,8 @@ def test_stopped_in_the_middle_it_goes_on_at_the_next_start_and_a_third_start_fi
         assert program.interrupt(within_s=DRAIN_S_MAX) == 1, "the demo did not end, and says so"
         assert "Traceback" not in program.err
         drained = entries(program, "drained")
-        assert {entry["queue"] for entry in drained} == {"payment", "inventory", "shipping", "billing", "notification"}
+        roles = {"payment", "inventory", "shipping", "billing", "notification", "archive"}
+        assert {entry["queue"] for entry in drained} == roles
         assert all(entry["unsettled"] == 0 for entry in drained), drained
         assert local.status(state_dir)["state"] == "stopped", "Ctrl-C leaves nothing running"
         lines_before = len(program.log_entries())

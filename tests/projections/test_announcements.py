@@ -7,10 +7,10 @@ from orderstore.codec import decode
 from orderstore.contract import publish
 from orderstore.domain.events import SealedText
 from orderstore.registry import BY_NAME, CONSUMERS, HEARS_EVERYTHING, consumed_by
-from projections.announcements import COMMIT_ATTRIBUTE, NOTICE, announcements
+from orderstore.schemas.envelopes import NOTICE
+from projections.announcements import announcements
 from projections.publisher import BATCH_BYTES_MAX, event_bytes
 from tests.projections.histories import Groups, commits_for, groups_of, happy_commits, histories
-from workers.archive import hint
 from workers.archive.hint import hint_of
 from workers.runtime.queue import Message
 
@@ -82,11 +82,6 @@ def test_no_filter_lets_a_notice_through() -> None:
     """It is no event: the departments' queues name what they want, and this is not among it."""
     assert NOTICE not in BY_NAME
     assert all(NOTICE not in consumed_by(queue) for queue in CONSUMERS if queue != HEARS_EVERYTHING)
-
-
-def test_both_sides_know_the_attribute_by_one_name() -> None:
-    """The relay writes it and the archive's worker reads it, and neither may import the other."""
-    assert COMMIT_ATTRIBUTE == hint.COMMIT_ATTRIBUTE
 
 
 def test_a_commit_of_internal_and_public_events_needs_no_notice() -> None:

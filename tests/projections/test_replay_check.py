@@ -401,7 +401,11 @@ def test_the_command_ends_with_1_and_names_cause_and_order(command) -> None:
     assert "1 differences: do not deploy" in found.output
 
     document = json.loads(command(prepare, "--json").stdout)
-    assert (document["ok"], document["differences"], document["will_be_rebuilt"]) == (False, 1, {"order_status": 1})
+    assert (document["ok"], document["differences_count"], document["will_be_rebuilt"]) == (
+        False,
+        1,
+        {"order_status": 1},
+    )
     [cause] = document["causes"]
     assert (cause["cause"], cause["count"]) == ("cannot be read: UnknownEvent", 1)
     assert cause["orders"][0]["stream"] == f"main/order-{ORDER}"

@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import anyio
 import pytest
 
 from orderstore.audit.findings import Finding, Reason
-from orderstore.audit.heads import ScratchUnusable
 from orderstore.audit.root_maker import RootContended, RootRefused
+from orderstore.audit.root_store import RootStore, check_roots
 from orderstore.audit.roots import SignedRoot, milliseconds
+from orderstore.scratch import ScratchUnusable
 from orderstore.store.errors import Throttled, Unavailable
-from tests.orderstore.audit.proofs import HOUR_MS, NOON_MS, Audited, an_order
+from tests.orderstore.audit.proofs import HOUR_MS, LOG, NOON_MS, Audited, an_order
 from tests.virtual_time import run_virtual
 from workers.anchoring import Anchoring, AnchoringSettings
 
@@ -67,13 +69,22 @@ class Troubled:
             raise self._failures.pop(0)
         return await self._maker.make_daily()
 
+    async def newest(self) -> SignedRoot | None:
+        return await self._maker.newest()
+
 
 async def instance(
-    audited: Audited, clock: Clock, *, seed: int = 1, failures: Sequence[Exception] = (), for_s: float
+    audited: Audited,
+    clock: Clock,
+    *,
+    seed: int = 1,
+    failures: Sequence[Exception] = (),
+    for_s: float,
+    settings: AnchoringSettings | None = None,
 ) -> tuple[Facts, Troubled]:
     """One instance for so long."""
     facts, maker = Facts(), Troubled(audited, failures)
-    part = Anchoring(maker, now_ms=clock.now_ms, random=random.Random(seed), observer=facts)
+    part = Anchoring(maker, now_ms=clock.now_ms, random=random.Random(seed), observer=facts, settings=settings)
     with anyio.move_on_after(for_s):
         await part.run()
     return facts, maker
@@ -89,6 +100,26 @@ async def a_log() -> tuple[Audited, Clock]:
 
 def days(audited: Audited) -> list[str]:
     return [key for key in audited.objects.contents if key.startswith("roots/")]
+
+
+def test_a_clock_that_ran_a_year_ahead_costs_no_year_of_roots() -> None:
+    """Once it is set right, the days have their roots again."""
+
+    async def scenario() -> None:
+        audited, clock = await a_log()
+        clock.set_forward_ms += 365 * 24 * HOUR_MS
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(instance, audited, clock, for_s=2 * DAY_S + TO_MIDNIGHT_S))
+            await anyio.sleep(3_600)
+            clock.set_forward_ms -= 365 * 24 * HOUR_MS
+
+        days_made = [root.document.day for root in await audited.roots()]
+        assert days_made == ["2027-03-01", "2026-03-01", "2026-03-02", "2026-03-03"]
+        checked = await check_roots(RootStore(audited.objects), log=LOG)
+        assert checked.findings == []
+
+    run_virtual(scenario)
 
 
 def test_each_day_has_its_root_soon_after_midnight() -> None:
@@ -118,7 +149,12 @@ def test_ten_instances_make_one_root_a_day() -> None:
         found: list[Facts] = []
 
         async def run(seed: int) -> None:
-            found.append((await instance(audited, clock, seed=seed, for_s=TO_MIDNIGHT_S + DAY_S + 600))[0])
+            calm = AnchoringSettings(
+                look_s=300
+            )  # ten that look every half minute for two days are most of what this costs
+            found.append(
+                (await instance(audited, clock, seed=seed, for_s=TO_MIDNIGHT_S + DAY_S + 600, settings=calm))[0]
+            )
 
         async with anyio.create_task_group() as group:
             for seed in range(10):
@@ -127,6 +163,21 @@ def test_ten_instances_make_one_root_a_day() -> None:
         assert sorted(number for facts in found for number in facts.made) == [1, 2, 3]
         assert len(days(audited)) == 3
         assert all(facts.failed == [] and facts.ages[-1] < 900 for facts in found)
+
+    run_virtual(scenario)
+
+
+def test_a_process_that_is_started_anew_does_not_make_the_newest_root_look_new() -> None:
+    """Or a log that is refused for days would stay quiet wherever tasks come and go."""
+
+    async def scenario() -> None:
+        audited, clock = await a_log()
+        await audited.maker().make()
+        await anyio.sleep(2 * DAY_S)
+
+        facts, _ = await instance(audited, clock, failures=[REFUSED] * 5, for_s=600)
+
+        assert min(facts.ages) >= 2 * DAY_S
 
     run_virtual(scenario)
 

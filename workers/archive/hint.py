@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from orderstore.contract import COMMIT_ATTRIBUTE
 from orderstore.domain.ids import stream_of
 from workers.envelope import MalformedMessage
 from workers.runtime.queue import Message
 
-COMMIT_ATTRIBUTE = "commit"
 COMMIT_MAX = 10**9
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 

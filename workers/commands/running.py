@@ -1,4 +1,4 @@
-"""What the commands that work on a store share: open the core, run, close."""
+"""What the commands that work on a store share: to open the core, run and close; to check what was typed; to show progress and trouble."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -41,6 +41,14 @@ def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connecti
 def wide_console() -> Console:
     """Standard output for a table whose cells must stay whole: a narrow terminal wraps the lines instead."""
     return Console(width=max(Console().width, TABLE_WIDTH))
+
+
+def checked(check: Callable[[str], str], text: str, what: str) -> str:
+    """A text that will be stored in the clear, as the door would take it. Raises typer.BadParameter, which quotes nothing of it."""
+    try:
+        return check(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{what}: {error}") from None
 
 
 def complain(text: str) -> None:

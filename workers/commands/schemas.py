@@ -75,7 +75,11 @@ def write_documents(*, directory: Directory = DEFAULT_DIRECTORY) -> None:
     typer.echo(f"{len(touched)} files written or removed" if touched else "everything was true already")
 
 
-def release(version: str, *, directory: Directory = DEFAULT_DIRECTORY) -> None:
+def release(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.2.0.")],
+    *,
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
     """Hold the present schemas as release VERSION, so that later changes are held to it. Refuses while a promise is broken."""
     since, judged = _judged(directory, "")
     broken = [str(one) for one in judged if one.broken]

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from orderstore.requests import QUANTITY_MAX, check_identifier
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, fail, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, fail, with_core
 from workers.core import Core
 from workers.inventory.stock import Level, ReceiptMismatch
 from workers.wiring import departments
@@ -40,7 +39,7 @@ def receive(
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Book QUANTITY pieces of SKU in, once per receipt."""
-    _checked(check_identifier, sku, "SKU")
+    checked(check_identifier, sku, "SKU")
     _book(state_dir, receipt, {sku: quantity})
     typer.echo(f"receipt {receipt}: {quantity} x {sku}")
 
@@ -77,16 +76,8 @@ def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEF
         typer.echo(f"{sku}: {text}")
 
 
-def _checked(check: Callable[[str], str], text: str, what: str) -> str:
-    """A text that will be stored in the clear, as the door would take it. Raises typer.BadParameter, which quotes nothing."""
-    try:
-        return check(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{what}: {error}") from None
-
-
 def _book(state_dir: Path, receipt: str, quantities: dict[str, int]) -> None:
-    _checked(check_identifier, receipt, "--receipt")
+    checked(check_identifier, receipt, "--receipt")
 
     async def work(core: Core) -> None:
         await departments(core).stock.receive(receipt, quantities)

@@ -9,7 +9,7 @@ from workers.inventory.stock import Answer, Level, Reserved, Short, Stock
 
 
 class SandboxStocks:
-    """The composer passes `stock_for` to the handler where test hooks are allowed."""
+    """`workers/departments.py` passes `stock_for` to the handler where test hooks are allowed."""
 
     def __init__(self, stock: Stock) -> None:
         self._stock = stock

@@ -15,7 +15,7 @@ from workers.notification.mail import Mail, MailNotSent, MailRefused, MailSender
 from workers.notification.records import FinalState, Notification, NotificationRecords
 from workers.notification.texts import TEMPLATES, Texts
 from workers.observe import WorkerObserver
-from workers.reaction import OrderWorker, UnknownEvent
+from workers.reaction import EventNotInOrder, OrderWorker
 from workers.runtime.outcome import Defer, Done, Outcome
 from workers.runtime.queue import Message
 
@@ -129,4 +129,4 @@ def _find(history: History, event_id: str) -> Recorded:
     for recorded in history.events:
         if recorded.event_id == event_id:
             return recorded
-    raise UnknownEvent(f"the order has no event {event_id}")
+    raise EventNotInOrder(f"the order has no event {event_id}")

@@ -10,7 +10,7 @@ from workers.sandbox.ledger import Details, Entry, SandboxLedger
 
 
 class SandboxPayments:
-    """The composer passes `gateway_for` to the handler where the sandbox stands behind the payment worker."""
+    """`workers/departments.py` passes `gateway_for` to the handler where the sandbox stands behind the payment worker."""
 
     def __init__(self, ledger: SandboxLedger) -> None:
         self._ledger = ledger

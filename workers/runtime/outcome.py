@@ -47,7 +47,7 @@ Handler = Callable[[Message], Awaitable[Outcome]]
 """Does one message's work. Called more than once for the same message, in any order: it must be idempotent."""
 
 Classify = Callable[[Exception], Outcome]
-"""Turns a handler's exception into an outcome: the composer's table."""
+"""Turns a handler's exception into an outcome; whoever wires the loop brings the table (`workers/classify.py`)."""
 
 
 def classify_unknown(error: Exception) -> Outcome:

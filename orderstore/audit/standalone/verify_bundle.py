@@ -61,7 +61,7 @@ def digest_of(domain: bytes, *fields: bytes) -> bytes:  # each field stands behi
 
 def merkle_root(leaf: bytes, index: int, size: int, path: list[str]) -> bytes:
     """RFC 9162, section 2.1, from the root down; no root, but something else, where the path does not fit the place."""
-    if size <= 1 or not path:
+    if size <= 1 or not path or len(path[-1]) != 64:  # two hashes in one step would be a node with no leaf under it
         return leaf if (size, index, path) == (1, 0, []) else b""
     split, beside = 1 << (size - 1).bit_length() - 1, bytes.fromhex(path[-1])
     if index < split:

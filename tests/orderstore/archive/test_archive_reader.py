@@ -12,6 +12,7 @@ from orderstore.archive import manifest as manifests
 from orderstore.archive.errors import ArchiveDamaged
 from orderstore.archive.heads import Heads
 from orderstore.archive.manifest import (
+    NUMBER_MAX,
     BadManifest,
     Manifest,
     OrderSpan,
@@ -21,6 +22,7 @@ from orderstore.archive.manifest import (
 )
 from orderstore.archive.reader import OBJECTS_AT_ONCE, read
 from orderstore.archive.segment import commits_in, line_of, pack, unpack
+from orderstore.scratch import ScratchUnusable
 from orderstore.store.chain import hash_of, seal
 from orderstore.store.port import Commit
 from tests.orderstore.archive.archives import World, bodies, stream_of, wanted
@@ -339,6 +341,23 @@ def test_other_objects_beside_the_manifests_are_no_holes() -> None:
     run_virtual(scenario)
 
 
+def test_a_forged_number_however_high_keeps_no_reader_busy() -> None:
+    """The hole before it is named once, by its two ends."""
+
+    async def scenario() -> None:
+        world = await _archive()
+        for number in (10**9, NUMBER_MAX):
+            await world.objects.put_new(manifest_key(number), b"{}")
+        assert await world.faults() == [
+            ("missing_manifest", 5),
+            ("unreadable_manifest", 10**9),
+            ("missing_manifest", 10**9 + 1),
+            ("unreadable_manifest", NUMBER_MAX),
+        ]
+
+    run_virtual(scenario)
+
+
 def test_keys_and_numbers_are_one_to_one() -> None:
     """Twelve digits, so that they sort as they count."""
     assert manifest_key(1) == "archive/manifests/000000000001.json"
@@ -387,6 +406,17 @@ def test_heads_are_remembered_beyond_the_memory() -> None:
             "order-7": (2, b"\x01" * 32),
             "order-8": (1, bytes(32)),
         }
+
+
+def test_a_scratch_file_that_cannot_be_used_is_said_in_words() -> None:
+    """Not in SQLite's, which name neither the folder nor what to do."""
+    with Heads() as heads:
+        pass
+
+    with pytest.raises(ScratchUnusable, match="TMPDIR"):
+        heads.get(["order-1"])
+    with pytest.raises(ScratchUnusable, match="TMPDIR"):
+        heads.put([("order-1", 1, bytes(32))])
 
 
 def test_spans_name_the_last_hash() -> None:

@@ -1,11 +1,12 @@
 """Logs whose clocks say whatever a test wants: also that an event is older than what it follows from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import orjson
 from hypothesis import strategies as st
 
+from orderstore.audit.history import HistoryRow, row_of
 from orderstore.codec import decode, encode, timestamp
 from orderstore.domain.ids import stream_of
 from orderstore.recorded import Actor, Cause, Recorded
@@ -21,6 +22,11 @@ ACTORS = (Actor("customer", "shop"), Actor("service", "payment"), Actor("operato
 
 Clocks = Sequence[tuple[int, Sequence[int]]]
 """For each commit: when it was recorded, and when its events occurred (the last one stands for the rest), in ms after START."""
+
+
+def rows_of(commits: Iterable[Commit]) -> tuple[HistoryRow, ...]:
+    """Every event of these commits, as it is listed."""
+    return tuple(row_of(recorded, commit) for commit in commits for recorded in decode(commit))
 
 
 def at(ms: float) -> datetime:

@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from orderstore import codec
-from orderstore.audit.history import history_of, rows, shown
+from orderstore.audit.history import shown
+from orderstore.audit.trail import Wanted, trail_of
 from orderstore.domain import events as e
 from orderstore.recorded import Actor, Cause
 from orderstore.registry import EVENT_TYPES
@@ -18,6 +19,7 @@ from orderstore.store.chain import seal
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from tests.builders import NOON, PAID, RESERVED, order_created
+from tests.orderstore.audit.clocked import rows_of
 from tests.virtual_time import run_virtual
 
 STREAM = "demo/order-6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001"
@@ -52,7 +54,7 @@ def test_every_event_has_a_row_that_says_what_when_who_why_and_where_it_is_prove
         await store.append(first)
         await store.append(second)
 
-        created, paid, reserved = await history_of(store, STREAM)
+        created, paid, reserved = (await trail_of(store, STREAM, Wanted())).rows
 
         assert [row.type for row in (created, paid, reserved)] == [
             "OrderCreated",
@@ -76,11 +78,7 @@ def test_every_event_has_a_row_that_says_what_when_who_why_and_where_it_is_prove
 
 def test_an_order_that_never_was_has_no_history() -> None:
     """An empty answer, not an error: the caller knows what it asked for."""
-
-    async def scenario() -> None:
-        assert await history_of(MemoryEventStore(), STREAM) == ()
-
-    run_virtual(scenario)
+    assert run_virtual(trail_of, MemoryEventStore(), STREAM, Wanted()).rows == ()
 
 
 def test_a_body_that_this_build_cannot_read_is_told_with_its_place() -> None:
@@ -88,7 +86,7 @@ def test_a_body_that_this_build_cannot_read_is_told_with_its_place() -> None:
     first, second = an_order()
 
     with pytest.raises(codec.CodecError, match="commit 2"):
-        rows([first, replace(second, body=b"not JSON")])
+        rows_of([first, replace(second, body=b"not JSON")])
 
 
 def filled(kind: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from orderstore.audit.findings import Reason
-from orderstore.audit.heads import Head, HeadsFile, ScratchUnusable, entry_of
+from orderstore.audit.heads import Head, HeadsFile, entry_of
 from orderstore.audit.leaves import prove, read_leaves, write_leaves
 from orderstore.audit.merkle import EMPTY, leaf_hash, root_from_path, root_of
 from orderstore.audit.root_maker import RACES_MAX, RootContended, RootRefused
@@ -17,6 +17,7 @@ from orderstore.audit.root_store import RootStore, check_roots, parse_fingerprin
 from orderstore.audit.roots import GENESIS, RootDocument, RootUnreadable, iso, key_of, number_of, parse_root
 from orderstore.audit.signing import MemorySigner, fingerprint_of
 from orderstore.objects import MemoryObjectStore
+from orderstore.scratch import ScratchUnusable
 from orderstore.store.errors import Unavailable
 from tests.orderstore.audit.proofs import (
     HOUR_MS,

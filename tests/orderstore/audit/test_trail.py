@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstore.audit.history import HistoryRow, rows
+from orderstore.audit.history import HistoryRow
 from orderstore.audit.trail import ACTOR_TYPES, Newest, NotAFilter, Span, Trail, Wanted, trail_of, trail_of_all
 from orderstore.codec import MalformedCommit, decode
 from orderstore.domain.ids import stream_of
@@ -23,7 +23,7 @@ from orderstore.store.chain import seal
 from orderstore.store.errors import CorruptCommit, StreamTooLong, Unavailable
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from tests.orderstore.audit.clocked import ACTORS, ORDER, TENANT, at, commits_of, events_of, pasts
+from tests.orderstore.audit.clocked import ACTORS, ORDER, TENANT, at, commits_of, events_of, pasts, rows_of
 from tests.projections.histories import HAPPY, groups_of, order_number
 from tests.virtual_time import run_virtual
 from tests.workers.world import Faults, World
@@ -94,7 +94,7 @@ def test_each_filter_lists_exactly_what_it_says(case: str) -> None:
     (among_all,) = run_virtual(all_of, store, wanted) or (replace(one, rows=()),)
 
     assert [row.version for row in one.rows] == versions
-    assert one.rows == tuple(row for row in rows(commits) if row.version in versions)
+    assert one.rows == tuple(row for row in rows_of(commits) if row.version in versions)
     assert [row.version for row in among_all.rows] == versions
     assert one.commits == len(commits)
 
@@ -118,7 +118,7 @@ WANTED = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=2 * settings().max_examples)
 @given(commits=pasts(), wanted=WANTED)
 def test_what_is_left_out_before_decoding_would_have_been_left_out_after(commits: list[Commit], wanted: Wanted) -> None:
     """The shortcut changes nothing; and what all filters admit, each of them alone admits."""
@@ -279,7 +279,7 @@ def test_an_order_that_never_was_has_no_commits() -> None:
     assert run_virtual(trail_of, store, STREAM, Wanted(actor_id="nobody")).commits == 8
 
 
-ROWS = rows(happy_commits())
+ROWS = rows_of(happy_commits())
 
 
 @settings(deadline=None)

@@ -222,6 +222,24 @@ def test_open_orders_are_not_erased_under_somebody_s_hands_unless_told_so() -> N
     run_virtual(scenario)
 
 
+def test_one_who_has_a_key_and_no_order_is_erased_and_certified_whatever_interrupts_it() -> None:
+    """A key is made before the order is: the order may have failed. The repeat finds the destroyed key, and ends the same."""
+
+    async def scenario() -> None:
+        shop = Shop()
+        await shop.ring.key_for("customer:c-9")
+        asking = shop.asking(subject="customer:c-9")
+        await shop.ring.erase("customer:c-9")  # as far as an erasure came that was killed right after
+
+        first, again = await shop.eraser.erase(asking), await shop.eraser.erase(asking)
+
+        assert (first.new, again.new) == (True, False)
+        assert first.certificate == again.certificate
+        assert first.certificate["orders"] == []
+
+    run_virtual(scenario)
+
+
 def test_another_customer_s_order_is_not_erased_with_this_one_s() -> None:
     """A guest's order is erased by its own name only; a name that nobody bears erases nothing and closes no id."""
 

@@ -16,13 +16,14 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstore.privacy.scanner import Finding, Scanner
+from orderstore.privacy.scanner import UNPACKED_BYTES_MAX, Finding, Scanner
 from orderstore.store import items
 from orderstore.store.memory import MemoryEventStore
 from tests.ordering import orders_over
 from tests.orderstore.privacy.shop import EMAIL, NAME, Shop
 from tests.virtual_time import run_virtual
 from tests.workers.intake.csv_files import WHOLE_FILE
+from workers import privacy_places
 from workers.import_door import OrdersDoor
 from workers.intake.door import sale_key
 from workers.intake.online_retail.staging import open_staged
@@ -156,7 +157,7 @@ def test_a_bomb_is_not_unpacked_without_end() -> None:
     for _ in range(20):
         value = zstandard.ZstdCompressor().compress(value)
     assert kinds(value) == set()
-    assert kinds(zstandard.ZstdCompressor().compress(bytes(200_000_000))) == set()
+    assert kinds(zstandard.ZstdCompressor().compress(bytes(3 * UNPACKED_BYTES_MAX))) == set()
 
 
 @pytest.mark.parametrize("value", ["", "abc"])
@@ -179,10 +180,15 @@ def test_an_item_in_dynamodb_s_notation_is_read_whole() -> None:
     assert plain_value(item) == {"a": ["x", "1", True, True], "b": ["y"], "c": b"z"}
 
 
-def test_a_log_is_read_line_by_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [64, pytest.param(1, marks=pytest.mark.thorough)], ids=["small", "as it is"])
+def test_a_log_is_read_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int) -> None:
     """The line is named; an endless line is read in pieces that overlap."""
+    monkeypatch.setattr(privacy_places, "CHUNK_BYTES", privacy_places.CHUNK_BYTES // share)
+    monkeypatch.setattr(privacy_places, "WINDOW_BYTES_MAX", privacy_places.WINDOW_BYTES_MAX // share)
     log = tmp_path / "service.log"
-    log.write_bytes(b'{"event":"fine"}\n{"note":"' + CARD.encode() + b'"}\n' + b"x" * 9_000_000 + EMAIL.encode())
+    log.write_bytes(
+        b'{"event":"fine"}\n{"note":"' + CARD.encode() + b'"}\n' + b"x" * (9_000_000 // share) + EMAIL.encode()
+    )
 
     found = [finding for place, line in in_log(log) for finding in Scanner().look(place, line)]
 

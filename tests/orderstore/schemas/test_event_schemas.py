@@ -88,7 +88,7 @@ def test_every_golden_file_is_valid_under_the_committed_schema_of_its_version(na
 
 
 @given(an_event())
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 def test_whatever_the_domain_can_say_is_stored_as_the_schema_says(event: e.Event) -> None:
     """The schema is derived from the class; what the codec writes of any instance is valid, and declared to the last field."""  # E124
     name = BY_CLASS[type(event)].name
@@ -97,7 +97,7 @@ def test_whatever_the_domain_can_say_is_stored_as_the_schema_says(event: e.Event
 
 
 @given(an_event())
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 def test_whatever_the_domain_can_say_is_published_as_the_schema_says(event: e.Event) -> None:
     """E135 on the way out: the types hold the code, this holds the types to what is really sent."""  # E042, E135
     name = BY_CLASS[type(event)].name

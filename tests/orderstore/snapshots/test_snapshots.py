@@ -60,7 +60,7 @@ def same(standing: Standing) -> bool:
     return (standing.state, standing.version, standing.head) == (WHOLE.state, WHOLE.version, WHOLE.head)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=max(12, settings().max_examples * 3 // 5), deadline=None)
 @given(
     numbers=st.sets(st.integers(1, len(LONG)), max_size=4),
     first=st.integers(1, 90),

@@ -7,8 +7,8 @@ import anyio
 import pytest
 
 from orderstore.archive.reader import read
+from orderstore.schemas.envelopes import NOTICE
 from orderstore.store.port import Commit
-from projections.announcements import NOTICE
 from projections.relay import Relay
 from projections.sns import SnsPublisher
 from tests.e2e.emulated import Emulated

@@ -12,9 +12,9 @@ from workers.intake.shape import LINES_MAX, PROBABILITIES, Quantiles, popularity
 SEED = 20_101_201  # a failure repeats with it
 
 
-@pytest.fixture(scope="module")
-def orders():
-    return list(OrderGenerator(GeneratorSettings(seed=SEED)).orders(12_000))
+@pytest.fixture(scope="module", params=[6_000, pytest.param(12_000, marks=pytest.mark.thorough)])
+def orders(request):
+    return list(OrderGenerator(GeneratorSettings(seed=SEED)).orders(request.param))
 
 
 def quantile(values, probability):

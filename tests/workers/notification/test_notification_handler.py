@@ -12,7 +12,7 @@ from tests.virtual_time import run_virtual
 from tests.workers.world import World
 from workers.notification.mail import MailNotSent, MailRefused, MailUncertain
 from workers.notification.texts import TEMPLATES
-from workers.reaction import UnknownEvent
+from workers.reaction import EventNotInOrder
 from workers.runtime.outcome import Defer, Done
 
 
@@ -190,7 +190,7 @@ def test_an_event_that_is_not_in_the_log_is_refused() -> None:
         await paid(world)
         forged = orjson.loads(message_of(world).body) | {"eventId": "00000000-0000-0000-0000-000000000000"}
         world.send("notification", orjson.dumps(forged).decode())
-        with pytest.raises(UnknownEvent):
+        with pytest.raises(EventNotInOrder):
             await world.handlers["notification"](world.messages[-1][1])
         assert world.mailbox.sent == []
 

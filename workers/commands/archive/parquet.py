@@ -10,7 +10,7 @@ import typer
 from orderstore.archive.dataset import load_arrow
 from orderstore.archive.parquet import Exported, export
 from workers.commands.archive.places import FromBucket, objects_of
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, fail, with_core
 from workers.core import Core
 
 
@@ -40,10 +40,7 @@ def parquet(
         with progress:
             report = with_core(state_dir, work)
     except OSError as error:
-        typer.echo(
-            f"{to} cannot be written ({error.strerror}); the dataset is as it was before the last part", err=True
-        )
-        raise typer.Exit(1) from error
+        fail(f"{to} cannot be written ({error.strerror}); the dataset is as it was before the last part")
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))
     else:

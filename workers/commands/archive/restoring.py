@@ -24,10 +24,10 @@ from workers.core import Core, now_ms
 from workers.wiring import SUBSCRIPTIONS, positions_of
 
 NOT_RESTORED: Final = (
-    "customers' keys (P-privacy-keys), on purpose, so that erasure holds: without that table's own backup personal data stay sealed",
-    "payment attempts (P-payments): an order that was being paid asks the provider again, by the same key",
-    "stock and reservations (P-inventory): count, and load again",
-    "notifications sent (P-notifications): nothing is sent for what is restored",
+    "customers' keys (table …-privacy-keys), on purpose, so that erasure holds: without that table's own backup personal data stay sealed",
+    "payment attempts (table …-payments): an order that was being paid asks the provider again, by the same key",
+    "stock and reservations (table …-inventory): count, and load again",
+    "notifications sent (table …-notifications): nothing is sent for what is restored",
     "messages that were in queues: an order that was under way waits until something tells of it again",
 )
 

@@ -15,6 +15,7 @@ from orderstore.domain.ids import stream_of
 from orderstore.store.errors import CorruptCommit
 from projections.http.services import ViewsUnavailable
 from projections.queries import open_queries
+from workers.commands.audit.options import OrderArgument
 from workers.commands.audit.proof import (
     log_of,
     order_id_as_stored,
@@ -48,7 +49,7 @@ class _Refused(Exception):
 
 
 def bundle(
-    order: str,
+    order: OrderArgument,
     *,
     output: Output = None,
     anchor: Anchor = False,
@@ -102,7 +103,8 @@ async def _bundle(core: Core, order: str, since: int | None) -> bytes:
     try:
         inclusion = await prove(core.locked, report.root.document, stream)
     except LeavesWrong as wrong:
-        raise _Refused("The root's leaves are not as they were written.", [_finding(wrong)]) from wrong
+        finding = wrong.finding(report.root.number)
+        raise _Refused("The root's leaves are not as they were written.", [finding]) from wrong
     if inclusion is None:
         raise _Refused("The order is newer than the newest root: make one with --anchor, or wait for the day's.", [])
     roots = await _roots(core, report.root, since)
@@ -134,7 +136,3 @@ async def _roots(core: Core, newest: SignedRoot, since: int | None) -> list[Sign
             raise _Refused(f"Root {number} is missing.", [])
         roots.append(root)
     return [*roots, newest]
-
-
-def _finding(wrong: LeavesWrong) -> Finding:
-    return Finding(wrong.key, 0, wrong.reason, wrong.detail)

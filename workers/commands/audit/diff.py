@@ -13,6 +13,7 @@ from projections.http.documents import changes_document, place_document
 from projections.past import changes
 from workers.commands.audit.options import (
     ClockOf,
+    OrderArgument,
     brief,
     events_of,
     explained,
@@ -29,7 +30,7 @@ To = Annotated[str, typer.Argument(metavar="TO", help="The same. If it is the ea
 
 
 def diff(
-    order: str,
+    order: OrderArgument,
     start: From,
     end: To,
     *,

@@ -16,6 +16,7 @@ from workers.commands.audit.options import (
     LastCommit,
     OccurredFrom,
     OccurredTo,
+    OrderArgument,
     RecordedFrom,
     RecordedTo,
     SourceOf,
@@ -34,7 +35,7 @@ from workers.core import Core
 
 
 def history(
-    order: str,
+    order: OrderArgument,
     *,
     actor_type: ActorTypeOf = None,
     actor_id: ActorIdOf = None,

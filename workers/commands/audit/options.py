@@ -32,6 +32,7 @@ HIDDEN: Final = frozenset(
     {"order_id", "request_hash", "contact", "placed_at", "supplied_at", "issued_at", "series", "number"}
 )
 
+OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")]
 ClockOf = Annotated[
     Clock | None,
     typer.Option(

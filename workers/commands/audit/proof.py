@@ -10,11 +10,11 @@ from uuid import UUID
 import typer
 
 from orderstore.audit.findings import Finding
-from orderstore.audit.heads import ScratchUnusable
 from orderstore.audit.root_maker import AuditError, RootMaker, RootRefused
 from orderstore.audit.root_store import parse_fingerprint
 from orderstore.audit.roots import SignedRoot
 from orderstore.audit.whole import NoSuchRoot
+from orderstore.scratch import ScratchUnusable
 from workers.commands.running import complain
 from workers.core import Core, now_ms
 

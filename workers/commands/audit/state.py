@@ -12,6 +12,7 @@ from projections.http.documents import past_document, place_document
 from projections.past import document_of
 from workers.commands.audit.options import (
     ClockOf,
+    OrderArgument,
     events_of,
     explained,
     moment_of,
@@ -29,7 +30,7 @@ AtCommitNumber = Annotated[int | None, typer.Option("--commit", help="After this
 
 
 def state(
-    order: str,
+    order: OrderArgument,
     *,
     as_of: AsOfTime = None,
     clock: ClockOf = None,

@@ -32,7 +32,7 @@ Since = Annotated[
     ),
 ]
 OneOrder = Annotated[
-    str | None, typer.Option("--order", metavar="ID", help="Only this order, and its place in the newest root.")
+    str | None, typer.Option("--order", metavar="ORDER", help="Only this order, and its place in the newest root.")
 ]
 OtherLog = Annotated[
     str | None,

@@ -1,6 +1,7 @@
 """`privacy show-buyer`: whom an invoice was made out to, for an auditor. KMS's own trail notes who asked."""
 
 import json
+from typing import Annotated
 
 import typer
 
@@ -16,7 +17,12 @@ class NoInvoice(Exception):
     """There is no invoice with this number."""
 
 
-def show_buyer(invoice: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+def show_buyer(
+    invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="The invoice's number.")],
+    *,
+    as_json: AsJson = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
     """Show whom INVOICE was made out to, also after the customer was erased, until the time that the law has it kept is over."""
 
     async def work(core: Core) -> str:

@@ -3,7 +3,7 @@
 import getpass
 import json
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -18,7 +18,7 @@ from orderstore.requests import check_clear_text, check_identifier
 from projections.queries import open_queries
 from projections.view_store import LIST_PAGE_MAX
 from workers.commands.audit.options import order_id_of
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, with_core
 from workers.core import Core, now_ms
 
 REASON_CHARACTERS_MAX: Final = 500
@@ -26,14 +26,16 @@ REFUSALS: Final = (ErasureRefused, ErasureUnproved, NotTheirOrder, CertificateIn
 
 
 def erase(
-    customer: Annotated[str | None, typer.Argument(help="The customer's id; none for a guest (--order).")] = None,
+    customer: Annotated[
+        str | None, typer.Argument(metavar="CUSTOMER", help="The customer's id; none for a guest (--order).")
+    ] = None,
     *,
     reason: Annotated[
         str,
         typer.Option("--reason", help="Who asked and how, such as a ticket's number. It stands in the certificate."),
     ],
     order: Annotated[
-        str | None, typer.Option("--order", help="A guest's order: a guest's key is the order's own.")
+        str | None, typer.Option("--order", metavar="ORDER", help="A guest's order: a guest's key is the order's own.")
     ] = None,
     despite_open_orders: Annotated[
         bool,
@@ -56,8 +58,8 @@ def erase(
     if (customer is None) == (order is None):
         raise typer.BadParameter("name a customer, or with --order a guest's order")
     order = None if order is None else order_id_of(order, "--order")
-    actor = Actor("operator", _checked(check_identifier, by or getpass.getuser(), "--by"))
-    reason = _checked(check_clear_text, reason, "--reason")
+    actor = Actor("operator", checked(check_identifier, by or getpass.getuser(), "--by"))
+    reason = checked(check_clear_text, reason, "--reason")
     if len(reason) > REASON_CHARACTERS_MAX:
         raise typer.BadParameter(f"--reason has at most {REASON_CHARACTERS_MAX} characters")
 
@@ -116,14 +118,6 @@ async def _orders_of(core: Core, customer: str, *, scan: bool) -> tuple[str, ...
         cursor = page.next_cursor
         if cursor is None:
             return tuple(found)
-
-
-def _checked(check: Any, text: str, option: str) -> str:  # noqa: ANN401 - a function of requests.py
-    try:
-        checked: str = check(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{option}: {error}") from None
-    return checked
 
 
 def _tell(erased: Erased, *, as_json: bool) -> None:

@@ -45,11 +45,21 @@ def scan(
     *,
     canary: Annotated[
         list[str] | None,
-        typer.Option("--canary", help="A value that must not turn up anywhere, in whatever form. May be given again."),
+        typer.Option(
+            "--canary",
+            metavar="TEXT",
+            help="A value that must not turn up anywhere, in whatever form. May be repeated.",
+        ),
     ] = None,
     log: Annotated[
         list[Path] | None,
-        typer.Option("--log", exists=True, dir_okay=False, help="A log file to look through too. May be given again."),
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A log file to look through too. May be repeated.",
+        ),
     ] = None,
     peek_queues: Annotated[
         bool,
