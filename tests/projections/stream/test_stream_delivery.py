@@ -1,5 +1,7 @@
 """Every record arrives, and an item's records arrive in order, whatever the stream does."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -209,17 +211,17 @@ def test_iterators_that_expire_before_the_first_record_and_after_an_idle_time_ar
     async def scenario() -> None:
         stream = FakeStream()
         async with world(stream, heals=False) as here:
-            stream.faults.expire = 1.0
+            stream.faults = replace(stream.faults, expire=1.0)
             worker = await here.start()
             stream.put("order-1")
             await anyio.sleep(30)
             assert here.projection.last == {}
-            stream.faults.expire = 0.0
+            stream.faults = replace(stream.faults, expire=0.0)
             await here.settled()
-            stream.faults.expire = 1.0  # an hour in which no iterator lives
+            stream.faults = replace(stream.faults, expire=1.0)  # an hour in which no iterator lives
             await anyio.sleep(3_600)
             stream.put("order-1")
-            stream.faults.expire = 0.0
+            stream.faults = replace(stream.faults, expire=0.0)
             await here.settled()
             assert here.projection.holes == []
             assert here.projection.duplicates == 0
@@ -317,7 +319,7 @@ def test_throttling_slows_the_reader_down_and_loses_nothing() -> None:
             await anyio.sleep(120)
             assert len(stream.reads) < 40
             assert worker.watch.counts["throttled"] == len(stream.reads)
-            stream.faults.throttle = 0.0
+            stream.faults = replace(stream.faults, throttle=0.0)
             await here.settled(within_s=30)
 
     run_virtual(scenario)

@@ -411,13 +411,13 @@ def test_spurious_answers_that_a_shard_is_gone_cost_a_backfill_but_lose_nothing(
             stream.put("order-1")
             await here.settled()
             hidden = stream.shards.pop(shard.id)
-            real_listing = stream.listing
+            real_listing = worker.machine.source.listing
 
             async def listing():
                 stream.shards[shard.id] = hidden
                 return await real_listing()
 
-            stream.listing = listing
+            worker.machine.source.listing = listing
             await until(lambda: len(worker.watch.gaps) == 1, within_s=30)
             await anyio.sleep(5)
             await here.write_for(20)

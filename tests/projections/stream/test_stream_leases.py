@@ -373,7 +373,7 @@ def test_a_reader_runs_once() -> None:
         async with world(FakeStream()) as here:
             reader = StreamReader(
                 subscription="views",
-                source=here.stream,
+                source=here.stream.source("task/x"),
                 leases=MemoryLeaseStore(),
                 subscriber=here.projection,
                 owner="task/x",

@@ -144,8 +144,9 @@ class Watch(SilentObserver):
 class Machine:
     """One worker's way to the outside. `dead`: nothing leaves it any more, as after SIGKILL. `cut_off`: its lease table is out of reach."""
 
-    def __init__(self, stream: FakeStream, store: MemoryLeaseStore, projection: Projection) -> None:
+    def __init__(self, stream: FakeStream, store: MemoryLeaseStore, projection: Projection, reader: str) -> None:
         self.stream, self.store, self.projection = stream, store, projection
+        self.source = stream.source(reader)
         self.dead = False
         self.cut_off = False
         self.lose_answers = 0  # so many lease writes happen without an answer
@@ -154,15 +155,15 @@ class Machine:
 
     async def listing(self) -> Listing:
         self._check_stream()
-        return await self.stream.listing()
+        return self.stream.with_second_parents(await self.source.listing())
 
     async def iterator(self, shard: str, position: Position) -> str:
         self._check_stream()
-        return await self.stream.iterator(shard, position)
+        return await self.source.iterator(shard, position)
 
     async def read(self, iterator: str, limit: int) -> Page:
         self._check_stream()
-        return await self.stream.read(iterator, limit)
+        return await self.source.read(iterator, limit)
 
     async def apply(self, records: Sequence[Record]) -> None:
         if self.dead:
@@ -243,14 +244,15 @@ class World:
         projection: Projection | None = None,
     ) -> Worker:
         self._boots += 1
-        machine = Machine(self.stream, self.store, projection or self.projection)
+        owner = f"task/{self._boots}"
+        machine = Machine(self.stream, self.store, projection or self.projection, owner)
         worker = Worker(machine, Watch())
         reader = StreamReader(
             subscription=self.subscription,
             source=machine,
             leases=machine,
             subscriber=machine,
-            owner=f"task/{self._boots}",
+            owner=owner,
             now_ms=lambda: wall_ms() + skew_ms,
             random=Random(self._boots),
             settings=settings,

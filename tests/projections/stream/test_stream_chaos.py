@@ -1,0 +1,57 @@
+"""Everything at once, by seed: whatever the stream does and whoever dies, nothing is missing in the end."""
+
+from random import Random
+
+import anyio
+import pytest
+
+from tests.projections.stream.fake_stream import FakeStream, Faults
+from tests.projections.stream.faults import drawn, drawn_with_losses
+from tests.projections.stream.world import World, world
+from tests.virtual_time import run_virtual
+
+QUICK = range(6)
+MANY = [pytest.param(seed, marks=pytest.mark.thorough) for seed in range(6, 400)]
+
+
+async def churn(here: World, random: Random, *, rounds: int) -> None:
+    """Three workers, of which one ends every few seconds, in good order or not, and another begins."""
+    workers = [await here.start(wait=False) for _ in range(3)]
+    for _ in range(rounds):
+        await anyio.sleep(random.uniform(2, 20))
+        victim = workers.pop(random.randrange(len(workers)))
+        await (victim.kill() if random.random() < 0.5 else victim.stop())
+        workers.append(await here.start(wait=False))
+
+
+def run_chaos(seed: int, faults: Faults, *, heals: bool) -> tuple[World, FakeStream]:
+    print(f"seed {seed}: {faults}")
+
+    async def scenario() -> tuple[World, FakeStream]:
+        random = Random(seed)
+        stream = FakeStream(seed=seed, shards=random.randint(1, 4), faults=faults, page_max=random.choice((1, 3, 50)))
+        async with world(stream, heals=heals) as here:
+            here.projection.apply_s = random.choice((0.0, 0.05, 0.4))
+            async with anyio.create_task_group() as load:
+                load.start_soon(stream.unrest)
+                load.start_soon(here.write_for, 90)
+                await churn(here, random, rounds=8)
+                load.cancel_scope.cancel()
+            await here.settled(within_s=900)
+            return here, stream
+
+    return run_virtual(scenario)
+
+
+@pytest.mark.parametrize("seed", [*QUICK, *MANY])
+def test_the_stream_alone_brings_every_record_in_order_while_workers_come_and_go(seed: int) -> None:
+    """No fault here loses a record, so no back-fill may be needed: the table is not asked for anything."""  # fault 21, 23, 28
+    here, _ = run_chaos(seed, drawn(seed), heals=False)
+    assert here.projection.holes == []
+    assert set(here.projection.backfills) <= {0}  # the first start's
+
+
+@pytest.mark.parametrize("seed", [*QUICK, *MANY])
+def test_the_table_heals_what_trims_disorder_and_replaced_streams_lose(seed: int) -> None:
+    """Here the stream does lose records: each loss is noticed, and the table gives what is missing."""  # fault 20, 22, 26
+    run_chaos(seed, drawn_with_losses(seed), heals=True)
