@@ -5,7 +5,15 @@ from dataclasses import replace
 import anyio
 
 from projections.stream.gaps import Gap
-from projections.stream.leases import AT_TRIM_HORIZON, SHARD_END, Lease, LeaseLost, LeaseStore, LeaseStoreUnavailable
+from projections.stream.leases import (
+    AT_TRIM_HORIZON,
+    SHARD_END,
+    Lease,
+    LeaseLost,
+    LeaseStore,
+    LeaseStoreUnavailable,
+    is_ahead,
+)
 
 
 class HeldLease:
@@ -50,10 +58,14 @@ class HeldLease:
         return not self.lost and anyio.current_time() < self._written_at_s + self._duration_s
 
     def advance(self, *, sequence: str | None = None, caught_up_to_ms: int = 0) -> None:
-        """Note what is durably applied; nothing is written yet. The mark never moves backwards."""
+        """Note what is durably applied; nothing is written yet. Neither checkpoint nor mark ever moves backwards.
+
+        A new iterator may bring records again that lie before the checkpoint: they are applied again, and move nothing.
+        """
+        ahead = sequence is not None and is_ahead(sequence, self.now.checkpoint)
         self.now = replace(
             self.now,
-            checkpoint=self.now.checkpoint if sequence is None else sequence,
+            checkpoint=sequence if ahead and sequence is not None else self.now.checkpoint,
             caught_up_to_ms=max(self.now.caught_up_to_ms, caught_up_to_ms),
         )
 

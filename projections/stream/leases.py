@@ -53,6 +53,24 @@ class Lease:
         return TRIM_HORIZON if self.checkpoint == AT_TRIM_HORIZON else After(self.checkpoint)
 
 
+def unmoved(row: Lease | None, seen: Lease) -> bool:
+    """The condition of every write: the row has the owner and the counter that the writer saw last. A row that is gone has moved."""
+    return row is not None and (row.owner, row.counter) == (seen.owner, seen.counter)
+
+
+def is_ahead(checkpoint: str, of: str) -> bool:
+    """Whether `checkpoint` lies behind `of` in reading order, so that storing it instead is progress.
+
+    Sequence numbers are numbers of up to 40 digits that grow within a shard
+    (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html).
+    """
+    if of == SHARD_END or checkpoint == AT_TRIM_HORIZON:
+        return False
+    if of == AT_TRIM_HORIZON or checkpoint == SHARD_END:
+        return True
+    return (len(checkpoint), checkpoint) > (len(of), of)
+
+
 class LeaseError(Exception):
     """A lease could not be read or written."""
 

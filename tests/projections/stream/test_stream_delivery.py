@@ -238,7 +238,7 @@ def test_an_iterator_grows_old_while_the_subscriber_is_busy() -> None:
         stream = FakeStream()
         async with world(stream, heals=False) as here:
             here.projection.fail_applies = 10_000
-            worker = await here.start()
+            worker = await here.start(settings=replace(FAST, records_in_flight_max=1))  # nothing is read meanwhile
             stream.put("order-1")
             await anyio.sleep(1_800)
             here.projection.fail_applies = 0

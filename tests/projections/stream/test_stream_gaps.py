@@ -1,5 +1,7 @@
 """A position that the stream no longer holds is a gap: stored, reported, back-filled, and only then is it read live again."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -141,7 +143,7 @@ def test_a_trim_under_a_running_reader_is_a_gap() -> None:
     async def scenario() -> None:
         stream = FakeStream(page_max=2)
         async with world(stream) as here:
-            worker = await here.start()
+            worker = await here.start(settings=replace(FAST, records_in_flight_max=1))  # nothing is read meanwhile
             await anyio.sleep(30)
             here.projection.fail_applies = 1_000_000
             for _ in range(9):

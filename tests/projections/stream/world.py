@@ -233,7 +233,13 @@ class World:
         self.subscription = subscription
         self.store = MemoryLeaseStore()
         self.projection = Projection(stream)
+        self.watches: list[Watch] = []
         self._boots = 0
+
+    @property
+    def causes(self) -> list[GapCause]:
+        """Of the gaps that any worker, dead or alive, has reported."""
+        return [cause for watch in self.watches for cause, _ in watch.gaps]
 
     async def start(
         self,
@@ -247,6 +253,7 @@ class World:
         owner = f"task/{self._boots}"
         machine = Machine(self.stream, self.store, projection or self.projection, owner)
         worker = Worker(machine, Watch())
+        self.watches.append(worker.watch)
         reader = StreamReader(
             subscription=self.subscription,
             source=machine,
