@@ -51,6 +51,7 @@ class Coordinator:
         self._held = held
         self._begin = begin
         self._watch = LeaseWatch(settings.lease_duration_s)
+        self._looked_at_s = 0.0  # when the rows were asked for that are acted on now
         self._mark_ms = 0  # the subscription's, as last seen; 0: it has none yet
         self._orphans_since_s: dict[str, float] = {}  # shards whose parents nobody lists, and since when
 
@@ -106,7 +107,7 @@ class Coordinator:
         return tuple(kept)
 
     async def _look(self) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
-        asked_at_s = anyio.current_time()
+        self._looked_at_s = asked_at_s = anyio.current_time()
         rows = await self._store.rows(self._subscription)
         self._watch.observe(rows, asked_at_s=asked_at_s, answered_at_s=anyio.current_time())
         return split_rows(rows)
@@ -135,8 +136,8 @@ class Coordinator:
         for row in candidates:
             if row.shard in self._held:
                 counts[self._owner] += 1
-            elif row.owner == self._owner or row.owner is None or row not in owned:
-                free.append(row)  # nobody's, a dead worker's, or this one's own that it failed to give back
+            elif row.owner is None or self._watch.free(row, me=self._owner):
+                free.append(row)
             else:
                 counts[row.owner] += 1
         give_up = shares_to_give_up(held=counts, me=self._owner, readable=len(candidates), free=len(free))
@@ -152,12 +153,12 @@ class Coordinator:
 
     async def _take(self, row: Lease, mark_ms: int) -> None:
         updated = taken(row, owner=self._owner, caught_up_to_ms=mark_ms)
-        began_at_s = anyio.current_time()
         try:
             await self._store.replace(row, updated)
         except LeaseLost:
             return  # another worker was quicker
-        self._begin(updated, began_at_s)
+        # The lease may have been written by an earlier try of this worker whose answer was lost, but not before the row was read.
+        self._begin(updated, self._looked_at_s)
 
     async def _tidy(self, listing: Listing, rows: tuple[Lease, ...]) -> None:
         for row in removable(listing=listing, rows=rows):

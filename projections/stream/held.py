@@ -13,6 +13,8 @@ from projections.stream.leases import (
     LeaseStore,
     LeaseStoreUnavailable,
     is_ahead,
+    is_valid,
+    written,
 )
 
 
@@ -55,7 +57,9 @@ class HeldLease:
 
     def valid(self) -> bool:
         """Whether no other worker can think this lease expired: its last write began less than its duration ago."""
-        return not self.lost and anyio.current_time() < self._written_at_s + self._duration_s
+        return not self.lost and is_valid(
+            written_at_s=self._written_at_s, now_s=anyio.current_time(), duration_s=self._duration_s
+        )
 
     def advance(self, *, sequence: str | None = None, caught_up_to_ms: int = 0) -> None:
         """Note what is durably applied; nothing is written yet. Neither checkpoint nor mark ever moves backwards.
@@ -112,7 +116,7 @@ class HeldLease:
             self._written_at_s = began_at_s
 
     async def _write(self, *, release: bool) -> Lease:
-        updated = replace(self.now, owner=None if release else self.now.owner, counter=self.stored.counter + 1)
+        updated = written(self.stored, self.now, tried=self._uncertain, release=release)
         # Shielded, because a write that is cancelled half-way leaves the counter unknown; bounded, because stores hang.
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._write_timeout_s) as scope:
             try:
