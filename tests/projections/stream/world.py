@@ -21,6 +21,7 @@ from projections.stream import (
     StreamSettings,
     StreamUnavailable,
 )
+from projections.stream.lanes import LaneOf
 from tests.projections.stream.fake_stream import FakeStream, wall_ms
 
 FAST = StreamSettings(discovery_interval_s=20)
@@ -99,9 +100,21 @@ class Watch(SilentObserver):
         self.counts: dict[str, int] = {}
         self.owned = 0
         self.taken: list[str] = []
+        self.records_read_count = 0
+        self.waited_ms: list[int] = []
+        self.behind_ms: list[tuple[int, int]] = []
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
+
+    def records_read(self, *, shard: str, count: int) -> None:
+        self.records_read_count += count
+
+    def waiting(self, *, shard: str, lag_ms: int) -> None:
+        self.waited_ms.append(lag_ms)
+
+    def behind(self, *, lag_ms: int, left_ms: int) -> None:
+        self.behind_ms.append((lag_ms, left_ms))
 
     def gap(self, *, shard: str, cause: GapCause, since_ms: int) -> None:
         self.gaps.append((cause, since_ms))
@@ -234,6 +247,7 @@ class World:
         self.store = MemoryLeaseStore()
         self.projection = Projection(stream)
         self.watches: list[Watch] = []
+        self.lane_of: LaneOf | None = None
         self._boots = 0
 
     @property
@@ -262,6 +276,7 @@ class World:
             owner=owner,
             now_ms=lambda: wall_ms() + skew_ms,
             random=Random(self._boots),
+            lane_of=self.lane_of,
             settings=settings,
             observer=worker.watch,
         )
