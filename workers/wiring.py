@@ -27,6 +27,7 @@ from orderstore.store.blobs import ObjectBlobStore
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.transact import Transactor
 from projections.apply import ViewProjector, current_targets
+from projections.commits import order_of_record
 from projections.dynamo_views import DynamoViewStore
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
@@ -201,6 +202,7 @@ def reader(core: Core, subscription: str, subscriber: Subscriber) -> StreamReade
         owner=f"{subscription}-{uuid4()}",
         now_ms=now_ms,
         random=core.random,
+        lane_of=order_of_record,
         settings=StreamSettings(
             lease_duration_s=settings.lease_duration_s,
             renew_interval_s=settings.lease_duration_s / 3,

@@ -112,7 +112,7 @@ class FakeStream:
         return self.put_item(key, keys=keys, image={**keys, "at": {"N": str(wall_ms())}})
 
     def put_item(self, key: str, *, keys: Mapping[str, Any], image: Mapping[str, Any]) -> Record:
-        """Write any item; `key` decides its shard. Its record may be held back until another one was written."""
+        """Write any item; `key` decides its shard. Its record may be held back for a moment, while others are written."""
         record = Record(
             sequence_number="",
             event_name="INSERT",
@@ -120,13 +120,11 @@ class FakeStream:
             image=image,
             created_at_ms=wall_ms() // 1_000 * 1_000,
         )
-        held_back, self._held_back = self._held_back, []
-        if self.enabled and self.faults.reorder and self.random.random() < self.faults.reorder and not held_back:
+        self._let_go()
+        if self.enabled and self.faults.reorder and self.random.random() < self.faults.reorder:
             self._held_back.append((anyio.current_time() + HELD_BACK_S, key, record))
         else:
             record = self._append(key, record)
-        for _, late_key, late in held_back:
-            self._append(late_key, late)
         self.table.append(record)
         return record
 

@@ -18,7 +18,7 @@ class Faults:
     listing_failure: float = 0.0  # ListStreams, DescribeStream: InternalServerError
     late_child_s: float = 0.0  # a child appears in the listing only after up to so long
     late_parent: float = 0.0  # a listing leaves out a parent whose child it shows
-    reorder: float = 0.0  # of a write: its record comes behind the next one, also one of the same order
+    reorder: float = 0.0  # of a write: its record comes half a second late, behind others, also of the same order
     # What happens by itself while `FakeStream.unrest` runs
     roll_over_every_s: float = 5.0
     split: float = 0.0  # of a roll-over: it is a split …

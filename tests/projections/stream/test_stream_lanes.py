@@ -13,7 +13,7 @@ from projections.stream.lanes import InFlight
 from projections.stream.leases import AT_TRIM_HORIZON
 from tests.projections.stream.fake_stream import FakeStream, Faults
 from tests.projections.stream.world import FAST, Projection, World, until, world
-from tests.virtual_time import run_virtual
+from tests.virtual_time import run_seeded, run_virtual
 
 
 def key_of(record: Record) -> str:
@@ -279,7 +279,7 @@ def test_lanes_keep_each_order_s_order_under_faults(seed: int) -> None:
             assert projection.holes == []
 
     print(f"seed {seed}")  # noqa: T201 - shown when it fails
-    run_virtual(scenario)
+    run_seeded(seed, scenario)
 
 
 def test_what_is_durable_is_what_lies_before_the_first_record_that_is_not() -> None:

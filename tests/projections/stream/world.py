@@ -265,7 +265,7 @@ class World:
     ) -> Worker:
         self._boots += 1
         owner = f"task/{self._boots}"
-        machine = Machine(self.stream, self.store, projection or self.projection, owner)
+        machine = Machine(self.stream, self.store, projection or self.projection, f"{self.subscription} {owner}")
         worker = Worker(machine, Watch())
         self.watches.append(worker.watch)
         reader = StreamReader(
