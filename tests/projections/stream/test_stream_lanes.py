@@ -301,3 +301,52 @@ def test_what_is_durable_is_what_lies_before_the_first_record_that_is_not() -> N
             oldest = in_flight.oldest
             assert (oldest is None) == (durable == 19), seed
             assert oldest is None or oldest.sequence_number == str(durable + 1), seed
+
+
+def test_an_iterator_that_expires_is_renewed_behind_what_was_read_not_behind_what_is_durable() -> None:
+    """Else everything that is under way would be applied a second time."""
+
+    async def scenario() -> None:
+        stream = FakeStream()
+        async with world(stream) as here:
+            projection = lanes_of(here)
+            worker = await here.start()
+            await anyio.sleep(10)
+            projection.slow = {"order-0": 20.0}
+            stream.put("order-0")
+            await anyio.sleep(2)
+            for number in range(1, 5):
+                stream.put(f"order-{number}")
+            await anyio.sleep(2)
+            stream.faults = replace(stream.faults, expire=1.0)
+            await anyio.sleep(2)
+            stream.faults = replace(stream.faults, expire=0.0)
+            await here.settled()
+            assert worker.watch.counts["iterator_expired"] > 0
+            assert projection.duplicates == 0
+
+    run_virtual(scenario)
+
+
+def test_a_gap_ends_what_is_under_way_for_the_table_brings_it() -> None:
+    """A call that hangs on a record is not waited for once the record's place in the stream is gone."""
+
+    async def scenario() -> None:
+        stream = FakeStream()
+        async with world(stream) as here:
+            projection = lanes_of(here)
+            projection.heals = True
+            worker = await here.start()
+            await anyio.sleep(10)
+            projection.slow = {"order-0": 50.0}
+            stream.put("order-0")
+            await anyio.sleep(2)
+            assert projection.calls == 1
+            stream.restart_empty()
+            stream.put("order-1")
+            await until(lambda: len(worker.watch.gaps) == 1, within_s=30)
+            await anyio.sleep(5)
+            assert projection.calls == 0
+            await here.settled(within_s=10)
+
+    run_virtual(scenario)
