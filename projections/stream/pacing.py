@@ -5,8 +5,8 @@ from typing import Final
 
 import anyio
 
-SLOWED_MAX: Final = 16.0  # of the rate: from 4 reads a second to one in 4 seconds
-RECOVERED_BY: Final = 0.9
+SLOWED_MAX: Final = 8.0  # of the rate: from 4 reads a second to one in 2 seconds
+RECOVERED_BY: Final = 0.8
 
 
 class Backoff:
@@ -36,7 +36,7 @@ class Backoff:
 class ReadPace:
     """At most so many reads a second of one shard, longer pauses while the reads come back empty, and fewer while the service throttles.
 
-    Each throttled read halves the rate, each good one brings a tenth of the way back: two subscriptions that share a shard's
+    Each throttled read halves the rate, each good one brings a fifth of the way back: two subscriptions that share a shard's
     limit settle side by side below it, where a fixed rate would be refused again and again.
     """
 

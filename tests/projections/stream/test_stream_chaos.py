@@ -38,7 +38,7 @@ def run_chaos(seed: int, faults: Faults, *, heals: bool) -> tuple[World, FakeStr
                 load.start_soon(here.write_for, 90)
                 await churn(here, random, rounds=8)
                 load.cancel_scope.cancel()
-            await here.settled(within_s=900)
+            await here.settled(within_s=7_200)  # a page of one record, a third of the reads failing: slow is no loss
             return here, stream
 
     return run_seeded(seed, scenario)
