@@ -5,11 +5,12 @@ from random import Random
 
 import anyio
 
-from projections.stream import StreamSettings
+from projections.stream import StreamReader, StreamSettings
 from projections.stream.pacing import ReadPace
-from tests.projections.stream.fake_stream import FakeStream
+from tests.projections.stream.fake_stream import FakeStream, wall_ms
 from tests.projections.stream.world import FAST, until, world
 from tests.virtual_time import run_virtual
+from workers.service import Cancellable, Service
 
 HOUR_MS = 3_600_000
 
@@ -215,5 +216,36 @@ def test_readers_of_three_subscriptions_lose_nothing_though_the_service_allows_t
                 await here.settled(within_s=600)
                 assert here.projection.holes == []
             assert sum(world_.watches[0].counts.get("throttled", 0) for world_ in (first, second, third)) > 0
+
+    run_virtual(scenario)
+
+
+def test_readiness_does_not_flip_on_lag() -> None:
+    """Six hours behind, with the stream out of reach as well: taking the worker out would make it slower, so it stays ready."""
+
+    async def scenario() -> None:
+        stream = FakeStream()
+        async with world(stream) as here:
+            reader = StreamReader(
+                subscription="views",
+                source=stream.source("task/1"),
+                leases=here.store,
+                subscriber=here.projection,
+                owner="task/1",
+                now_ms=wall_ms,
+                random=Random(1),
+            )
+            service = Service([Cancellable("views reader", reader.run)])
+            stop = anyio.Event()
+            await here.tasks.start(service.run, stop)
+            here.projection.fail_applies = 1_000_000
+            await here.write_for(60)
+            seen = set()
+            for hour in range(6):
+                stream.down = hour > 3
+                await anyio.sleep(HOUR_MS / 1_000)
+                seen.add(service.readiness()["views reader"])
+            assert seen == {True}
+            stop.set()
 
     run_virtual(scenario)
