@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from projections.stream.discovery import Discovery
-from projections.stream.gaps import GapCause, start_is_proven
+from projections.stream.gaps import GapCause, starts_as_before
 from projections.stream.held import HeldLease
 from projections.stream.observe import StreamObserver
 from projections.stream.settings import StreamSettings
@@ -63,13 +63,20 @@ class Proof:
         listed = self._discovery.shard(held.shard)
         if held.gap is not None or held.progressed or listed is None:
             return True  # what happens to a shard that is not listed, the service says when it is read
-        return start_is_proven(
-            stored_start=held.starting_sequence,
-            listed_start=listed.starting_sequence,
-            caught_up_to_ms=held.caught_up_to_ms,
-            now_ms=self._now_ms(),
-            retention_s=self._settings.retention_s,
+        return self.young() and starts_as_before(
+            stored_start=held.starting_sequence, listed_start=listed.starting_sequence
         )
+
+    def young(self) -> bool:
+        """Whether nothing can have been trimmed that was recorded since the low-water mark.
+
+        To be asked after a read "from the oldest record" too: between the last look and the answer there may have been hours of trouble.
+        """
+        settings = self._settings
+        safe_ms = (
+            settings.retention_s - settings.gap_margin_s
+        ) * 1_000  # clocks differ, and creation times have a grain
+        return self._now_ms() - self._held.now.caught_up_to_ms < safe_ms
 
     async def look(self, position: Position) -> GapCause | None:
         """After each new listing: if the shard does not start where it did, ask whether the last proven position still exists.

@@ -19,6 +19,7 @@ from projections.stream.pacing import Backoff, ReadPace
 from projections.stream.proof import Proof
 from projections.stream.settings import StreamSettings
 from projections.stream.source import (
+    TRIM_HORIZON,
     After,
     IteratorExpired,
     Page,
@@ -121,8 +122,13 @@ class ShardReader:
             return
         await self._pace.next_read()
         asked_at_ms = self._context.now_ms()
+        from_the_oldest = self._position == TRIM_HORIZON
         page = await self._read()
-        if page is not None:
+        if page is None:
+            return
+        if from_the_oldest and not self._proof.young():
+            await self._gap(GapCause.UNPROVEN_START)
+        else:
             self._take(page, asked_at_ms)
 
     # -- reading and applying

@@ -25,7 +25,7 @@ class Faults:
     merge: float = 0.0  # … or two shards get one child
     open_shards_max: int = 6
     trim: float = 0.0  # of a roll-over: what is older than `trim_older_than_s` goes as well
-    trim_older_than_s: float = 15.0
+    trim_older_than_s: float = 30.0
     replace: float = 0.0  # of a roll-over: the stream is disabled, and enabled again after `disabled_s`
     disabled_s: float = 3.0
 

@@ -5,12 +5,14 @@ from random import Random
 import anyio
 import pytest
 
-from projections.stream import GapCause
+from projections.stream import GapCause, StreamSettings
 from tests.projections.stream.fake_stream import FakeStream, Faults
 from tests.projections.stream.faults import drawn, drawn_with_losses
 from tests.projections.stream.world import FAST, World, until, world
 from tests.virtual_time import run_seeded, run_virtual
 
+# A stream that keeps its records for half a minute, and readers that know it.
+HASTY = StreamSettings(discovery_interval_s=5, gap_margin_s=10, retention_s=30)
 QUICK = range(6)
 MANY = [pytest.param(seed, marks=pytest.mark.thorough) for seed in range(6, 400)]
 
@@ -32,6 +34,8 @@ def run_chaos(seed: int, faults: Faults, *, heals: bool) -> tuple[World, FakeStr
         random = Random(seed)
         stream = FakeStream(seed=seed, shards=random.randint(1, 4), faults=faults, page_max=random.choice((1, 3, 50)))
         async with world(stream, heals=heals) as here:
+            if heals:
+                here.settings = HASTY
             here.projection.apply_s = random.choice((0.0, 0.05, 0.4))
             async with anyio.create_task_group() as load:
                 load.start_soon(stream.unrest)

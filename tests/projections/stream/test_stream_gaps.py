@@ -499,3 +499,23 @@ def test_a_stuck_shard_holds_the_mark_back() -> None:
             assert mark <= put_at_ms
 
     run_virtual(scenario)
+
+
+def test_hours_of_throttling_before_the_first_read_may_cost_the_oldest_records_and_are_a_gap() -> None:
+    """The position was good when the lease was taken; when the answer came at last, "from the oldest" meant a later record."""
+
+    async def scenario() -> None:
+        stream = FakeStream()
+        async with world(stream) as here:
+            await caught_up(here)  # nothing was written: the position is "from the oldest record"
+            stream.put("order-1")
+            await anyio.sleep(23 * HOUR_S)
+            stream.put("order-1")
+            stream.faults = replace(stream.faults, throttle=1.0)
+            worker = await here.start()
+            await anyio.sleep(2 * HOUR_S)
+            stream.faults = replace(stream.faults, throttle=0.0)
+            await here.settled()
+            assert [cause for cause, _ in worker.watch.gaps] == [GapCause.UNPROVEN_START]
+
+    run_virtual(scenario)

@@ -248,6 +248,7 @@ class World:
         self.projection = Projection(stream)
         self.watches: list[Watch] = []
         self.lane_of: LaneOf | None = None
+        self.settings = FAST
         self._boots = 0
 
     @property
@@ -258,7 +259,7 @@ class World:
     async def start(
         self,
         *,
-        settings: StreamSettings = FAST,
+        settings: StreamSettings | None = None,
         skew_ms: int = 0,
         wait: bool = True,
         projection: Projection | None = None,
@@ -277,7 +278,7 @@ class World:
             now_ms=lambda: wall_ms() + skew_ms,
             random=Random(self._boots),
             lane_of=self.lane_of,
-            settings=settings,
+            settings=settings or self.settings,
             observer=worker.watch,
         )
 
