@@ -1,11 +1,23 @@
 """One lease in its owner's hands: what it may believe, and what its writes do."""
 
+from random import Random
+
 import anyio
 import pytest
 
-from projections.stream import Lease, LeaseLost, LeaseStoreUnavailable, MemoryLeaseStore
+from projections.stream import (
+    Lease,
+    LeaseLost,
+    LeaseStoreUnavailable,
+    MemoryLeaseStore,
+    SilentObserver,
+    StreamSettings,
+)
+from projections.stream.coordinator import Coordinator
+from projections.stream.discovery import Discovery
 from projections.stream.held import HeldLease
 from projections.stream.leases import AT_TRIM_HORIZON, SHARD_END, is_ahead
+from tests.projections.stream.fake_stream import FakeStream, wall_ms
 from tests.virtual_time import run_virtual
 
 ROW = Lease(subscription="views", shard="shardId-1", stream="arn", owner="task/1", counter=1)
@@ -102,3 +114,35 @@ def test_checkpoints_are_compared_as_numbers_between_the_shard_s_two_ends(
 ) -> None:
     """Not as texts: a number with one digit more is larger."""
     assert is_ahead(checkpoint, of) is expected
+
+
+def test_a_lease_that_an_earlier_try_had_taken_counts_from_the_look_before_it() -> None:
+    """The take that got its answer found itself done already; others may have seen it done since right after the rows were read."""
+
+    class Slow(MemoryLeaseStore):
+        async def replace(self, current: Lease, updated: Lease) -> None:
+            await super().replace(current, updated)  # the earlier try arrives
+            await anyio.sleep(5)
+            await super().replace(current, updated)
+
+    async def scenario() -> None:
+        stream, store, settings = FakeStream(), Slow(), StreamSettings()
+        begun: list[tuple[Lease, float]] = []
+        coordinator = Coordinator(
+            subscription="views",
+            owner="task/1",
+            store=store,
+            discovery=Discovery(stream.source("task/1"), settings, Random(1)),
+            settings=settings,
+            observer=SilentObserver(),
+            random=Random(1),
+            now_ms=wall_ms,
+            held={},
+            begin=lambda lease, taken_at_s: begun.append((lease, taken_at_s)),
+        )
+        await coordinator.coordinate()
+        ((lease, taken_at_s),) = begun
+        assert lease.owner == "task/1"
+        assert taken_at_s < anyio.current_time() - 4.9
+
+    run_virtual(scenario)
