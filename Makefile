@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EMULATOR_STAMP := $(VENV)/emulator/.installed
 STATE_DIR ?= .orderstore
+DYNAMODB_LOCAL ?= run
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-unit check format clean requirements
+.PHONY: help setup run test test-unit conformance bench check format clean requirements
 
 help: ## What can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,14 +37,21 @@ test: setup ## All tests.
 	@$(BIN)/python -m pytest
 
 test-unit: setup ## The tests that need no process beside them, in seconds.
-	@$(BIN)/python -m pytest -n 2 -m "not moto and not emulator and not e2e and not real_data and not thorough"
+	@$(BIN)/python -m pytest -n 2 -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local"
 
-check: setup ## Format, lint, strict types, architecture.
+conformance: setup ## The suite of the event store on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
+	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)
+
+bench: setup ## Speed, as ratios to the bare calls; exits 1 below a floor.
+	@$(BIN)/python -m tests.benchmarks
+
+check: setup ## Format, lint, strict types, templates, architecture, schemas and what the last release was promised.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/service.yaml
-	@$(BIN)/python -m pytest -q tests/test_architecture.py
+	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/orderstore/test_evolution_static.py
+	@$(BIN)/orderstore schemas check
 
 format: setup ## Put the code into its form.
 	@$(BIN)/ruff check --fix --quiet .

@@ -6,7 +6,8 @@ are imported by their own names, so that nobody loads a database's client for th
 
 from orderstore.domain.rejections import CommandRejected
 from orderstore.history import History
-from orderstore.orders import Accepted, CustomerErased, HooksRefused, KeyReused, Orders, Vault
+from orderstore.orders import Accepted, CustomerErased, HooksRefused, KeyReused, Orders
+from orderstore.privacy.words import Vault
 from orderstore.recorded import Actor, Cause, Recorded
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
 from orderstore.store.errors import StoreError

@@ -8,7 +8,7 @@ Source of the envelope: requirement E042; sizes: CloudEvents recommends at most 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import orjson
 
@@ -18,6 +18,8 @@ from orderstore.domain.ids import stream_of
 from orderstore.domain.money import major
 from orderstore.recorded import Recorded
 from orderstore.registry import BY_NAME
+from orderstore.schemas import published as p
+from orderstore.schemas.envelopes import Actor, Envelope
 
 # What is larger travels as a reference into the log (`dataRef`).
 DATA_BYTES_MAX: Final = 60_000
@@ -38,19 +40,19 @@ def publish(recorded: Recorded) -> PublicEvent | None:
     entry = BY_NAME[recorded.name]
     if not entry.published:
         return None
-    envelope: dict[str, Any] = {
-        "eventId": recorded.event_id,
-        "eventType": recorded.name,
-        "eventVersion": entry.published_version,
-        "source": recorded.source,
-        "occurredAt": timestamp(recorded.occurred_at),
-        "orderId": recorded.order_id,
-        "tenant": recorded.tenant,
-        "version": recorded.version,
-        "correlationId": recorded.correlation_id,
-        "causationId": recorded.causation_id,
-        "actor": {"type": recorded.actor.type, "id": recorded.actor.id},
-    }
+    envelope = Envelope(
+        eventId=recorded.event_id,
+        eventType=recorded.name,
+        eventVersion=entry.published_version,
+        source=recorded.source,
+        occurredAt=timestamp(recorded.occurred_at),
+        orderId=recorded.order_id,
+        tenant=recorded.tenant,
+        version=recorded.version,
+        correlationId=recorded.correlation_id,
+        causationId=recorded.causation_id,
+        actor=Actor(type=recorded.actor.type, id=recorded.actor.id),
+    )
     if recorded.traceparent is not None:
         envelope["traceparent"] = recorded.traceparent
     data = public_data(recorded.event)
@@ -68,59 +70,64 @@ def publish(recorded: Recorded) -> PublicEvent | None:
     return PublicEvent(recorded.event_id, recorded.order_id, orjson.dumps(envelope), attributes)
 
 
-def public_data(event: e.Event) -> dict[str, Any]:
-    """The fields that the world sees of an event."""
+def public_data(event: e.Event) -> p.PublicData:
+    """The fields that the world sees of an event. Its types are the contract: their schemas are held to the last release's."""
     match event:
         case e.OrderCreated():
-            return {
-                "orderId": event.order_id,
-                "customerId": event.customer_id,
-                "channel": event.channel,
-                "currency": event.currency,
-                "items": [
-                    {"sku": line.sku, "quantity": line.quantity, "price": str(line.unit_price)} for line in event.lines
+            return p.OrderCreated(
+                orderId=event.order_id,
+                customerId=event.customer_id,
+                channel=event.channel,
+                currency=event.currency,
+                items=[
+                    p.Item(sku=line.sku, quantity=line.quantity, price=str(line.unit_price)) for line in event.lines
                 ],
-                "totalAmount": major(event.total_minor, event.currency),
-                "totalMinor": event.total_minor,
-            }
+                totalAmount=major(event.total_minor, event.currency),
+                totalMinor=event.total_minor,
+            )
         case e.PaymentCompleted():
-            return {"attempt": event.attempt, "mode": event.mode, "amountMinor": event.amount_minor}
+            return p.PaymentCompleted(attempt=event.attempt, mode=event.mode, amountMinor=event.amount_minor)
         case e.PaymentFailed():
-            return {"attempt": event.attempt, "category": event.category, "code": event.code}
+            return p.PaymentFailed(attempt=event.attempt, category=event.category, code=event.code)
         case e.PaymentCaptured():
-            return {"amountMinor": event.amount_minor}
+            return p.Money(amountMinor=event.amount_minor)
         case e.RefundRequested() | e.RefundIssued():
-            return {"refundId": event.refund_id, "amountMinor": event.amount_minor}
+            return p.Refund(refundId=event.refund_id, amountMinor=event.amount_minor)
         case e.InventoryReserved():
-            return {"reservationId": event.reservation_id}
+            return p.InventoryReserved(reservationId=event.reservation_id)
         case e.InventoryFailed():
-            return {
-                "missing": [
-                    {"sku": short.sku, "wanted": short.wanted, "available": short.available} for short in event.missing
+            return p.InventoryFailed(
+                missing=[
+                    p.MissingStock(sku=short.sku, wanted=short.wanted, available=short.available)
+                    for short in event.missing
                 ]
-            }
+            )
         case e.OrderRejected():
-            return {"reasons": list(event.reasons)}
-        case e.OrderCancellationRequested() | e.OrderCancellationDeclined():
-            return {"reason": event.reason}
+            return p.OrderRejected(reasons=list(event.reasons))
+        case e.OrderCancellationRequested():
+            return p.OrderCancellationRequested(reason=event.reason)
+        case e.OrderCancellationDeclined():
+            return p.OrderCancellationDeclined(reason=event.reason)
         case e.OrderCancelled():
-            return {"reason": event.reason, "compensations": list(event.compensations)}
+            return p.OrderCancelled(reason=event.reason, compensations=list(event.compensations))
         case e.ShipmentCreated():
-            return {"shipmentId": event.shipment_id, "carrier": event.carrier}
+            return p.ShipmentCreated(shipmentId=event.shipment_id, carrier=event.carrier)
         case e.ShipmentDispatched():
-            return {"shipmentId": event.shipment_id, "trackingNumber": event.tracking_number}
+            return p.ShipmentDispatched(shipmentId=event.shipment_id, trackingNumber=event.tracking_number)
         case e.ShipmentCancelled() | e.ShipmentDelivered():
-            return {"shipmentId": event.shipment_id}
+            return p.Shipment(shipmentId=event.shipment_id)
         case e.InvoiceIssued():
-            return {
-                "invoiceNumber": event.invoice_number,
-                "series": event.series,
-                "number": event.number,
-                "totalMinor": event.total_minor,
-                "currency": event.currency,
-                "issuedAt": timestamp(event.issued_at),
-            }
-        case e.PaymentVoided() | e.InventoryReleased() | e.OrderConfirmed() | e.OrderCompleted():
-            return {}
+            return p.InvoiceIssued(
+                invoiceNumber=event.invoice_number,
+                series=event.series,
+                number=event.number,
+                totalMinor=event.total_minor,
+                currency=event.currency,
+                issuedAt=timestamp(event.issued_at),
+            )
+        case (
+            e.PaymentVoided() | e.InventoryReleased() | e.OrderConfirmed() | e.OrderCompleted() | e.PersonalDataErased()
+        ):
+            return p.Nothing()
         case _:
             assert_never(event)

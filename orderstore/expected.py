@@ -51,7 +51,19 @@ class Exactly:
         return f"version {self.version}"
 
 
-Expected = Whatever | NoStream | StreamExists | Exactly
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """The last event that the caller saw has one of these versions; none at all is never right."""
+
+    versions: tuple[int, ...]
+
+    @property
+    def wanted(self) -> str:
+        """For the message."""
+        return f"one of the versions {', '.join(map(str, self.versions))}" if self.versions else "no version at all"
+
+
+Expected = Whatever | NoStream | StreamExists | Exactly | OneOf
 
 
 def check_expected(expected: Expected, *, version: int) -> None:
@@ -65,6 +77,8 @@ def check_expected(expected: Expected, *, version: int) -> None:
             met = version > 0
         case Exactly():
             met = version == expected.version
+        case OneOf():
+            met = version in expected.versions
         case _:
             assert_never(expected)
     if not met:

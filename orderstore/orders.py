@@ -1,52 +1,44 @@
 """The business verbs. One door for everybody: the API, the importer and the workers extend an order only through here."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
-import orjson
-
+from orderstore.asked import contact_of, has_contact, hooks_of, request_hash
 from orderstore.domain import decisions, ids
 from orderstore.domain.events import (
     CancellationReason,
     Event,
     OrderCreated,
     OrderLine,
+    PersonalDataErased,
     RefundedLine,
-    SandboxHooks,
-    SealedText,
+    RefundRequested,
 )
 from orderstore.domain.ids import OrderId
 from orderstore.domain.money import round_to_minor
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import NotPlaced, Placed, State
-from orderstore.expected import Expected
-from orderstore.history import History
+from orderstore.expected import Exactly, Expected, WrongVersion
+from orderstore.history import History, Standing
 from orderstore.privacy.keys import KeyErased, KeyUnusable
+from orderstore.privacy.subjects import operational_subject
+from orderstore.privacy.words import (
+    UNREADABLE,
+    Vault,
+    cancellation_words,
+    refund_words,
+    seal_words,
+    words_say,
+)
 from orderstore.recorded import Actor, Cause
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
-from orderstore.transact import ANY, Decide, DecideNumbered, Transactor
+from orderstore.transact import ANY, ATTEMPTS_MAX, Contended, Decide, DecideNumbered, Transactor
 
 SOURCE: Final = "order-service"
-
-# A repeat whose personal data cannot be compared any more (the customer is erased) is taken at its word.
-CONTACT_UNREADABLE: Final = (KeyErased, KeyUnusable)
-
-
-class Vault(Protocol):
-    """Encrypts personal data with the key of its subject; see `orderstore/privacy/sealing.py`."""
-
-    async def seal(self, subject: str, purpose: str, plain: bytes) -> SealedText:
-        """Readable only with the subject's key, and for this purpose."""
-        ...
-
-    async def open(self, sealed: SealedText, purpose: str) -> bytes:
-        """What was sealed. Raises KeyErased, KeyUnusable."""
-        ...
 
 
 class HooksRefused(Exception):
@@ -73,8 +65,17 @@ class Orders:
     """Orders of one tenant. `hooks_allowed` is true only where the sandbox providers stand behind the workers."""
 
     def __init__(
-        self, transactor: Transactor, *, tenant: str, vault: Vault, hooks_allowed: bool, now_ms: Callable[[], int]
+        self,
+        transactor: Transactor,
+        *,
+        tenant: str,
+        vault: Vault,
+        hooks_allowed: bool,
+        now_ms: Callable[[], int],
+        look: Callable[[str], Awaitable[Standing]] | None = None,
     ) -> None:
+        """`look` reads where a stream stands with less than its whole history, if it can (`orderstore.snapshots.standing`)."""
+        self._look = look or transactor.load
         self._transactor = transactor
         self._tenant = tenant
         self._vault = vault
@@ -87,6 +88,12 @@ class Orders:
         if isinstance(history.state, NotPlaced):
             raise UnknownOrder(f"there is no order {order_id}")
         return history
+
+    async def look(self, order_id: str) -> Standing:
+        """Where the order stands: its whole history, but for a very long one that was read from a snapshot on. Raises UnknownOrder."""
+        standing = await self._look(ids.stream_of(self._tenant, order_id))
+        placed(standing)
+        return standing
 
     async def place(
         self, request: PlaceOrder, *, actor: Actor, idempotency_key: str | None, traceparent: str | None = None
@@ -103,7 +110,7 @@ class Orders:
         stream = ids.stream_of(self._tenant, order_id)
         try:
             created = await self._created(request, order_id, stream)
-        except CONTACT_UNREADABLE as error:
+        except UNREADABLE as error:
             return await self._repeated(stream, request, error)
         cause = self._command(order_id, "order-created", actor, traceparent)
         new = True
@@ -129,9 +136,15 @@ class Orders:
     ) -> History:
         """Ask for the order to be undone. Raises UnknownOrder, OrderClosed, TooLateToCancel, WrongVersion."""
         reason: CancellationReason = "operator" if actor.type == "operator" else "customer"
-        decide = partial(decisions.request_cancellation, reason=reason, note=request.reason)
+        history = await self.load(order_id)
+        decide = partial(decisions.request_cancellation, reason=reason)
+        if request.reason and decide(history.state):  # nothing is sealed for a request that is refused, or made already
+            note = await seal_words(
+                self._vault, placed(history).order, request.reason, cancellation_words(history.stream)
+            )
+            decide = partial(decide, note=note)
         cause = self._command(order_id, "cancellation", actor, traceparent)
-        return await self._transactor.transact(await self.load(order_id), decide, cause=cause, expected=expected)
+        return await self._transactor.transact(history, decide, cause=cause, expected=expected)
 
     async def request_refund(
         self,
@@ -147,9 +160,38 @@ class Orders:
         key = idempotency_key if idempotency_key is not None else str(uuid4())
         refund_id = refund_id_for_key(order_id, key)
         lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in request.lines)
-        decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=request.reason)
+        history = await self.load(order_id)
+        decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=None)
+        if request.reason and decide(history.state):
+            words = await seal_words(
+                self._vault, placed(history).order, request.reason, refund_words(history.stream, refund_id)
+            )
+            decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=words)
         cause = self._command(order_id, f"refund-requested:{key}", actor, traceparent)
-        return await self._transactor.transact(await self.load(order_id), decide, cause=cause, expected=expected)
+        return await self._transactor.transact(history, decide, cause=cause, expected=expected)
+
+    async def is_same_refund(self, history: History, refund: RefundRequested, request: RequestRefund) -> bool:
+        """Whether a repeat says what the refund in the log said. Raises StoreError."""
+        lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in request.lines)
+        purpose = refund_words(history.stream, refund.refund_id)
+        return refund.lines == lines and await words_say(self._vault, refund.reason, request.reason, purpose)
+
+    async def note_erased(self, history: History, erasure: PersonalDataErased, *, cause: Cause) -> History:
+        """Append that the order's personal data are erased, once for each cause, whoever else appends meanwhile.
+
+        Raises CommandRejected, Contended, StoreError.
+        """
+        decide = partial(decisions.erase_personal_data, erasure=erasure)
+        for _ in range(ATTEMPTS_MAX):
+            if any(recorded.event_id == cause.event_id(0) for recorded in history.events):
+                return history
+            try:
+                # The state does not tell whether it is noted already: so only on top of what was looked through.
+                here = Exactly(history.version)
+                return await self._transactor.transact(history, decide, cause=cause, expected=here)
+            except WrongVersion:
+                history = await self._transactor.load(history.stream)
+        raise Contended(f"{history.stream}: other writers won {ATTEMPTS_MAX} rounds; nothing was stored")
 
     async def record(self, history: History, decide: Decide, *, cause: Cause) -> History:
         """Append a worker's outcome; an outcome that stands in the log already adds nothing."""
@@ -184,13 +226,13 @@ class Orders:
             return first.contact is None and not has_contact(request)
         try:
             return await self._vault.open(first.contact, history.stream) == contact_of(request)
-        except CONTACT_UNREADABLE:
+        except UNREADABLE:
             return True
 
     async def _created(self, request: PlaceOrder, order_id: OrderId, stream: str) -> OrderCreated:
         contact = None
         if has_contact(request):
-            subject = subject_of(request.customer_id, order_id)
+            subject = operational_subject(request.customer_id, order_id)
             contact = await self._vault.seal(subject, stream, contact_of(request))
         total_exact = request.total_exact
         now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
@@ -210,7 +252,7 @@ class Orders:
             request_hash=request_hash(request),
             contact=contact,
             reference=request.reference,
-            hooks=_hooks(request),
+            hooks=hooks_of(request),
         )
 
     def _command(self, order_id: str, purpose: str, actor: Actor, traceparent: str | None) -> Cause:
@@ -224,48 +266,13 @@ class Orders:
         )
 
 
-def placed(history: History) -> Placed:
+def placed(order: Standing) -> Placed:
     """The state of an order that is known to exist."""
-    if isinstance(history.state, NotPlaced):
-        raise UnknownOrder(f"there is no order in {history.stream}")
-    return history.state
+    if isinstance(order.state, NotPlaced):
+        raise UnknownOrder(f"there is no order in {order.stream}")
+    return order.state
 
 
 def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
     """The refund that a client's Idempotency-Key names: a repeat meets its own request."""
     return ids.event_id(order_id, f"refund:{idempotency_key}")
-
-
-def has_contact(request: PlaceOrder) -> bool:
-    """Whether the request brings personal data."""
-    return request.customer_email is not None or request.customer_name is not None
-
-
-def subject_of(customer_id: str | None, order_id: str) -> str:
-    """Whose key seals the personal data of an order: the customer's, or the order's own for a guest. The prefix keeps a customer from
-    having the name of somebody's guest order."""
-    return f"guest:{order_id}" if customer_id is None else f"customer:{customer_id}"
-
-
-def contact_of(request: PlaceOrder) -> bytes:
-    """The personal data of a request, as they are sealed."""
-    return orjson.dumps({"email": request.customer_email, "name": request.customer_name})
-
-
-def request_hash(request: PlaceOrder) -> str:
-    """SHA-256 of the request as it was understood, without personal data: 850 and "850.00" are the same price, another price is
-    another request."""
-    understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name"})
-    for item, line in zip(request.items, understood["items"], strict=True):
-        line["price"] = format(item.price.normalize(), "f")
-    return hashlib.sha256(orjson.dumps(understood, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _hooks(request: PlaceOrder) -> SandboxHooks | None:
-    if not request.uses_sandbox_hooks:
-        return None
-    return SandboxHooks(
-        payment_outcome=request.payment_outcome,
-        inventory_outcome=request.inventory_outcome,
-        technical_failure=request.simulate_technical_failure,
-    )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from orderstore.domain.events import Event
 from orderstore.domain.ids import EventId, OrderId, event_id
 
@@ -34,9 +36,12 @@ class Cause:
         return event_id(self.causation_id, self.purpose, position)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """One stored event. `version` counts the order's events from 1, `commit` its commits."""
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One stored event. `version` counts the order's events from 1, `commit` its commits.
+
+    A struct, not a dataclass, because every event that is ever read becomes one: it is made in a tenth of the time (see
+    docs/performance.md). The collector need not look at it: it holds values only, and they cannot hold it.
+    """
 
     event_id: EventId
     name: str

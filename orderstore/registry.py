@@ -32,6 +32,8 @@ class EventType:
     """Of the published form, which changes for its own reasons."""
     compatibility: Compatibility = "FULL"
     """What both forms promise from release to release within one major version."""
+    deprecated: str = ""
+    """Not empty: nobody should build on it any more; says what to use in its place, and from which release."""
 
 
 EVENT_TYPES: Final = (
@@ -40,10 +42,11 @@ EVENT_TYPES: Final = (
     EventType("OrderRejected", "1.0", e.OrderRejected, "order", consumers=("notification",)),
     EventType(
         "OrderCancellationRequested",
-        "1.0",
+        "2.0",
         e.OrderCancellationRequested,
         "order",
         consumers=("payment", "inventory", "shipping"),
+        earlier=("1.0",),
     ),
     EventType("OrderCancellationDeclined", "1.0", e.OrderCancellationDeclined, "order", published=False),
     EventType("OrderCancelled", "1.0", e.OrderCancelled, "order", consumers=("notification",)),
@@ -52,7 +55,7 @@ EVENT_TYPES: Final = (
     EventType("PaymentFailed", "1.0", e.PaymentFailed, "payment", consumers=("notification",)),
     EventType("PaymentCaptured", "1.0", e.PaymentCaptured, "payment", published=False),
     EventType("PaymentVoided", "1.0", e.PaymentVoided, "payment", published=False),
-    EventType("RefundRequested", "1.0", e.RefundRequested, "order", consumers=("payment",)),
+    EventType("RefundRequested", "2.0", e.RefundRequested, "order", consumers=("payment",), earlier=("1.0",)),
     EventType("RefundIssued", "1.0", e.RefundIssued, "payment", consumers=("notification",)),
     EventType("InventoryReserved", "1.0", e.InventoryReserved, "inventory", consumers=("notification",)),
     EventType("InventoryFailed", "1.0", e.InventoryFailed, "inventory", consumers=("notification",)),
@@ -67,7 +70,8 @@ EVENT_TYPES: Final = (
         consumers=("payment", "shipping", "billing", "notification"),
     ),
     EventType("ShipmentDelivered", "1.0", e.ShipmentDelivered, "shipping"),
-    EventType("InvoiceIssued", "1.0", e.InvoiceIssued, "billing"),
+    EventType("InvoiceIssued", "1.1", e.InvoiceIssued, "billing", earlier=("1.0",)),
+    EventType("PersonalDataErased", "1.0", e.PersonalDataErased, "order", published=False),
 )
 
 BY_NAME: Final[Mapping[str, EventType]] = MappingProxyType({entry.name: entry for entry in EVENT_TYPES})

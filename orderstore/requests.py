@@ -6,6 +6,7 @@ the decimal literals as they were written. Every string, list and number has a b
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, NoReturn
@@ -23,6 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from orderstore.domain.money import exact_sum, is_currency, round_to_minor
+from orderstore.privacy import patterns
 
 LINES_MAX: Final = 5_000
 QUANTITY_MAX: Final = 1_000_000
@@ -32,9 +34,6 @@ TOTAL_MINOR_MAX: Final = 10**15
 PLACED_YEARS: Final = (1970, 9_000)
 BODY_BYTES_MAX: Final = 1024 * 1024
 
-# Primary account numbers begin with 3 to 6 and have 13 to 19 digits (ISO/IEC 7812); in an SKU only 15 and more are taken for
-# one, because barcodes (GTIN) have up to 14 digits and every tenth of them passes the Luhn check by chance.
-_CARD_NUMBER: Final = re.compile(r"(?<!\d)[3-6](?:[ -]?\d){12,18}(?!\d)")
 _SKU_DIGITS_MAX: Final = 14
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
 
@@ -87,21 +86,35 @@ def _currency(value: str) -> str:
 
 def _no_card_number(value: str) -> str:
     """Card numbers never enter (PCI DSS 3.2): thirteen to nineteen digits that pass the Luhn check are refused."""
-    return _without_card_number(value, digits_min=13)
+    return _without(patterns.card_numbers(patterns.fold(value)), value, "a card number")
 
 
 def _no_long_card_number(value: str) -> str:
-    return _without_card_number(value, digits_min=_SKU_DIGITS_MAX + 1)
+    """In identifiers and SKUs only 15 digits and more are taken for a card's: barcodes (GTIN) have up to 14, and every tenth of them passes
+    the Luhn check by chance."""
+    found = patterns.card_numbers(patterns.fold(value), digits_min=_SKU_DIGITS_MAX + 1)
+    return _without(found, value, "a card number")
 
 
-def _without_card_number(value: str, *, digits_min: int) -> str:
-    for match in _CARD_NUMBER.finditer(value):
-        digits = [int(character) for character in match.group() if character.isdigit()]
-        if len(digits) < digits_min:
-            continue
-        doubled = [digit if index % 2 == 0 else sum(divmod(digit * 2, 10)) for index, digit in enumerate(digits[::-1])]
-        if sum(doubled) % 10 == 0:
-            raise ValueError("this looks like a card number; it must not be sent or stored here")
+def _no_security_code(value: str) -> str:
+    """Security codes never enter either, nor may they be kept in any form (PCI DSS 3.3)."""
+    return _without(patterns.security_codes(patterns.fold(value)), value, "a card's security code")
+
+
+def _no_certain_security_code(value: str) -> str:
+    """The same in identifiers, where CID and CSC mean other things."""
+    found = patterns.security_codes(patterns.fold(value), abbreviations=False)
+    return _without(found, value, "a card's security code")
+
+
+def _no_email(value: str) -> str:
+    """What stands in the log in the clear stands there for ever: an address in it could never be erased."""
+    return _without(patterns.email_addresses(patterns.fold(value)), value, "an e-mail address")
+
+
+def _without(found: Iterator[patterns.Span], value: str, what: str) -> str:
+    if next(found, None) is not None:
+        raise ValueError(f"this looks like {what}; it must not be sent or stored here")
     return value
 
 
@@ -117,27 +130,27 @@ def _plain(value: str) -> str:
     return value
 
 
-_Text = Annotated[str, AfterValidator(_plain), AfterValidator(_no_card_number)]
-Identifier = Annotated[
-    str,
-    Field(min_length=1, max_length=128),
-    AfterValidator(_plain),
-    AfterValidator(_not_blank),
-    AfterValidator(_no_long_card_number),
-]
-Sku = Annotated[
-    str,
-    Field(min_length=1, max_length=64),
-    AfterValidator(_plain),
-    AfterValidator(_not_blank),
-    AfterValidator(_no_long_card_number),
-]
+def _named(value: str) -> str:
+    """What names something and stands in the clear."""
+    for check in (_plain, _not_blank, _no_long_card_number, _no_certain_security_code, _no_email):
+        check(value)
+    return value
+
+
+_Text = Annotated[str, AfterValidator(_plain), AfterValidator(_no_card_number), AfterValidator(_no_security_code)]
+_ClearText = Annotated[_Text, AfterValidator(_no_email)]
+Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_named)]
+Sku = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_named)]
 Price = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX)]
 Note = Annotated[_Text, Field(max_length=500)]
+_Address = Annotated[EmailStr, AfterValidator(_no_card_number), AfterValidator(_no_security_code)]
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    # What is refused is never repeated, and what is personal never printed: not in an answer, an exception or a log.
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
 
 class Item(_Request):
@@ -146,7 +159,7 @@ class Item(_Request):
     sku: Sku
     quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX)]
     price: Price
-    description: Annotated[_Text, Field(max_length=200)] = ""
+    description: Annotated[_ClearText, Field(max_length=200)] = ""
 
 
 class PlaceOrder(_Request):
@@ -156,10 +169,15 @@ class PlaceOrder(_Request):
     items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=LINES_MAX)]
     currency: Annotated[str, AfterValidator(_currency)]
     customer_id: Identifier | None = None
-    customer_email: EmailStr | None = None
-    customer_name: Annotated[_Text, Field(max_length=200)] | None = None
-    country: Annotated[_Text, Field(max_length=64)] | None = None
-    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "api"
+    customer_email: Annotated[_Address | None, Field(repr=False)] = None
+    customer_name: Annotated[Annotated[_Text, Field(max_length=200)] | None, Field(repr=False)] = None
+    country: Annotated[_ClearText, Field(max_length=64)] | None = None
+    channel: Annotated[
+        str,
+        Field(pattern=r"^[a-z][a-z0-9-]{0,31}$"),
+        AfterValidator(_no_card_number),
+        AfterValidator(_no_security_code),
+    ] = "api"
     reference: Identifier | None = None
     placed_at: datetime | None = None
     total: Price | None = None
@@ -202,7 +220,7 @@ class PlaceOrder(_Request):
 class CancelOrder(_Request):
     """`POST /orders/{id}/cancel`."""
 
-    reason: Note = ""
+    reason: Annotated[Note, Field(repr=False)] = ""
 
 
 class RefundLine(_Request):
@@ -216,4 +234,24 @@ class RequestRefund(_Request):
     """`POST /orders/{id}/refunds`."""
 
     lines: Annotated[tuple[RefundLine, ...], Field(min_length=1, max_length=LINES_MAX)]
-    reason: Note = ""
+    reason: Annotated[Note, Field(repr=False)] = ""
+
+
+def check_clear_text(text: str) -> str:
+    """Hold a text of an operator, which will stand in the clear, to what the door allows. Raises ValueError, which quotes nothing."""
+    for check in (_plain, _not_blank, _no_card_number, _no_security_code, _no_email):
+        check(text)
+    return text
+
+
+def check_identifier(text: str) -> str:
+    """The same for a name, such as a receipt's number. Raises ValueError, which quotes nothing."""
+    return _named(text)
+
+
+def check_key(text: str) -> str:
+    """Refuse card data in what is only compared, such as an Idempotency-Key or a customer's id in a query: it may end in somebody's log.
+
+    Raises ValueError, which quotes nothing.
+    """
+    return _no_certain_security_code(_no_long_card_number(text))

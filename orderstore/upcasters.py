@@ -24,7 +24,21 @@ class Upcaster:
     step: Callable[[Data], Data]
 
 
-UPCASTERS: Final[tuple[Upcaster, ...]] = ()
+def _plain_text(field: str) -> Callable[[Data], Data]:
+    """A text that was a bare string becomes a `FreeText` that says it is readable; an empty one was none."""
+
+    def step(data: Data) -> Data:
+        text = data.get(field, "")
+        present = {name: value for name, value in data.items() if name != field}
+        return {**present, field: {"plain": text}} if text else present
+
+    return step
+
+
+UPCASTERS: Final[tuple[Upcaster, ...]] = (
+    Upcaster("OrderCancellationRequested", "1.0", "2.0", _plain_text("note")),
+    Upcaster("RefundRequested", "1.0", "2.0", _plain_text("reason")),
+)
 
 
 class NoUpcaster(Exception):

@@ -1,10 +1,11 @@
 """Proves that the views equal the log: every document of every order against a fold made here and now, and no document without an order.
 
-Nothing is written. The documents are read before the log, so a document that is ahead of what was read of the log cannot be; one that is
-behind may only be late, and is looked at again a bounded number of times before it counts as a difference.
+Nothing is written. An order that this build cannot read or fold is a difference too, and hides no other. The documents are read before
+the log, so a document that is ahead of what was read of the log cannot be; one that is behind may only be late, and is looked at again a
+bounded number of times before it counts as a difference.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal
@@ -12,13 +13,13 @@ from typing import Any, Final, Literal
 import anyio
 import orjson
 
-from orderstore.codec import CodecError, decode
+from orderstore.codec import decode
 from orderstore.domain.ids import order_of, stream_of
 from orderstore.recorded import Recorded
-from orderstore.store.errors import CorruptCommit
+from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.port import EventStore
 from projections.batches import for_each_batch, run_all
-from projections.folding import NOTHING, Known, Target, step, write_of
+from projections.folding import NOTHING, Known, Log, Target, step, write_of
 from projections.view_store import Stored, ViewStore
 
 ORDERS_AT_ONCE: Final = 100
@@ -27,11 +28,23 @@ DIFFERENCES_MAX: Final = 1_000
 SEEN_MAX: Final = 100_000  # orders remembered as compared, about 20 MB; what does not fit costs another read
 LOOKS_MAX: Final = 5
 LOOK_AGAIN_AFTER_S: Final = 1.0
+DETAIL_CHARACTERS_MAX: Final = 500
 
 LIST_FIELD: Final = "(list)"
 _ABSENT: Final = object()
 
-Kind = Literal["missing", "behind", "ahead", "different", "other_schema", "unknown_order", "unreadable_order"]
+Kind = Literal[
+    "missing",
+    "behind",
+    "ahead",
+    "different",
+    "other_schema",
+    "unknown_order",
+    "unreadable_order",
+    "unfoldable_order",
+    "disagreement",
+]
+OF_THE_ORDER: Final = "(log)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,13 @@ class Difference:
     commit: int
     log_commit: int
     fields: tuple[FieldDifference, ...] = ()
+    cause: str = ""
+    """The error that kept the order from being read or folded, by its name."""
+    detail: str = ""
+
+
+Examine = Callable[[str, Log], Iterable[Difference]]
+"""A further look at a stream and its whole log. What it raises is a difference too."""
 
 
 @dataclass(slots=True)
@@ -61,6 +81,7 @@ class Report:
     """What was compared and found. At most DIFFERENCES_MAX differences are kept, all are counted."""
 
     orders: int = 0
+    events: int = 0
     documents: int = 0
     differences_count: int = 0
     differences: list[Difference] = field(default_factory=list)
@@ -85,19 +106,22 @@ async def compare(
     progress: Callable[[Report], None] = lambda _: None,
     looks_max: int = LOOKS_MAX,
     look_again_after_s: float = LOOK_AGAIN_AFTER_S,
+    examine: Examine = lambda _stream, _log: (),
+    into: Report | None = None,
 ) -> Report:
     """Compare everything, in memory bounded by batches of orders. `progress` is called after each with the report so far.
 
-    An order that the log's scan names twice, with more than SEEN_MAX orders between, is counted twice.
-    Raises StoreError, CodecError, ViewStoreError, OutOfPlace.
+    `examine` may find more in an order's log; `into` is the report to add to. An order that the log's scan names twice, with more than
+    SEEN_MAX orders between, is counted twice. Raises StoreError, ViewStoreError.
     """
-    report = Report()
+    report = Report() if into is None else into
+    look_at = _Orders(store, view_store, targets, report, examine)
     seen: set[str] = set()
 
     async def visit(streams: tuple[str, ...]) -> None:
         late = tuple(stream for stream in streams if stream not in seen)
         for look in range(1, looks_max + 1):
-            still_late = await _compare_orders(store, view_store, targets, late, report, last_look=look == looks_max)
+            still_late = await look_at.compare(late, last_look=look == looks_max)
             room = max(0, SEEN_MAX - len(seen))
             seen.update([stream for stream in late if stream not in still_late][:room])
             progress(report)
@@ -114,46 +138,77 @@ async def compare(
     return report
 
 
-async def _compare_orders(
-    store: EventStore,
-    view_store: ViewStore,
-    targets: Sequence[Target],
-    streams: Sequence[str],
-    report: Report,
-    *,
-    last_look: bool,
-) -> tuple[str, ...]:
-    """Compare these orders. Returns those that are only late, unless this is the last look."""
-    keys = {
-        (stream, target.view.name): target.generation.key(*order_of(stream)) for stream in streams for target in targets
-    }
-    stored = await view_store.get(list(keys.values()))
-    late: list[str] = []
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """Looks at orders, a batch at a time."""
 
-    async def one(stream: str) -> None:
+    store: EventStore
+    view_store: ViewStore
+    targets: Sequence[Target]
+    report: Report
+    examine: Examine
+
+    async def compare(self, streams: Sequence[str], *, last_look: bool) -> tuple[str, ...]:
+        """Compare these orders. Returns those that are only late, unless this is the last look."""
+        keys = {
+            (stream, target.view.name): target.generation.key(*order_of(stream))
+            for stream in streams
+            for target in self.targets
+        }
+        stored = await self.view_store.get(list(keys.values()))
+        late: list[str] = []
+
+        async def one(stream: str) -> None:
+            documents = [(target, stored.get(keys[stream, target.view.name])) for target in self.targets]
+            log, wrong = await self._differences(stream, documents)
+            if not last_look and any(found.kind in ("missing", "behind") for found in wrong):
+                late.append(stream)
+                return
+            self.report.orders += 1
+            self.report.events += sum(map(len, log.values()))
+            self.report.documents += sum(1 for _, document in documents if document is not None) if log else 0
+            for found in wrong:
+                self.report.add(found)
+
+        await run_all([partial(one, stream) for stream in streams], at_once=LOG_READS_AT_ONCE)
+        return tuple(late)
+
+    async def _differences(
+        self, stream: str, documents: Sequence[tuple[Target, Stored | None]]
+    ) -> tuple[Log, list[Difference]]:
+        """The order's log as far as it can be read, and everything that is wrong. What this build's own code raises on the way is a
+        finding about the order: `audit verify` says what is wrong with the log itself, if anything is."""
         try:
-            log = {commit.number: decode(commit) for commit in await store.read(stream)}
-        except (CorruptCommit, CodecError):
-            # Nothing can be compared with a log that cannot be read: `audit verify` says what is wrong with it.
-            report.orders += 1
-            report.add(Difference(stream=stream, view="(log)", kind="unreadable_order", commit=0, log_commit=0))
-            return
-        found = [
-            (target, stored.get(keys[stream, target.view.name]), difference(stream, target, document, log))
-            for target in targets
-            for document in [stored.get(keys[stream, target.view.name])]
-        ]
-        if not last_look and any(wrong is not None and wrong.kind in ("missing", "behind") for _, _, wrong in found):
-            late.append(stream)
-            return
-        report.orders += 1
-        report.documents += sum(1 for _, document, _ in found if document is not None)
-        for _, _, wrong in found:
-            if wrong is not None:
-                report.add(wrong)
+            commits = await self.store.read(stream)
+        except (CorruptCommit, StreamTooLong) as error:
+            return {}, [_of_order(stream, "unreadable_order", error)]
+        try:
+            log = {commit.number: decode(commit) for commit in commits}
+        except Exception as error:  # noqa: BLE001 - also what an upcaster raises that the codec does not expect
+            return {}, [_of_order(stream, "unreadable_order", error)]
+        wrong: list[Difference] = []
+        try:
+            found = [difference(stream, target, document, log) for target, document in documents]
+            wrong += [one for one in found if one is not None]
+        except Exception as error:  # noqa: BLE001 - OutOfPlace, or a fault in a view: the gate names it and goes on
+            wrong.append(_of_order(stream, "unfoldable_order", error))
+        try:
+            wrong += self.examine(stream, log)
+        except Exception as error:  # noqa: BLE001 - the same of the domain's fold
+            wrong.append(_of_order(stream, "unfoldable_order", error))
+        return log, wrong
 
-    await run_all([partial(one, stream) for stream in streams], at_once=LOG_READS_AT_ONCE)
-    return tuple(late)
+
+def _of_order(stream: str, kind: Kind, error: Exception) -> Difference:
+    return Difference(
+        stream=stream,
+        view=OF_THE_ORDER,
+        kind=kind,
+        commit=0,
+        log_commit=0,
+        cause=type(error).__name__,
+        detail=str(error)[:DETAIL_CHARACTERS_MAX],
+    )
 
 
 def difference(
@@ -226,7 +281,7 @@ async def _report_unknown(
             return
         try:
             known = bool(await store.read(stream))
-        except CorruptCommit:
+        except (CorruptCommit, StreamTooLong):
             known = True  # it is there, and was reported as unreadable
         if not known:
             report.add(Difference(stream=stream, view=target.view.name, kind="unknown_order", commit=0, log_commit=0))

@@ -1,4 +1,5 @@
 """Publishes the log's events to the topic, from the stream, after the fact: at least once, with ids that are the same each time.
+Also of a commit with internal events only the topic hears that there is one (`announcements.py`).
 
 Nothing is marked as published: the stream's checkpoint is the mark. So an event may be published twice (a crash, a time-out, a back-fill)
 and never not at all. Events of one order leave in their order, which is all that a standard topic lets anybody do for it.
@@ -15,10 +16,10 @@ from zlib import crc32
 
 import anyio
 
-from orderstore.codec import decode
-from orderstore.contract import PublicEvent, publish
+from orderstore.contract import PublicEvent
 from orderstore.store.port import Commit, EventStore
 from orderstore.store.trouble import Backoff
+from projections.announcements import announcements
 from projections.batches import for_each_batch, run_all
 from projections.commits import BODY_BYTES_AT_ONCE, commits_of
 from projections.observe import Observer, SilentObserver
@@ -93,12 +94,7 @@ class Relay:
         self._observer.backfill_progress(subscription="relay", orders=len(streams), commits=published + len(commits))
 
     async def _publish(self, commits: Iterable[Commit]) -> None:
-        outgoing = [
-            _Outgoing(event, recorded.recorded_at_ms)
-            for commit in commits
-            for recorded in decode(commit)
-            if (event := publish(recorded)) is not None
-        ]
+        outgoing = [_Outgoing(event, commit.recorded_at_ms) for commit in commits for event in announcements(commit)]
         await run_all([partial(self._send_all, lane) for lane in lanes(outgoing)], at_once=CALLS_AT_ONCE)
 
     async def _send_all(self, lane: Sequence[_Outgoing]) -> None:

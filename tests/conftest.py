@@ -5,7 +5,33 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.environment import Environment
+from tests.contract.dynamodb_local.server import left_out
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
+
+LEFT_OUT = pytest.StashKey[str | None]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make conformance` runs AWS's own DynamoDB Local; a plain run leaves it out, and says so."""
+    parser.addoption(
+        "--dynamodb-local",
+        choices=("skip", "run", "required"),
+        default="skip",
+        help="DynamoDB Local: leave it out; run it where Java and Maven are; or fail where they are not",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The option's marker stands beside it."""
+    config.addinivalue_line("markers", "dynamodb_local: runs against AWS's own DynamoDB Local, see --dynamodb-local")
+    config.stash[LEFT_OUT] = left_out(config.getoption("--dynamodb-local"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skipped from one place, so that the summary says why in one line."""
+    reason = item.config.stash[LEFT_OUT]
+    if reason is not None and item.get_closest_marker("dynamodb_local"):
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OURS = ("orderstore", "projections", "workers", "deploy", "tests")
 LINES_MAX = 300
-COMPOSERS = ("workers.wiring", "workers.cli", "workers.demo", "workers.commands")
+COMPOSERS = ("workers.core", "workers.wiring", "workers.cli", "workers.demo", "workers.commands")
 # Adapters that may name the AWS library: everything else is written to AnyIO and to ports.
 AWS_LIBRARIES = ("aiobotocore", "botocore", "boto3", "types_aiobotocore_")
 
@@ -109,7 +109,7 @@ def test_runtime_code_knows_no_event_loop() -> None:
 
 def test_a_worker_imports_no_other_worker() -> None:
     """Departments share the runtime and the envelope, nothing else."""  # D04, E023
-    departments = ("payment", "inventory", "shipping", "billing", "notification", "intake")
+    departments = ("payment", "inventory", "shipping", "billing", "notification", "archive", "intake")
     for module, path in modules():
         parts = module.split(".")
         if parts[0] == "workers" and len(parts) > 1 and parts[1] in departments:

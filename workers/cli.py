@@ -8,10 +8,16 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from orderstore.archive.dataset import DatasetError
+from orderstore.archive.errors import ArchiveError
+from orderstore.archive.rows import UnreadableBody
+from orderstore.schemas.files import SchemaFilesError
 from orderstore.store.errors import StoreError
 from projections.http.auth import OpenService
+from projections.passing_over import StreamStuck
+from projections.stream.leases import LeaseError
 from projections.view_store import ViewStoreError
-from workers.commands import audit, bulk, configuration, serve, stock, views
+from workers.commands import archive, audit, bulk, configuration, privacy, schemas, serve, stock, views
 from workers.commands.environment import EnvironmentFailed
 from workers.demo.feed import FeedError
 from workers.queues import QueueMismatch
@@ -36,20 +42,29 @@ def build() -> typer.Typer:
     configuration.add_to(app)
     bulk.add_to(app)
     audit.add_to(app)
+    archive.add_to(app)
     views.add_to(app)
     stock.add_to(app)
+    privacy.add_to(app)
+    schemas.add_to(app)
     return app
 
 
 # Said in words, with what to do; whatever else comes out of a command is a bug and shows its trace.
 MENDABLE: Final = (
+    ArchiveError,
+    DatasetError,
     EnvironmentFailed,
     FeedError,
+    LeaseError,
     OpenService,
     PortTaken,
     QueueMismatch,
+    SchemaFilesError,
     StoreError,
+    StreamStuck,
     TableError,
+    UnreadableBody,
     ViewStoreError,
     BotoCoreError,
     ClientError,

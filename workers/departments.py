@@ -116,6 +116,7 @@ class Departments:
     def _billing(self) -> Handler:
         return BillingHandler(
             self._orders,
+            vault=self._sealer,
             series_prefix=self._settings.invoice_series,
             now_ms=self._now_ms,
             sandbox=self._sandbox,

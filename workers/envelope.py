@@ -49,6 +49,6 @@ def parse_envelope(body: str) -> Envelope:
     known = BY_NAME.get(envelope.event_type)
     if known is None:
         raise UnknownEventType("this build knows no event of that type")
-    if envelope.event_version.partition(".")[0] != known.version.partition(".")[0]:
-        raise UnknownEventType(f"this build knows {known.name} {known.version}, not {envelope.event_version}")
+    if envelope.event_version.partition(".")[0] != known.published_version.partition(".")[0]:
+        raise UnknownEventType(f"this build knows {known.name} {known.published_version}, not {envelope.event_version}")
     return envelope

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from orderstore.domain.events import Event, OrderCreated
+from orderstore.domain.state import State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Actor, Cause
@@ -61,7 +62,11 @@ class Reaction(OrderWorker, ABC):
 
     async def __call__(self, message: Message) -> Outcome:
         """Do what the order wants. Raises: see `workers/classify.py` for what becomes of each error."""
-        envelope, history = await self._read(message)
+        envelope = parse_envelope(message.body)
+        history = await self._wanting(envelope)
+        if history is None:
+            self._observer.nothing_to_do(self._worker, envelope.event_type)
+            return Done()
         for steps_taken in range(STEPS_MAX):
             taken = await self._step(history, envelope)
             if taken is None:
@@ -75,6 +80,14 @@ class Reaction(OrderWorker, ABC):
                 raise OutOfStep(f"the {self._worker} step of an order that is {state} added nothing")
             history = taken
         raise OutOfStep(f"an order wanted more than {STEPS_MAX} {self._worker} steps in a row")
+
+    async def _wanting(self, envelope: Envelope) -> History | None:
+        """The order's whole history; None for a very long order of which a snapshot already says that it wants nothing here."""
+        order = await self._orders.look(envelope.order_id)
+        self._fail_if_asked(placed(order).order)
+        if isinstance(order, History):
+            return order
+        return await self._orders.load(envelope.order_id) if self._may_want(order.state) else None
 
     def _caused_by(
         self, history: History, event_type: type[Event], purpose: str, *, refund_id: str | None = None
@@ -95,6 +108,10 @@ class Reaction(OrderWorker, ABC):
                     traceparent=recorded.traceparent,
                 )
         raise OutOfStep(f"nothing in the log asks for {purpose}: there is no {event_type.__name__}")
+
+    @abstractmethod
+    def _may_want(self, state: State) -> bool:
+        """Whether an order in this state may want a step; if not, its history need not be read."""
 
     @abstractmethod
     async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:

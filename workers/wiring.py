@@ -5,145 +5,59 @@ roles on top of it: the API, the two stream subscriptions, the five consumers.
 """
 
 import json
-import os
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from random import Random
 from typing import Any, Final
 from uuid import uuid4
 
 import structlog
 
-from orderstore.objects import ObjectStore
-from orderstore.orders import Orders
-from orderstore.privacy.dynamo_keys import DynamoKeyRing
-from orderstore.privacy.keys import CachedKeyRing, KeyRing
-from orderstore.privacy.sealing import Sealer
+from orderstore.archive.dynamo_positions import DynamoPositions
+from orderstore.archive.writer import Archiver
+from orderstore.audit.root_maker import RootMaker
 from orderstore.registry import CONSUMERS
-from orderstore.s3_objects import Retention, S3ObjectStore
-from orderstore.store.blobs import ObjectBlobStore
-from orderstore.store.dynamo import DynamoEventStore
-from orderstore.transact import Transactor
 from projections.apply import ViewProjector, current_targets
 from projections.commits import order_of_record
-from projections.dynamo_views import DynamoViewStore
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
 from projections.http.services import Services
 from projections.queries import open_queries
 from projections.relay import Relay
 from projections.sns import SnsPublisher
-from projections.stream.dynamo_leases import DynamoLeaseStore
 from projections.stream.dynamo_source import DynamoStreamSource
 from projections.stream.low_water import RecentMark
 from projections.stream.reader import StreamReader
 from projections.stream.settings import StreamSettings
 from projections.stream.subscriber import Subscriber
-from workers.aws import Clients, open_clients
+from workers.anchoring import Anchoring
+from workers.archive.batcher import Batcher
+from workers.archive.handler import ArchiveHandler
+from workers.archive.remembering import remembering
 from workers.classify import classify
+from workers.core import CONNECTIONS_BESIDE, Core, now_ms, open_core
 from workers.departments import Departments
 from workers.logged import LoggedHandler, LoggedPublisher
+from workers.metrics.anchoring import AnchoringMetrics
+from workers.metrics.archive import ArchiveMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
-from workers.metrics.core import CoreMetrics
 from workers.metrics.page import metrics_app
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import Metrics
-from workers.queues import Consumer, Queues, watching
+from workers.queues import Consumer, watching
+from workers.runtime.outcome import Handler
 from workers.runtime.sqs import SqsQueue
 from workers.service import Cancellable, HttpServer, Part, Service, listen
 from workers.settings import Role, Settings, SettingsError
 
 SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": "views", "relay": "relay"}
-# Beside the handlers' own calls: stream reads, leases, heartbeats, acks, the API.
-CONNECTIONS_BESIDE: Final = 64
 CONNECTIONS_MAX: Final = 512
 POLLS_PER_QUEUE: Final = 4
 STREAM_IDLE_INITIAL_S: Final = 0.25
 MARK_KEPT_S: Final = 1.0
 
 Readiness = Callable[[], Mapping[str, bool]]
-
-
-def now_ms() -> int:
-    """The wall clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
-    """What every role stands on."""
-
-    settings: Settings
-    metrics: Metrics
-    clients: Clients
-    random: Random
-    store: DynamoEventStore
-    orders: Orders
-    keys: KeyRing
-    sealer: Sealer
-    objects: ObjectStore
-    """Beside the large bodies: the archive, and snapshots."""
-    locked: ObjectStore
-    """Under Object Lock: signed roots and certificates."""
-    views: DynamoViewStore
-    leases: DynamoLeaseStore
-    queues: Queues
-
-
-@asynccontextmanager
-async def open_core(
-    settings: Settings, metrics: Metrics, *, connections: int = CONNECTIONS_BESIDE
-) -> AsyncIterator[Core]:
-    """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
-    random = Random()  # noqa: S311 - spreads retries, nothing secret
-    async with open_clients(settings, connections=connections) as clients:
-        objects = S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random)
-        retention = Retention(mode=settings.audit_lock_mode, days=settings.audit_retention_days, now_ms=now_ms)
-        locked = S3ObjectStore(clients.s3, bucket=settings.audit_bucket, random=random, retention=retention)
-        store = DynamoEventStore(
-            clients.dynamodb,
-            table=settings.table("events"),
-            counters_table=settings.table("series"),
-            blobs=ObjectBlobStore(objects),
-            random=random,
-        )
-        keys = CachedKeyRing(
-            DynamoKeyRing(
-                clients.dynamodb,
-                clients.kms,
-                table=settings.table("privacy-keys"),
-                kms_key_id=settings.kms_key_id,
-                now_ms=now_ms,
-                random=random,
-            )
-        )
-        sealer = Sealer(keys, random_bytes=os.urandom)
-        orders = Orders(
-            Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
-            tenant=settings.tenant,
-            vault=sealer,
-            hooks_allowed=settings.providers == "sandbox",
-            now_ms=now_ms,
-        )
-        views = DynamoViewStore(clients.dynamodb, table=settings.table("views"), random=random)
-        yield Core(
-            settings=settings,
-            metrics=metrics,
-            clients=clients,
-            random=random,
-            store=store,
-            orders=orders,
-            keys=keys,
-            sealer=sealer,
-            objects=objects,
-            locked=locked,
-            views=views,
-            leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
-            queues=Queues(clients.sqs, settings),
-        )
 
 
 def departments(core: Core) -> Departments:
@@ -159,16 +73,51 @@ def departments(core: Core) -> Departments:
     )
 
 
+def archiver_of(core: Core) -> Archiver:
+    """What copies the log into the archive."""
+    return Archiver(
+        core.store,
+        core.objects,
+        positions_of(core),
+        now_ms=now_ms,
+        random=core.random,
+        observer=ArchiveMetrics(core.metrics),
+    )
+
+
+def positions_of(core: Core) -> DynamoPositions:
+    """How far each order is archived."""
+    return DynamoPositions(core.clients.dynamodb, table=core.settings.table("archive"), random=core.random)
+
+
+def archive(core: Core) -> Handler:
+    """The handler of the archive's queue. A batch is full before every handler waits for it, or none would ever be."""
+    batcher = Batcher(
+        remembering(archiver_of(core).archive, core.store, core.shelf),
+        linger_s=core.settings.archive_linger_s,
+        messages_max=max(1, core.settings.archive_concurrency // 2),
+        now_ms=now_ms,
+        observer=ArchiveMetrics(core.metrics),
+    )
+    return ArchiveHandler(batcher)
+
+
+def daily_root(core: Core) -> Anchoring:
+    """What signs a root over the log, once a day."""
+    maker = RootMaker(core.store, core.locked, core.signer, log=core.settings.table("events"), now_ms=now_ms)
+    return Anchoring(maker, now_ms=now_ms, random=core.random, observer=AnchoringMetrics(core.metrics))
+
+
 async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
     """A consume loop for each role that has a queue."""
     found = []
     handlers = departments(core)
-    for name in (role for role in roles if role in CONSUMERS and role != "archive"):
+    for name in (role for role in roles if role in CONSUMERS):
         queue, settings = await core.queues.open(name)
         found.append(
             Consumer(
                 queue,
-                LoggedHandler(handlers.handler(name), queue=name),
+                LoggedHandler(archive(core) if name == "archive" else handlers.handler(name), queue=name),
                 settings,
                 classify=classify,
                 metrics=core.metrics,
@@ -276,6 +225,8 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
                 for subscription, subscriber in (await subscribers(core, roles)).items()
             )
             parts.extend(consuming)
+            if "archive" in roles:
+                parts.append(Cancellable("daily root", daily_root(core).run))
             parts.append(Cancellable("queue watch", watching(queues, metrics)))
             service = Service(parts)
             yield Running(core=core, service=service, queues=queues, http_port=server.port)

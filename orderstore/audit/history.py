@@ -1,21 +1,25 @@
 """What happened to an order, row by row: what, when, who, why, and the commit that proves it. For people; nothing sealed is opened."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from orderstore import codec
+from orderstore.domain.events import Event, FreeText, SealedText
 from orderstore.recorded import Actor, Recorded
 from orderstore.store.port import Commit, EventStore
 
 HASH_PREFIX_CHARACTERS: Final = 12
+SEALED: Final = "(sealed)"
+"""What stands in the place of personal data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRow:
     """One event, as it is listed."""
 
+    order_id: str
     version: int
     """Counts the order's events from 1."""
     commit: int
@@ -50,16 +54,13 @@ async def history_of(store: EventStore, stream: str) -> tuple[HistoryRow, ...]:
 
 def rows(commits: Iterable[Commit]) -> tuple[HistoryRow, ...]:
     """The same, of commits in hand. Pure."""
-    return tuple(_row(recorded, commit) for commit in commits for recorded in codec.decode(commit))
+    return tuple(row_of(recorded, commit) for commit in commits for recorded in codec.decode(commit))
 
 
-def _shown(recorded: Recorded) -> dict[str, Any]:
-    data = codec.data_of(recorded.event)
-    return {name: "(sealed)" if name == "contact" else value for name, value in data.items()}
-
-
-def _row(recorded: Recorded, commit: Commit) -> HistoryRow:
+def row_of(recorded: Recorded, commit: Commit) -> HistoryRow:
+    """One event of a commit."""
     return HistoryRow(
+        order_id=recorded.order_id,
         version=recorded.version,
         commit=commit.number,
         event_id=recorded.event_id,
@@ -71,6 +72,34 @@ def _row(recorded: Recorded, commit: Commit) -> HistoryRow:
         causation_id=recorded.causation_id,
         correlation_id=recorded.correlation_id,
         source=recorded.source,
-        data=_shown(recorded),
+        data=shown(recorded.event),
         hash_prefix=commit.hash.hex()[:HASH_PREFIX_CHARACTERS],
     )
+
+
+def shown(event: Event) -> dict[str, Any]:
+    """An event's fields as JSON values, with `(sealed)` for every sealed text, wherever in the event it stands."""
+    data: dict[str, Any] = _masked(event, codec.data_of(event))
+    return data
+
+
+def _masked(value: object, data: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """`data`, which is `value` as JSON, without what is sealed in it."""
+    if isinstance(value, SealedText):
+        return SEALED
+    if isinstance(value, FreeText):
+        return value.plain if value.sealed is None else SEALED
+    if isinstance(data, dict):
+        inner = value if isinstance(value, Mapping) else _fields(value)
+        return {name: _masked(inner[name], within) if name in inner else within for name, within in data.items()}
+    if isinstance(data, list | tuple):
+        inside = value if isinstance(value, list | tuple) else data
+        return [_masked(one, within) for one, within in zip(inside, data, strict=True)]
+    return data
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    """The fields of a dataclass; the codec writes them under their own names."""
+    if not is_dataclass(value):
+        return {}
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}

@@ -1,51 +1,28 @@
 """Proving that the log is as it was written, from what is stored and nothing else.
 
 What a chain alone cannot show: a dropped *tail* (the first n commits of an order are a whole chain of n), a dropped order, or a
-rewrite of an order's end by somebody who recomputes the hashes. These take a root over all heads, signed and kept elsewhere;
-`Verified.head` is what such a root is made of.
+rewrite of an order's end by somebody who recomputes the hashes. These take a root over all heads, signed and kept elsewhere:
+`Verified.head` is what such a root is made of, and an `Anchor` is what it says of an order (`anchored.py`).
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import partial
 from typing import Final
 
 import anyio
 
+from orderstore.audit.findings import Finding, Reason
+from orderstore.audit.heads import Anchor, Horizon
 from orderstore.store.chain import GENESIS, compute_hash, hash_of
 from orderstore.store.errors import StoreError
 from orderstore.store.port import Commit, CommitSource, Undecodable
 
 STREAMS_AT_ONCE: Final = 16
 FINDINGS_PER_STREAM_MAX: Final = 1_000
-
-
-class Reason(StrEnum):
-    """What is wrong with a commit. The values are printed and may be matched by scripts: they do not change."""
-
-    HASH_MISMATCH = "hash_mismatch"
-    """Its hash is not that of its content and place: a byte, a time or a number was changed, or it belongs to another order."""
-    MISPLACED = "misplaced"
-    """It is a true commit of this order, but another one: commits were reordered, or shifted to make room."""
-    BROKEN_LINK = "broken_link"
-    """It is whole in itself, but follows another commit than the one that is stored before it: one of the two was replaced."""
-    MISSING_COMMIT = "missing_commit"
-    """There is none, but there are later ones."""
-    FIRST_COMMIT_MISSING = "first_commit_missing"
-    """The order does not begin at commit 1."""
-    UNDECODABLE = "undecodable"
-    """Something is stored there that is no commit, or its body is missing or cannot be unpacked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, named by its order and commit."""
-
-    stream: str
-    commit: int
-    reason: Reason
-    detail: str
+# Writers' clocks differ, and a commit is recorded a little before it is stored: what is this much older than a root is in it.
+BACKDATED_MARGIN_MS: Final = 15 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +31,24 @@ class Verified:
 
     stream: str
     commits: int
-    """How many are stored."""
+    """How many were looked at."""
+    last: int
+    """The number of the last one; 0 where there is none."""
     head: bytes | None
     """The hash of the last one; None where it cannot be trusted, or there is none."""
     findings: tuple[Finding, ...]
     """Empty when the order is as it was written."""
 
 
-async def verify_stream(source: CommitSource, stream: str) -> Verified:
-    """Check one order: numbers without holes from 1, each hash, each link. Memory is bounded by one page and 32 bytes a commit."""
-    check = _Check(stream)
+async def verify_stream(
+    source: CommitSource, stream: str, anchors: Sequence[Anchor] = (), horizon: Horizon | None = None
+) -> Verified:
+    """Check one order: numbers without holes from 1, each hash, each link, and what the anchors say of it.
+
+    With `horizon`, also that no commit claims to be older than that root, and is not under it. Memory is bounded by one page and 32
+    bytes a commit.
+    """
+    check = Check(stream, anchors, horizon)
     async with aclosing(source.stored(stream)) as stored:
         async for found in stored:
             check.see(found)
@@ -71,11 +56,16 @@ async def verify_stream(source: CommitSource, stream: str) -> Verified:
 
 
 async def verify_all(
-    source: CommitSource, *, recorded_since_ms: int | None = None, streams_at_once: int = STREAMS_AT_ONCE
+    source: CommitSource,
+    *,
+    recorded_since_ms: int | None = None,
+    streams_at_once: int = STREAMS_AT_ONCE,
+    look: Callable[[str], Awaitable[Verified]] | None = None,
 ) -> AsyncGenerator[Verified, None]:
     """Check every order (that has a commit recorded since), and yield each result as it comes: what progress is counted by.
 
-    An order may be yielded twice, as `EventStore.streams` may name it twice; it is never left out.
+    `look` is how one order is checked, by its chain unless told otherwise. An order may be yielded twice, as `EventStore.streams` may
+    name it twice; it is never left out.
 
     Raises:
         StoreError: the log cannot be read; what was not yielded has not been checked.
@@ -85,21 +75,21 @@ async def verify_all(
         async for stream in streams:
             batch.append(stream)
             if len(batch) == streams_at_once:
-                for verified in await _verify_batch(source, batch):
+                for verified in await verify_batch(batch, look or partial(verify_stream, source)):
                     yield verified
                 batch = []
-    for verified in await _verify_batch(source, batch):
+    for verified in await verify_batch(batch, look or partial(verify_stream, source)):
         yield verified
 
 
-async def _verify_batch(source: CommitSource, streams: list[str]) -> list[Verified]:
+async def verify_batch(streams: Sequence[str], look: Callable[[str], Awaitable[Verified]]) -> list[Verified]:
     """Some orders at once. A generator must not yield inside a task group, hence the batches."""
     results: dict[str, Verified] = {}
     failures: list[StoreError] = []
 
     async def verify(stream: str) -> None:
         try:
-            results[stream] = await verify_stream(source, stream)
+            results[stream] = await look(stream)
         except StoreError as failure:
             failures.append(failure)
 
@@ -111,13 +101,23 @@ async def _verify_batch(source: CommitSource, streams: list[str]) -> list[Verifi
     return [results[stream] for stream in streams]
 
 
-class _Check:
-    """One pass over an order. After a commit that is wrong the next one's link is not judged: its neighbour is named already."""
+class Check:
+    """One pass over an order, or over its end. After a commit that is wrong the next one's link is not judged: its neighbour is named
+    already.
+    """
 
-    def __init__(self, stream: str) -> None:
+    def __init__(
+        self, stream: str, anchors: Iterable[Anchor] = (), horizon: Horizon | None = None, *, first: int = 1
+    ) -> None:
+        """Look at `stream` from commit `first` on: what is before it has been checked, or is not asked for."""
         self._stream = stream
-        self._expected = 1
-        self._previous: bytes | None = GENESIS
+        self._anchors = tuple(anchors)
+        self._horizon = horizon
+        self._under_horizon = max(
+            (anchor.number for anchor in self._anchors if horizon and anchor.root == horizon.root), default=0
+        )
+        self._expected = first
+        self._previous: bytes | None = GENESIS if first == 1 else None
         self._number_after: dict[bytes, int] = {GENESIS: 1}
         self._commits = 0
         self._findings: list[Finding] = []
@@ -142,11 +142,15 @@ class _Check:
                 Reason.BROKEN_LINK,
                 f"it follows {found.previous_hash.hex()}, but {self._previous.hex()} is stored before it",
             )
+        self._compare(found)
         self._next(found.number, head=found.hash)
 
     def result(self) -> Verified:
         """What came of it."""
-        return Verified(stream=self._stream, commits=self._commits, head=self._head(), findings=tuple(self._findings))
+        self._dropped()
+        last = self._expected - 1 if self._commits else 0
+        findings = tuple(self._findings)
+        return Verified(stream=self._stream, commits=self._commits, last=last, head=self._head(), findings=findings)
 
     def _head(self) -> bytes | None:
         return self._previous if self._commits else None
@@ -154,6 +158,34 @@ class _Check:
     def _next(self, number: int, *, head: bytes | None) -> None:
         self._expected = max(self._expected, number + 1)
         self._previous = head
+
+    def _compare(self, commit: Commit) -> None:
+        """A whole commit must be the one that was signed for."""
+        for anchor in self._anchors:
+            if anchor.number == commit.number and anchor.hash != commit.hash:
+                detail = f"root {anchor.root} has {anchor.hash.hex()} here, the log {commit.hash.hex()}"
+                self._wrong(commit.number, Reason.REWRITTEN, detail)
+                return
+        horizon = self._horizon
+        if horizon is None or commit.number <= self._under_horizon:
+            return
+        if commit.recorded_at_ms < horizon.begun_ms - BACKDATED_MARGIN_MS:
+            minutes = (horizon.begun_ms - commit.recorded_at_ms) // 60_000
+            detail = f"it was recorded {minutes} minutes before root {horizon.root} was begun, which does not have it"
+            self._wrong(commit.number, Reason.BACKDATED, detail)
+
+    def _dropped(self) -> None:
+        """What was signed for and is not there any more: named once, by the root that knows most of it."""
+        last = self._expected - 1
+        anchor = max(self._anchors, key=lambda each: each.number, default=None)
+        if anchor is None or anchor.number <= last:
+            return
+        if self._commits == 0:
+            detail = f"root {anchor.root} has it with {anchor.number} commits, the log has nothing of it"
+            self._wrong(1, Reason.DROPPED_ORDER, detail)
+        else:
+            detail = f"root {anchor.root} has {anchor.number} commits of it, the log ends with commit {last}"
+            self._wrong(last + 1, Reason.DROPPED_TAIL, detail)
 
     def _missing(self, number: int) -> None:
         """Name the hole before `number`; a wide one (a forged number) by its two ends."""

@@ -68,7 +68,9 @@ def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:
     return _with_follow_up(order, outcome) if order.payment.status in voidable else ()
 
 
-def request_refund(state: State, *, refund_id: str, lines: tuple[e.RefundedLine, ...], reason: str) -> Decision:
+def request_refund(
+    state: State, *, refund_id: str, lines: tuple[e.RefundedLine, ...], reason: e.FreeText | None
+) -> Decision:
     """Set money aside to be given back for pieces of lines. Before the capture it waits for the capture.
 
     Raises UnknownOrder, OrderClosed, NothingToRefund, RefundTooLarge.
@@ -166,7 +168,15 @@ def invoice_number(series: str, number: int) -> str:
     return f"{series}-{number:06d}"
 
 
-def issue_invoice(state: State, *, series: str, number: int, issued_at: datetime, supplied_at: datetime) -> Decision:
+def issue_invoice(
+    state: State,
+    *,
+    series: str,
+    number: int,
+    issued_at: datetime,
+    supplied_at: datetime,
+    buyer: e.SealedText | None = None,
+) -> Decision:
     """Invoice the order once its goods have left; `()` when it has its invoice, or wants none (yet)."""
     order = _existing(state)
     if order.invoice is not None or not isinstance(order, InFulfilment):
@@ -179,6 +189,7 @@ def issue_invoice(state: State, *, series: str, number: int, issued_at: datetime
         currency=order.order.currency,
         issued_at=issued_at,
         supplied_at=supplied_at,
+        buyer=buyer,
     )
     return _with_follow_up(order, invoice)
 
@@ -186,7 +197,7 @@ def issue_invoice(state: State, *, series: str, number: int, issued_at: datetime
 # Change of mind
 
 
-def request_cancellation(state: State, *, reason: e.CancellationReason, note: str = "") -> Decision:
+def request_cancellation(state: State, *, reason: e.CancellationReason, note: e.FreeText | None = None) -> Decision:
     """Ask for the order to be undone. Raises UnknownOrder, OrderClosed (rejected), TooLateToCancel."""
     order = _existing(state)
     match order:
@@ -198,6 +209,15 @@ def request_cancellation(state: State, *, reason: e.CancellationReason, note: st
             raise OrderClosed("the order was rejected: there is nothing to cancel")
         case InFulfilment() | Completed():
             raise TooLateToCancel("the goods have left: ask for a refund instead")
+
+
+# Personal data
+
+
+def erase_personal_data(state: State, *, erasure: e.PersonalDataErased) -> Decision:
+    """Note that the order's personal data cannot be read any more; whether that is noted already, the log knows and the state does not."""
+    _existing(state)
+    return (erasure,)
 
 
 def _existing(state: State) -> Order:

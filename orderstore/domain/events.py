@@ -1,7 +1,7 @@
 """What can happen to an order. These are stored for ever: field names and meanings are history. Change them only with a
 new version and an upcaster (`orderstore/registry.py`, golden files in `tests/orderstore/golden`).
 
-No event carries card data; personal data is only in `SealedText`.
+No event carries card data; personal data, and whatever people write in their own words, is only in `SealedText`.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,20 @@ class SealedText:
 
     subject: str
     ciphertext: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeText:
+    """Somebody's own words. What people write is sealed, since it may say anything of anybody; `plain` are the service's own words, and
+    those of people from before theirs were sealed (version 1.0 of the events that carry them). Exactly one of the two is there."""
+
+    plain: str | None = None
+    sealed: SealedText | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for neither or both."""
+        if (self.plain is None) == (self.sealed is None):
+            raise ValueError("a text is either plain or sealed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +122,7 @@ class RefundRequested:
 
     refund_id: str
     amount_minor: int
-    reason: str
+    reason: FreeText | None = None
     lines: tuple[RefundedLine, ...] = ()
 
 
@@ -169,7 +183,7 @@ class OrderCancellationRequested:
     """Whoever asked, the order is to be undone: every worker gives back what it holds."""
 
     reason: CancellationReason
-    note: str = ""
+    note: FreeText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +235,8 @@ class ShipmentDelivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceIssued:
-    """The invoice has its number, gap-free in its series; its lines are those of the order."""
+    """The invoice has its number, gap-free in its series; its lines are those of the order. `buyer` is whom it was made out to, sealed
+    under the fiscal key of the year of issue; None when nobody's name is known (any more)."""
 
     series: str
     number: int
@@ -230,11 +245,22 @@ class InvoiceIssued:
     currency: str
     issued_at: datetime
     supplied_at: datetime
+    buyer: SealedText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCompleted:
     """Delivered, paid and invoiced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalDataErased:
+    """The keys of these classes that sealed `subject`'s data are destroyed: nobody can read them any more, here or in any copy. The order
+    stays what it was; `certificate` says what was done."""
+
+    subject: str
+    certificate: str
+    key_classes: tuple[Literal["operational", "fiscal"], ...]
 
 
 Event = (
@@ -259,4 +285,5 @@ Event = (
     | ShipmentDelivered
     | InvoiceIssued
     | OrderCompleted
+    | PersonalDataErased
 )

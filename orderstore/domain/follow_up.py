@@ -66,7 +66,8 @@ def _close(state: Cancelling) -> tuple[e.Event, ...]:
     left_minor = payment.amount_minor - payment.refunded_minor
     if payment.status is PaymentStatus.CAPTURED and left_minor > 0:
         refund_id = f"{state.order.order_id}:cancellation"
-        return (e.RefundRequested(refund_id=refund_id, amount_minor=left_minor, reason="cancellation"),)
+        reason = e.FreeText(plain="cancellation")
+        return (e.RefundRequested(refund_id=refund_id, amount_minor=left_minor, reason=reason),)
     stock_held = state.inventory.status in (InventoryStatus.PENDING, InventoryStatus.RESERVED)
     if _money_held(payment) or stock_held:
         return ()

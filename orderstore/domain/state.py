@@ -1,11 +1,14 @@
 """The order as its events tell it: one class per status. `evolve` holds no rules; an impossible transition is a bug."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Final, TypeVar, assert_never
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
 from orderstore.domain import events as e
+
+_T = TypeVar("_T")
 
 
 class PaymentStatus(Enum):
@@ -34,6 +37,23 @@ class ShipmentStatus(Enum):
     CANCELLED = "cancelled"
     DISPATCHED = "dispatched"
     DELIVERED = "delivered"
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace
+else:
+
+    def replace(value: _T, **changes: Any) -> _T:  # noqa: ANN401 - checked as `dataclasses.replace` is
+        """As `dataclasses.replace`, in two thirds of the time: most of a fold is copies. No state has a `__post_init__`."""
+        copy = object.__new__(type(value))
+        for name in _names(type(value)):
+            object.__setattr__(copy, name, changes[name] if name in changes else getattr(value, name))
+        return copy
+
+
+@cache
+def _names(of: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(of))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +185,7 @@ def evolve(state: State, event: e.Event) -> State:
     if isinstance(state, NotPlaced):
         raise ImpossibleTransition(f"{type(event).__name__} before OrderCreated")
     payment, inventory = state.payment, state.inventory
-    match event:
+    match event:  # cases are tried in turn: what every order meets comes first
         case e.PaymentCompleted():
             status = PaymentStatus.CAPTURED if event.mode == "captured" else PaymentStatus.AUTHORIZED
             paid = replace(
@@ -176,10 +196,26 @@ def evolve(state: State, event: e.Event) -> State:
                 provider_reference=event.provider_reference,
             )
             return replace(state, payment=paid)
-        case e.PaymentFailed():
-            return replace(state, payment=replace(payment, status=PaymentStatus.FAILED, attempt=event.attempt))
+        case e.InventoryReserved():
+            reserved = Inventory(status=InventoryStatus.RESERVED, reservation_id=event.reservation_id)
+            return replace(state, inventory=reserved)
+        case e.OrderConfirmed():
+            return _become(Confirmed, state, after=(Received,))
+        case e.ShipmentCreated():
+            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.BOOKED))
+        case e.ShipmentDispatched():
+            shipment = Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DISPATCHED)
+            return _become(InFulfilment, state, after=(Confirmed, Cancelling), shipment=shipment)
         case e.PaymentCaptured():
             return replace(state, payment=replace(payment, status=PaymentStatus.CAPTURED))
+        case e.InvoiceIssued():
+            return replace(state, invoice=event)
+        case e.ShipmentDelivered():
+            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DELIVERED))
+        case e.OrderCompleted():
+            return _become(Completed, state, after=(InFulfilment,))
+        case e.PaymentFailed():
+            return replace(state, payment=replace(payment, status=PaymentStatus.FAILED, attempt=event.attempt))
         case e.PaymentVoided():
             return replace(state, payment=replace(payment, status=PaymentStatus.VOIDED))
         case e.RefundRequested():
@@ -191,26 +227,12 @@ def evolve(state: State, event: e.Event) -> State:
                 for refund in payment.refunds
             )
             return replace(state, payment=replace(payment, refunds=refunds))
-        case e.InventoryReserved():
-            reserved = Inventory(status=InventoryStatus.RESERVED, reservation_id=event.reservation_id)
-            return replace(state, inventory=reserved)
         case e.InventoryFailed():
             return replace(state, inventory=replace(inventory, status=InventoryStatus.FAILED))
         case e.InventoryReleased():
             return replace(state, inventory=replace(inventory, status=InventoryStatus.RELEASED))
-        case e.ShipmentCreated():
-            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.BOOKED))
         case e.ShipmentCancelled():
             return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.CANCELLED))
-        case e.ShipmentDispatched():
-            shipment = Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DISPATCHED)
-            return replace(_become(InFulfilment, state, after=(Confirmed, Cancelling)), shipment=shipment)
-        case e.ShipmentDelivered():
-            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DELIVERED))
-        case e.InvoiceIssued():
-            return replace(state, invoice=event)
-        case e.OrderConfirmed():
-            return _become(Confirmed, state, after=(Received,))
         case e.OrderRejected():
             return _become(Rejected, state, after=(Received,))
         case e.OrderCancellationRequested():
@@ -220,20 +242,20 @@ def evolve(state: State, event: e.Event) -> State:
             return state
         case e.OrderCancelled():
             return replace(_become(Cancelled, state, after=(Cancelling,)), reason=event.reason)
-        case e.OrderCompleted():
-            return _become(Completed, state, after=(InFulfilment,))
+        case e.PersonalDataErased():
+            return state
         case _:
             assert_never(event)
 
 
-def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...]) -> _S:
-    """The same order in another status."""
+def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...], shipment: Shipment | None = None) -> _S:
+    """The same order in another status, with a newer shipment if there is one."""
     if not isinstance(state, after):
         raise ImpossibleTransition(f"an order that is {type(state).__name__} cannot become {status.__name__}")
     return status(
         order=state.order,
         payment=state.payment,
         inventory=state.inventory,
-        shipment=state.shipment,
+        shipment=shipment or state.shipment,
         invoice=state.invoice,
     )

@@ -1,7 +1,7 @@
 """The key ring in production: data keys made and wrapped by KMS, kept wrapped in a table of their own.
 
-    subject S                 the key
-    key_class S               "operational" | "fiscal"
+    subject S                 the key; see `subjects.py`
+    key_class S               "operational" | "fiscal": what the subject says, for whoever looks through the table
     wrapped B                 the data key under the KMS key, bound by its encryption context to the subject; absent once erased
     created_at N, erased_at N milliseconds since 1970
 
@@ -9,13 +9,14 @@ KMS never stores a data key: with the row's `wrapped` gone, nobody can read what
 age out, which is why their retention belongs in an erasure's certificate.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstore.privacy.keys import DATA_KEY_BYTES, KeyClass, KeyErased, KeyUnusable, check_subject
+from orderstore.privacy.keys import DATA_KEY_BYTES, KeyErased, KeyUnusable, check_subject
+from orderstore.privacy.subjects import KeyClass, key_class_of
 from orderstore.store.trouble import Backoff, Retrying, code_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-_KEY_CLASS: Final[KeyClass] = "operational"
 # KMS API reference, "Decrypt": the ciphertext, its context or its key are not what they were when it was encrypted.
 _NOT_OURS: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 
@@ -66,19 +66,46 @@ class DynamoKeyRing:
             raise KeyErased(subject)
         return await self._unwrap(subject, row)
 
-    async def erase(self, subject: str) -> None:
+    async def erase(self, subject: str) -> int:
         """See `KeyRing.erase`. The row stays, as the sign that there must be no other key."""
         check_subject(subject)
-        await self._calling(
+        answer = await self._calling(
             "UpdateItem",
             lambda: self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"subject": {"S": subject}},
                 UpdateExpression="REMOVE #wrapped SET erased_at = if_not_exists(erased_at, :now), key_class = :class",
                 ExpressionAttributeNames={"#wrapped": "wrapped"},
-                ExpressionAttributeValues={":now": {"N": str(self._now_ms())}, ":class": {"S": _KEY_CLASS}},
+                ExpressionAttributeValues={":now": {"N": str(self._now_ms())}, ":class": {"S": key_class_of(subject)}},
+                ReturnValues="ALL_NEW",
             ),
             writes=True,
+        )
+        return int(answer["Attributes"]["erased_at"]["N"])
+
+    async def subjects(self, key_class: KeyClass) -> AsyncGenerator[str, None]:
+        """See `KeyRing.subjects`."""
+        start: Mapping[str, Any] | None = None
+        while True:
+            page = await self._page(key_class, start)
+            for row in page.get("Items", []):
+                yield row["subject"]["S"]
+            if (start := page.get("LastEvaluatedKey")) is None:
+                return
+
+    async def _page(self, key_class: KeyClass, start: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        request: dict[str, Any] = {} if start is None else {"ExclusiveStartKey": start}
+        return await self._calling(
+            "Scan",
+            lambda: self._dynamodb.scan(
+                TableName=self._table,
+                ConsistentRead=True,
+                ProjectionExpression="subject",
+                FilterExpression="key_class = :class AND attribute_exists(#wrapped)",
+                ExpressionAttributeNames={"#wrapped": "wrapped"},
+                ExpressionAttributeValues={":class": {"S": key_class}},
+                **request,
+            ),
         )
 
     async def _row(self, subject: str) -> Mapping[str, Any] | None:
@@ -110,7 +137,7 @@ class DynamoKeyRing:
                     TableName=self._table,
                     Item={
                         "subject": {"S": subject},
-                        "key_class": {"S": _KEY_CLASS},
+                        "key_class": {"S": key_class_of(subject)},
                         "wrapped": {"B": wrapped},
                         "created_at": {"N": str(self._now_ms())},
                     },

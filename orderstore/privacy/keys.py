@@ -9,15 +9,20 @@ Trouble with DynamoDB and KMS themselves is told as `Throttled`, `Unavailable` a
 """
 
 from collections import OrderedDict
-from typing import Final, Literal, Protocol
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, Protocol
 
 import anyio
+
+from orderstore.privacy.subjects import KeyClass
 
 DATA_KEY_BYTES: Final = 32  # AES-256
 SUBJECT_BYTES_MAX: Final = 1024
 
-KeyClass = Literal["operational", "fiscal"]
-"""Operational keys are erased on request; fiscal ones must outlive the request until the law lets them go."""
+# How long a process may go on using a key that another one has destroyed: short, since an erasure is not complete before; long enough for
+# the handlers of one order to share a fetch.
+CACHE_TTL_S: Final = 60.0
 
 
 class PrivacyError(Exception):
@@ -63,8 +68,15 @@ class KeyRing(Protocol):
         """
         ...
 
-    async def erase(self, subject: str) -> None:
-        """Destroy the subject's key for ever; also one that was never made, so that none will be. Idempotent."""
+    async def erase(self, subject: str) -> int:
+        """Destroy the subject's key for ever; also one that was never made, so that none will be.
+
+        Returns when it was destroyed, in milliseconds since 1970: the first time counts, doing it again changes nothing.
+        """
+        ...
+
+    def subjects(self, key_class: KeyClass) -> AsyncGenerator[str, None]:
+        """Yield everybody who has a key of that class that is not erased, in no order: it reads every key's row."""
         ...
 
 
@@ -74,7 +86,7 @@ class CachedKeyRing:
     Another process's erasure is seen after `ttl_s` at the latest; this process's own at once.
     """
 
-    def __init__(self, ring: KeyRing, *, keys_max: int = 10_000, ttl_s: float = 300.0) -> None:
+    def __init__(self, ring: KeyRing, *, keys_max: int = 10_000, ttl_s: float = CACHE_TTL_S) -> None:
         """Keep up to `keys_max` keys for `ttl_s` seconds each."""
         if keys_max < 1 or ttl_s <= 0:
             raise ValueError("a cache keeps at least one key, for some time")
@@ -89,22 +101,30 @@ class CachedKeyRing:
         kept = self._recall(subject)
         if kept is not None:
             return kept
-        erasures = self._erasures
-        return self._keep(subject, await self._ring.key_for(subject), erasures)
+        erasures, asked_at = self._erasures, anyio.current_time()
+        return self._keep(subject, await self._ring.key_for(subject), erasures, asked_at)
 
     async def existing(self, subject: str) -> bytes:
         """See `KeyRing.existing`."""
         kept = self._recall(subject)
         if kept is not None:
             return kept
-        erasures = self._erasures
-        return self._keep(subject, await self._ring.existing(subject), erasures)
+        erasures, asked_at = self._erasures, anyio.current_time()
+        return self._keep(subject, await self._ring.existing(subject), erasures, asked_at)
 
-    async def erase(self, subject: str) -> None:
+    async def erase(self, subject: str) -> int:
         """See `KeyRing.erase`. Forgotten here even if the ring below cannot be reached."""
         self._forget(subject)
-        await self._ring.erase(subject)
-        self._forget(subject)
+        try:
+            return await self._ring.erase(subject)
+        finally:
+            self._forget(subject)
+
+    async def subjects(self, key_class: KeyClass) -> AsyncGenerator[str, None]:
+        """See `KeyRing.subjects`."""
+        async with aclosing(self._ring.subjects(key_class)) as subjects:
+            async for subject in subjects:
+                yield subject
 
     def _recall(self, subject: str) -> bytes | None:
         if subject not in self._kept:
@@ -116,10 +136,11 @@ class CachedKeyRing:
         self._kept.move_to_end(subject)
         return key
 
-    def _keep(self, subject: str, key: bytes, erasures: int) -> bytes:
+    def _keep(self, subject: str, key: bytes, erasures: int, asked_at: float) -> bytes:
         # A key that was on its way here while something was erased may be the erased one: it is used once more, not remembered.
         if erasures == self._erasures:
-            self._kept[subject] = (key, anyio.current_time())
+            # The time to live counts from the question: the key may have been destroyed while its answer was on the way.
+            self._kept[subject] = (key, asked_at)
             self._kept.move_to_end(subject)
             if len(self._kept) > self._keys_max:
                 self._kept.popitem(last=False)

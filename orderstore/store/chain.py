@@ -25,11 +25,22 @@ def compute_hash(*, stream: str, number: int, recorded_at_ms: int, body: bytes, 
     The lengths make the encoding unambiguous: no two different commits are the same bytes. Numbers are in decimal ASCII, the name in UTF-8.
     An auditor can redo it in a few lines of any language.
     """
-    digest = hashlib.sha256(_DOMAIN)
-    for field in (stream.encode(), b"%d" % number, b"%d" % recorded_at_ms, previous_hash, body):
-        digest.update(_LENGTH.pack(len(field)))
-        digest.update(field)
-    return digest.digest()
+    name, place, time = stream.encode(), b"%d" % number, b"%d" % recorded_at_ms
+    # One call over the joined bytes: ten small updates take three times as long for an ordinary commit.
+    encoded = (
+        _DOMAIN,
+        _LENGTH.pack(len(name)),
+        name,
+        _LENGTH.pack(len(place)),
+        place,
+        _LENGTH.pack(len(time)),
+        time,
+        _LENGTH.pack(len(previous_hash)),
+        previous_hash,
+        _LENGTH.pack(len(body)),
+        body,
+    )
+    return hashlib.sha256(b"".join(encoded)).digest()
 
 
 def hash_of(commit: Commit) -> bytes:
@@ -115,8 +126,8 @@ def check_hash(commit: Commit) -> None:
         raise CorruptCommit(commit.stream, commit.number, "its hash is not that of its content")
 
 
-def check_stored(commits: Iterable[Commit], *, stream: str, after: int) -> None:
-    """Refuse, when they were read, commits that are not the unbroken continuation of commit `after`.
+def check_stored(commits: Iterable[Commit], *, stream: str, after: int, after_hash: bytes | None = None) -> None:
+    """Refuse, when they were read, commits that are not the unbroken continuation of commit `after`, whose hash is `after_hash` (if known).
 
     Costs some microseconds per commit, against milliseconds for the read itself: so it is always done.
 
@@ -124,7 +135,7 @@ def check_stored(commits: Iterable[Commit], *, stream: str, after: int) -> None:
         CorruptCommit: names the first commit that is wrong, or missing.
     """
     expected_number = after + 1
-    previous_hash = GENESIS if after == 0 else None
+    previous_hash = GENESIS if after == 0 else after_hash
     for commit in commits:
         if commit.stream != stream:
             raise CorruptCommit(stream, expected_number, f"it is a commit of {commit.stream}")

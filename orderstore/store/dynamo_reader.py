@@ -1,7 +1,6 @@
 """Reading the log in DynamoDB: all that an auditor's role needs, and half of what a writer's does."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -12,7 +11,7 @@ from orderstore.store import items, requests
 from orderstore.store.blobs import BlobStore
 from orderstore.store.chain import check_hash, check_stored
 from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
-from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Undecodable
+from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, Undecodable
 from orderstore.store.trouble import Backoff, Retrying
 
 if TYPE_CHECKING:
@@ -47,17 +46,28 @@ class DynamoReader:
 
     async def read(self, stream: str, *, after: int = 0) -> tuple[Commit, ...]:
         """See `EventStore.read`."""
-        commits: list[Commit] = []
-        body_bytes = 0
-        async with aclosing(self._pages(stream, after)) as pages:
-            async for page in pages:
-                for commit in await self._complete([items.parse(item) for item in page], READ_BYTES_MAX - body_bytes):
-                    body_bytes += len(commit.body)
-                    commits.append(commit)
-                if len(commits) > COMMITS_PER_STREAM_MAX:
-                    raise StreamTooLong(stream, f"{COMMITS_PER_STREAM_MAX} commits")
-        check_stored(commits, stream=stream, after=after)
+        page, start = await self._page(stream, after, None, None)
+        commits = page
+        while start is not None:
+            page, start = await self._page(stream, after, start, commits[-1] if commits else None)
+            commits += page
+            if sum(len(commit.body) for commit in commits) > READ_BYTES_MAX:
+                raise StreamTooLong(stream, f"{READ_BYTES_MAX} bytes, which one read may return")
+            if len(commits) > COMMITS_PER_STREAM_MAX:
+                raise StreamTooLong(stream, f"{COMMITS_PER_STREAM_MAX} commits")
         return tuple(commits)
+
+    async def pages(
+        self, stream: str, *, after: int = 0, first_commits_max: int | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """See `EventStore.pages`. A page is what one Query returns: 1 MB of items, or less."""
+        commits, start = await self._page(stream, after, None, None, limit=first_commits_max)
+        yield Page(tuple(commits), more=start is not None)
+        last = commits[-1] if commits else None
+        while start is not None:
+            commits, start = await self._page(stream, after, start, last)
+            yield Page(tuple(commits), more=start is not None)
+            last = commits[-1] if commits else last
 
     async def counter(self, name: str) -> int:
         """See `EventStore.counter`."""
@@ -80,10 +90,13 @@ class DynamoReader:
 
     async def stored(self, stream: str) -> AsyncGenerator[Commit | Undecodable, None]:
         """See `CommitSource.stored`. Holds one page at a time."""
-        async with aclosing(self._pages(stream, after=None)) as pages:
-            async for page in pages:
-                for item in page:
-                    yield await self._whatever_it_is(item)
+        start: items.Item | None = None
+        while True:
+            found, start = await self._items(stream, None, start)
+            for item in found:
+                yield await self._whatever_it_is(item)
+            if start is None:
+                return
 
     async def from_image(self, image: Mapping[str, Any]) -> Commit:
         """See `EventStore.from_image`."""
@@ -115,6 +128,8 @@ class DynamoReader:
         return commits
 
     async def _offloaded(self, keys: list[str]) -> dict[str, bytes | None]:
+        if not keys:
+            return {}
         contents: dict[str, bytes | None] = {}
         failures: list[StoreError] = []
 
@@ -131,13 +146,23 @@ class DynamoReader:
             raise failures[0]
         return contents
 
-    async def _pages(self, stream: str, after: int | None) -> AsyncGenerator[list[Mapping[str, Any]], None]:
-        start: items.Item | None = None
-        while True:
-            page = await self._call("Query", requests.query(self._table, stream, after=after, start=start))
-            yield page.get("Items", [])
-            if (start := page.get("LastEvaluatedKey")) is None:
-                return
+    async def _page(
+        self, stream: str, after: int, start: items.Item | None, last: Commit | None, *, limit: int | None = None
+    ) -> tuple[list[Commit], items.Item | None]:
+        """The next commits after `last` (None: after number `after`), checked, and where to go on from (None: there is no more)."""
+        found, start = await self._items(stream, after, start, limit=limit)
+        commits = await self._complete([items.parse(item) for item in found], READ_BYTES_MAX)
+        if last is None:
+            check_stored(commits, stream=stream, after=after)
+        else:
+            check_stored(commits, stream=stream, after=last.number, after_hash=last.hash)
+        return commits, start
+
+    async def _items(
+        self, stream: str, after: int | None, start: items.Item | None, *, limit: int | None = None
+    ) -> tuple[list[Mapping[str, Any]], items.Item | None]:
+        page = await self._call("Query", requests.query(self._table, stream, after=after, start=start, limit=limit))
+        return page.get("Items", []), page.get("LastEvaluatedKey")
 
     async def _get(self, request: items.Request) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = (await self._call("GetItem", request)).get("Item")

@@ -13,7 +13,7 @@ from orderstore.store import items
 from orderstore.store.blobs import BlobStore, MemoryBlobStore
 from orderstore.store.chain import check_follows, check_hash, check_sealed
 from orderstore.store.errors import BrokenChain, CommitConflict, CounterConflict
-from orderstore.store.port import Commit, Undecodable
+from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, Undecodable
 
 
 class MemoryEventStore:
@@ -22,12 +22,19 @@ class MemoryEventStore:
     `on_append` is for what a table's stream does in production; a callback must return at once and not raise.
     """
 
-    def __init__(self, *, on_append: Sequence[Callable[[Commit], None]] = (), blobs: BlobStore | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        on_append: Sequence[Callable[[Commit], None]] = (),
+        blobs: BlobStore | None = None,
+        commits_per_page: int = COMMITS_PER_STREAM_MAX,
+    ) -> None:
         """Begin empty. `blobs` holds the bodies of images that offload theirs (`from_image`)."""
         self._commits: dict[str, list[Commit]] = {}
         self._counters: dict[str, int] = {}
         self._on_append = list(on_append)
         self._blobs = blobs if blobs is not None else MemoryBlobStore()
+        self._commits_per_page = commits_per_page
 
     def subscribe(self, callback: Callable[[Commit], None]) -> None:
         """Call `callback` with every commit from now on."""
@@ -37,6 +44,20 @@ class MemoryEventStore:
         """See `EventStore.read`."""
         await checkpoint()
         return tuple(self._commits.get(stream, [])[after:])
+
+    async def pages(
+        self, stream: str, *, after: int = 0, first_commits_max: int | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """See `EventStore.pages`."""
+        size = min(self._commits_per_page, first_commits_max or self._commits_per_page)
+        more = True
+        while more:
+            await checkpoint()
+            commits = tuple(self._commits.get(stream, [])[after : after + size])
+            more = len(commits) == size
+            after += len(commits)
+            size = self._commits_per_page
+            yield Page(commits, more=more)
 
     async def append(self, commit: Commit) -> None:
         """See `EventStore.append`. A hole is refused."""

@@ -43,7 +43,11 @@ class Commit:
         Raises:
             ValueError: a field is out of its range.
         """
-        if not self.stream or len(self.stream.encode()) > STREAM_NAME_BYTES_MAX:
+        bytes_per_character_max = 4  # in UTF-8: a short name need not be encoded to know that it is short
+        if not self.stream or (
+            len(self.stream) * bytes_per_character_max > STREAM_NAME_BYTES_MAX
+            and len(self.stream.encode()) > STREAM_NAME_BYTES_MAX
+        ):
             raise ValueError(
                 f"a stream's name has 1 to {STREAM_NAME_BYTES_MAX} bytes, this one has {len(self.stream.encode())}"
             )
@@ -64,6 +68,14 @@ class Undecodable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some commits that follow each other; `more`: the store has not come to the end of the stream yet (though nothing may follow)."""
+
+    commits: tuple[Commit, ...]
+    more: bool
+
+
 class EventStore(Protocol):
     """An append-only log per stream. Every method may raise `Throttled`, `Unavailable` or `Refused` (see `errors.py`)."""
 
@@ -76,6 +88,16 @@ class EventStore(Protocol):
         Raises:
             CorruptCommit: something stored is not what was appended, or is missing.
             StreamTooLong: there is more than one call may hold in memory.
+        """
+        ...
+
+    def pages(self, stream: str, *, after: int = 0, first_commits_max: int | None = None) -> AsyncGenerator[Page, None]:
+        """Yield what `read` returns, a page at a time: memory is bounded however long the stream is. At least one page, maybe an empty one.
+
+        The first page has at most `first_commits_max` commits, for who may not need the others.
+
+        Each page is strongly consistent and is checked as `read` checks, also against the page before it. Raises what `read` raises.
+        Close it (`contextlib.aclosing`) when it is left early.
         """
         ...
 

@@ -25,8 +25,14 @@ def put(table: str, item: Item) -> Request:
     }
 
 
-def query(table: str, stream: str, *, after: int | None, start: Item | None) -> Request:
-    """Read a page of the commits above `after`, in order; None: of everything under the stream, whatever its number."""
+def query(
+    table: str, stream: str, *, after: int | None, start: Item | None, limit: int | None = None, lean: bool = False
+) -> Request:
+    """Read a page of the commits above `after`, in order, at most `limit`; None: of everything under the stream, whatever its number.
+
+    `lean` leaves out the name and the link to the commit before, for a reader who has both (`items.chained`): the client's parser is the
+    dearest part of a read, and its cost goes by the attribute.
+    """
     request: Request = {
         "TableName": table,
         "KeyConditionExpression": "#stream = :stream",
@@ -38,6 +44,12 @@ def query(table: str, stream: str, *, after: int | None, start: Item | None) -> 
         request["KeyConditionExpression"] += " AND #commit > :after"
         request["ExpressionAttributeNames"]["#commit"] = "commit"
         request["ExpressionAttributeValues"][":after"] = {"N": str(after)}
+    if limit is not None:
+        request["Limit"] = limit
+    if lean:
+        request["ProjectionExpression"] = "#commit, recorded_at, #encoding, #body, #blob, #hash"
+        for name in ("commit", "encoding", "body", "blob", "hash"):
+            request["ExpressionAttributeNames"][f"#{name}"] = name
     return _from(request, start)
 
 

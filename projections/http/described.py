@@ -53,15 +53,16 @@ def accepts(model: type[BaseModel], examples: Mapping[str, Any], *, required: bo
 
 def answers(
     status: int,
-    model: type[BaseModel] | None,
+    model: Any,  # noqa: ANN401 - a model, a union of models, or None
     description: str,
     problems: Iterable[str],
     *,
     headers: Mapping[str, str] | None = None,
+    unchanged: str | None = None,
     media_type: str | None = None,
     guarded: bool = True,
 ) -> dict[int | str, dict[str, Any]]:
-    """The answer, and its problems by status; `guarded` operations also say 401 and 403."""
+    """The answer, and its problems by status; `guarded` operations also say 401 and 403. `unchanged` says when the answer is 304."""
     good: dict[str, Any] = {"description": description}
     if model is not None:
         good["model"] = model
@@ -70,6 +71,8 @@ def answers(
     if headers:
         good["headers"] = {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
     described: dict[int | str, dict[str, Any]] = {status: good}
+    if unchanged is not None:
+        described[304] = {"description": unchanged, "headers": good.get("headers", {})}
     for code in (*(("unauthenticated", "forbidden") if guarded else ()), *problems):
         kind = KINDS[code]
         entry = described.setdefault(kind.status, {"description": "", "content": _PROBLEM})

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from orderstore.audit.moments import AtCommit, Moment, instant
+from orderstore.audit.time_travel import Difference, FieldChange, Prefix
 from orderstore.codec import timestamp
 from orderstore.contract import public_data
-from orderstore.history import History
 from orderstore.recorded import Recorded
-from projections.views import order_status
+
+EVENTS_SHOWN_MAX: Final = 100
 
 
 def order_document(view: Mapping[str, Any], *, published_through_ms: int | None) -> dict[str, Any]:
@@ -16,22 +18,50 @@ def order_document(view: Mapping[str, Any], *, published_through_ms: int | None)
 
     An event is published once the relay's low-water mark has passed it; the mark says nothing of its own millisecond.
     """
-    published = published_through_ms is not None and view["lastRecordedAtMs"] < published_through_ms
     publication = {
-        "status": "published" if published else "pending",
-        "state": "EVENT_PUBLISHED" if published else "ORDER_RECEIVED",
+        "status": "published" if is_published(view, published_through_ms) else "pending",
+        "state": "EVENT_PUBLISHED" if is_published(view, published_through_ms) else "ORDER_RECEIVED",
         "publishedThrough": None if published_through_ms is None else _moment(published_through_ms),
     }
     return {**view, "publication": publication}
 
 
-def strong_document(history: History) -> dict[str, Any]:
-    """What the view will say once it has caught up, folded from the log by the view's own function."""
-    view: order_status.OrderStatus | None = None
-    for recorded in history.events:
-        view = order_status.evolve(view, recorded)
-    assert view is not None  # `Orders.load` raises for an order without events
-    return order_status.to_document(view)
+def is_published(view: Mapping[str, Any], published_through_ms: int | None) -> bool:
+    """Whether all that the view knows of the order has been published."""
+    return published_through_ms is not None and view["lastRecordedAtMs"] < published_through_ms
+
+
+def past_document(view: Mapping[str, Any], then: Prefix) -> dict[str, Any]:
+    """The status view as it stood, with where that is. The log does not hold when an event was published, so it is not told."""
+    return {**view, "publication": None, "asOf": as_of_document(then)}
+
+
+def as_of_document(then: Prefix) -> dict[str, Any]:
+    """Which moment was asked for, and which commit that is; 0 for an order that was not placed yet."""
+    return {"asked": _asked(then.moment), "commit": then.commit, "version": then.version}
+
+
+def changes_document(order_id: str, found: Difference, *, events_max: int = EVENTS_SHOWN_MAX) -> dict[str, Any]:
+    """What lies between two moments. Very many events are shown in part: the list of events has them all, in pages."""
+    return {
+        "orderId": order_id,
+        "from": as_of_document(found.old),
+        "to": as_of_document(found.new),
+        "direction": found.direction,
+        "fields": [_change_document(change) for change in found.fields],
+        "events": [event_document(recorded) for recorded in found.events[:events_max]],
+        "eventsOmitted": max(0, len(found.events) - events_max),
+    }
+
+
+def place_document(recorded: Recorded) -> dict[str, Any]:
+    """Where in history an event stands, and when that was."""
+    return {
+        "commit": recorded.commit,
+        "version": recorded.version,
+        "recordedAt": _moment(recorded.recorded_at_ms),
+        "occurredAt": timestamp(recorded.occurred_at),
+    }
 
 
 def event_document(recorded: Recorded) -> dict[str, Any]:
@@ -51,6 +81,24 @@ def event_document(recorded: Recorded) -> dict[str, Any]:
         "traceparent": recorded.traceparent,
         "data": public_data(recorded.event),
     }
+
+
+def _change_document(change: FieldChange) -> dict[str, Any]:
+    return {
+        "field": change.field,
+        "old": change.old,
+        "new": change.new,
+        "eventId": change.by.event_id,
+        "eventType": change.by.name,
+        "actor": {"type": change.by.actor.type, "id": change.by.actor.id},
+        **place_document(change.by),
+    }
+
+
+def _asked(moment: Moment) -> dict[str, Any]:
+    if isinstance(moment, AtCommit):
+        return {"commit": moment.number, "time": None, "clock": None}
+    return {"commit": None, "time": instant(moment.time), "clock": moment.clock}
 
 
 def _moment(ms: int) -> str:

@@ -1,8 +1,8 @@
 """The shape of every answer, for the OpenAPI document. A test holds each real answer to these."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -61,7 +61,7 @@ class Publication(_Answer):
     published_through: str | None
 
 
-class OrderStatus(_Answer):
+class _Order(_Answer):
     """Amounts named `...Minor` are integers in minor units of `currency`; `total` is the same as people write it."""
 
     order_id: str
@@ -82,7 +82,35 @@ class OrderStatus(_Answer):
     last_recorded_at_ms: int
     version: int
     commit: int
+
+
+class OrderStatus(_Order):
+    """Where the order stands now. Amounts named `...Minor` are integers in minor units of `currency`; `total` is for people."""
+
     publication: Publication
+
+
+class Asked(_Answer):
+    """A commit's number, or a time and the clock that it is meant by."""
+
+    commit: int | None
+    time: str | None
+    clock: Literal["recorded", "occurred"] | None
+
+
+class AsOf(_Answer):
+    """The last commit, and the number of events, that the order had at the moment that was asked for; 0 before it was placed."""
+
+    asked: Asked
+    commit: int
+    version: int
+
+
+class OrderStatusThen(_Order):
+    """Where the order stood. `publication` is null: the log does not hold when an event was published, and says nothing of it."""
+
+    publication: None
+    as_of: AsOf
 
 
 class OrdersPage(_Answer):
@@ -115,6 +143,34 @@ class EventsPage(_Answer):
     order_id: str
     items: list[Event]
     next_after: int | None
+
+
+class Change(_Answer):
+    """A field that differs, by its path, and the event that gave it what it has at the later of the two moments."""
+
+    field: str
+    old: Any
+    new: Any
+    commit: int
+    version: int
+    event_id: str
+    event_type: str
+    recorded_at: str
+    occurred_at: str
+    actor: Actor
+
+
+class Changes(_Answer):
+    """`backward` when `to` is the earlier moment: then what `events` did is taken back, and `new` is what was before.
+    Fields that only say where a document stands (`version`, `commit`, `updatedAt`, `lastRecordedAtMs`) are not compared."""
+
+    order_id: str
+    from_: Annotated[AsOf, Field(alias="from")]
+    to: AsOf
+    direction: Literal["forward", "backward", "none"]
+    fields: list[Change]
+    events: list[Event]
+    events_omitted: int
 
 
 class InvoiceLine(_Answer):
@@ -169,6 +225,26 @@ class ProblemError(BaseModel):
     parameter: str | None = None
 
 
+class ProblemPlace(BaseModel):
+    """Where and when an order began that did not exist at the moment that was asked for."""
+
+    model_config = ConfigDict(title="ProblemPlace", alias_generator=to_camel)
+
+    commit: int
+    version: int
+    recorded_at: str
+    occurred_at: str
+
+
+class ProblemHead(BaseModel):
+    """How far an order has come that has not the commit that was asked for."""
+
+    model_config = ConfigDict(title="ProblemHead")
+
+    commit: int
+    version: int
+
+
 class ProblemDocument(BaseModel):
     """RFC 9457. `code` is stable; further members belong to the kind of problem."""
 
@@ -183,3 +259,5 @@ class ProblemDocument(BaseModel):
     errors: list[ProblemError] | None = None
     errors_omitted: int | None = None
     hint: str | None = None
+    began: ProblemPlace | None = None
+    head: ProblemHead | None = None

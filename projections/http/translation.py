@@ -2,6 +2,7 @@
 
 CommandRejected, HooksRefused,          the caller's: 404, 409, 422
 KeyReused, CustomerErased
+WrongVersion                            412 with the version that the order has
 Throttled, Unavailable, Contended,      try again: 503 with Retry-After
 ViewsUnavailable
 InvalidCursor                           400
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from orderstore.domain.rejections import CommandRejected
+from orderstore.expected import WrongVersion
 from orderstore.orders import CustomerErased, HooksRefused, KeyReused
 from orderstore.store.errors import CommitTooLarge, Throttled, Unavailable
 from orderstore.transact import Contended
@@ -73,6 +75,9 @@ def problem_of(error: Exception) -> Problem:
             return Problem("hooks_refused", str(error), errors=_HOOKS)
         case KeyReused():
             return Problem("idempotency_key_reused", str(error))
+        case WrongVersion():
+            detail = f"{error}; nothing was stored: read it again and decide again"
+            return Problem("wrong_version", detail, extra={"currentVersion": error.version})
         case CustomerErased():
             return Problem(
                 "customer_erased", "order under another customerId, or without customerEmail and customerName"
@@ -100,6 +105,7 @@ _TRANSLATED: Final[tuple[type[Exception], ...]] = (
     HooksRefused,
     KeyReused,
     CustomerErased,
+    WrongVersion,
     InvalidCursor,
     Throttled,
     Contended,

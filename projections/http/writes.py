@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from orderstore.domain.events import OrderCancellationRequested, RefundedLine, RefundRequested
+from orderstore.domain.events import OrderCancellationRequested, RefundRequested
 from orderstore.history import History
 from orderstore.orders import refund_id_for_key
 from orderstore.recorded import Recorded
@@ -17,7 +17,7 @@ from projections.http.answers import JsonAnswer
 from projections.http.auth import Writer
 from projections.http.body import read_as
 from projections.http.described import CANCEL_EXAMPLES, PLACE_EXAMPLES, REFUND_EXAMPLES, accepts, answers
-from projections.http.headers import IdempotencyKey, traceparent_of
+from projections.http.headers import IdempotencyKey, IfMatch, traceparent_of
 from projections.http.places import OrderIdOf
 from projections.http.problems import Problem
 from projections.http.requestlog import note_event
@@ -61,7 +61,7 @@ def add_routes(router: APIRouter) -> None:
             202,
             schemas.CancellationAccepted,
             "Every worker will give back what it holds. Asking again is answered the same.",
-            (*_BODY, *_ORDER, "too_late_to_cancel", *_STORE),
+            ("bad_parameter", *_BODY, *_ORDER, "too_late_to_cancel", "wrong_version", *_STORE),
         ),
     )
     router.add_api_route(
@@ -82,6 +82,7 @@ def add_routes(router: APIRouter) -> None:
                 *_ORDER,
                 "refund_too_large",
                 "nothing_to_refund",
+                "wrong_version",
                 "idempotency_key_reused",
                 *_STORE,
             ),
@@ -105,11 +106,13 @@ async def place_order(request: Request, writer: Writer, services: ServicesOf, ke
     return JsonAnswer(document, status_code=202, headers=headers)
 
 
-async def cancel_order(request: Request, writer: Writer, order_id: OrderIdOf, services: ServicesOf) -> Response:
+async def cancel_order(
+    request: Request, writer: Writer, order_id: OrderIdOf, services: ServicesOf, expected: IfMatch
+) -> Response:
     """Possible until the goods have left. The body may be absent."""
     cancelling = await read_as(CancelOrder, request, empty_is=CancelOrder())
     history = await services.orders.cancel(
-        order_id, cancelling, actor=writer.actor, traceparent=traceparent_of(request)
+        order_id, cancelling, actor=writer.actor, expected=expected, traceparent=traceparent_of(request)
     )
     asked = next(past for past in reversed(history.events) if isinstance(past.event, OrderCancellationRequested))
     note_event(request, asked)
@@ -118,17 +121,27 @@ async def cancel_order(request: Request, writer: Writer, order_id: OrderIdOf, se
 
 
 async def refund_order(
-    request: Request, writer: Writer, order_id: OrderIdOf, services: ServicesOf, key: IdempotencyKey
+    request: Request,
+    writer: Writer,
+    order_id: OrderIdOf,
+    *,
+    services: ServicesOf,
+    key: IdempotencyKey,
+    expected: IfMatch,
 ) -> Response:
     """For pieces of lines, at the price that was paid. Two refunds never give back more than the order cost."""
     refunding = await read_as(RequestRefund, request)
     key = key if key is not None else str(uuid4())
     history = await services.orders.request_refund(
-        order_id, refunding, actor=writer.actor, idempotency_key=key, traceparent=traceparent_of(request)
+        order_id,
+        refunding,
+        actor=writer.actor,
+        idempotency_key=key,
+        expected=expected,
+        traceparent=traceparent_of(request),
     )
     recorded, refund = _refund(history, refund_id_for_key(order_id, key))
-    lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in refunding.lines)
-    if refund.lines != lines or refund.reason != refunding.reason:
+    if not await services.orders.is_same_refund(history, refund, refunding):
         raise Problem("idempotency_key_reused", "this Idempotency-Key was used for another refund of this order")
     note_event(request, recorded)
     document = {

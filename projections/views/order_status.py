@@ -167,6 +167,8 @@ def _after(view: OrderStatus, event: e.Event) -> OrderStatus:
             return replace(view, status="CANCELLED", cancellation=Cancellation(reason=event.reason))
         case e.OrderCompleted():
             return replace(view, status="COMPLETED")
+        case e.PersonalDataErased():
+            return view
         case _:
             assert_never(event)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from orderstore.audit.verify import Finding, Reason, verify_all
+from orderstore.audit.findings import Finding, Reason
+from orderstore.audit.verify import verify_all
 from orderstore.store import items
 from orderstore.store.dynamo import DynamoEventStore
 from tests.contract.event_logs import EVENTS, Log, chain_of, dynamo_log

@@ -13,7 +13,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from orderstore.privacy.dynamo_keys import DynamoKeyRing
-from orderstore.privacy.keys import KeyErased, KeyRing, KeyUnusable
+from orderstore.privacy.keys import CachedKeyRing, KeyErased, KeyRing, KeyUnusable
 from orderstore.privacy.memory_keys import MemoryKeyRing
 from orderstore.store.errors import Throttled
 from tests.contract.event_logs import QUICK, Wire, refusal, time_out
@@ -36,8 +36,9 @@ class Ring:
 
 @pytest.fixture
 async def keys(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Ring]:
+    clock = itertools.count(1_700_000_000_000)
     if kind == "memory":
-        yield Ring(MemoryKeyRing(os.urandom))
+        yield Ring(MemoryKeyRing(os.urandom, now_ms=lambda: next(clock)))
         return
     url = request.getfixturevalue("moto_url") if kind == "moto" else request.getfixturevalue("emulator").endpoint_url
     table = f"contract-privacy-keys-{next(_names)}"
@@ -63,7 +64,7 @@ async def keys(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Ring]
             kms,
             table=table,
             kms_key_id=master,
-            now_ms=lambda: 1_700_000_000_000,
+            now_ms=lambda: next(clock),
             random=Random(1),
             backoff=QUICK,
         )
@@ -113,6 +114,85 @@ async def test_an_erased_key_is_gone_for_ever(keys: Ring) -> None:
             await keys.ring.existing(subject)
 
 
+OPERATIONAL, FISCAL = "customer:c-1", "fiscal:2026:customer:c-1"
+
+
+@everywhere
+async def test_the_two_classes_are_two_keys_and_each_is_destroyed_on_its_own(keys: Ring) -> None:
+    """What the law keeps outlives what is erased on request, and ends without it."""
+    assert await keys.ring.key_for(OPERATIONAL) != await keys.ring.key_for(FISCAL)
+
+    await keys.ring.erase(OPERATIONAL)
+    assert await keys.ring.existing(FISCAL)
+    with pytest.raises(KeyErased):
+        await keys.ring.existing(OPERATIONAL)
+
+    await keys.ring.erase(FISCAL)
+    for subject in (OPERATIONAL, FISCAL):
+        with pytest.raises(KeyErased):
+            await keys.ring.key_for(subject)
+
+
+@everywhere
+async def test_the_first_destruction_is_the_one_that_counts(keys: Ring) -> None:
+    """A certificate tells when it was, also when the erasure was run again."""
+    await keys.ring.key_for(OPERATIONAL)
+
+    first = await keys.ring.erase(OPERATIONAL)
+
+    assert first >= 1_700_000_000_000
+    assert await keys.ring.erase(OPERATIONAL) == first
+    assert await keys.ring.erase("customer:another") > first
+
+
+@everywhere
+async def test_the_subjects_of_a_class_are_those_whose_key_still_is(keys: Ring) -> None:
+    """All of them, over as many pages as it takes; the erased, and those who never had one, are not among them."""
+    fiscal = [f"fiscal:{year}:customer:{name}" for year in (2015, 2026) for name in ("a", "b", "customer:c")]
+    for subject in (*fiscal, OPERATIONAL, "guest:o-1", "customer:fiscal:2015:customer:x"):
+        await keys.ring.key_for(subject)
+    await keys.ring.erase(fiscal[0])
+    await keys.ring.erase("fiscal:2015:customer:never")
+
+    assert sorted([subject async for subject in keys.ring.subjects("fiscal")]) == sorted(fiscal[1:])
+    assert sorted([subject async for subject in keys.ring.subjects("operational")]) == [
+        OPERATIONAL,
+        "customer:fiscal:2015:customer:x",
+        "guest:o-1",
+    ]
+
+
+@everywhere
+async def test_a_cache_before_the_ring_is_a_ring(keys: Ring) -> None:
+    """It forgets what it erases at once, and lists what the ring lists."""
+    cached = CachedKeyRing(keys.ring)
+    key = await cached.key_for(FISCAL)
+
+    assert await cached.existing(FISCAL) == await keys.ring.existing(FISCAL) == key
+    assert [subject async for subject in cached.subjects("fiscal")] == [FISCAL]
+    await cached.erase(FISCAL)
+    with pytest.raises(KeyErased):
+        await cached.existing(FISCAL)
+    assert [subject async for subject in cached.subjects("fiscal")] == []
+
+
+@over_a_wire
+async def test_many_pages_of_subjects_are_all_read(keys: Ring) -> None:
+    """The table answers a page at a time."""
+    assert keys.wire is not None
+    wanted = {f"fiscal:2026:customer:{number}" for number in range(7)}
+    for subject in wanted:
+        await keys.ring.key_for(subject)
+    honest = keys.raw.scan
+
+    async def two_at_a_time(**request: Any) -> Any:
+        return await honest(**request, Limit=2)
+
+    keys.wire.scan = two_at_a_time  # type: ignore[attr-defined]  # shadows the client's method
+
+    assert {subject async for subject in keys.ring.subjects("fiscal")} == wanted
+
+
 @everywhere
 async def test_a_subject_without_a_key_has_none_to_read_with(keys: Ring) -> None:
     """Reading makes no key."""
@@ -131,17 +211,19 @@ async def test_a_key_without_a_subject_cannot_be(keys: Ring) -> None:
 
 
 @over_a_wire
-async def test_the_table_holds_no_key_that_can_be_used(keys: Ring) -> None:
-    """What is stored is wrapped; after an erasure nothing of it is left but the sign."""
-    key = await keys.ring.key_for("customer-1")
-    row = (await keys.raw.get_item(TableName=keys.table, Key={"subject": {"S": "customer-1"}}))["Item"]
+@pytest.mark.parametrize(("subject", "key_class"), [(OPERATIONAL, "operational"), (FISCAL, "fiscal")])
+async def test_the_table_holds_no_key_that_can_be_used(keys: Ring, subject: str, key_class: str) -> None:
+    """What is stored is wrapped, under its class; after an erasure nothing of it is left but the sign."""
+    key = await keys.ring.key_for(subject)
+    row = (await keys.raw.get_item(TableName=keys.table, Key={"subject": {"S": subject}}))["Item"]
 
     assert key not in row["wrapped"]["B"]
-    assert row["key_class"] == {"S": "operational"}
-    await keys.ring.erase("customer-1")
-    row = (await keys.raw.get_item(TableName=keys.table, Key={"subject": {"S": "customer-1"}}))["Item"]
+    assert row["key_class"] == {"S": key_class}
+    await keys.ring.erase(subject)
+    row = (await keys.raw.get_item(TableName=keys.table, Key={"subject": {"S": subject}}))["Item"]
     assert "wrapped" not in row
     assert set(row) >= {"subject", "key_class", "erased_at"}
+    assert row["key_class"] == {"S": key_class}
 
 
 @over_a_wire

@@ -253,6 +253,8 @@ def test_proofs_are_locked_for_years_and_nobody_can_hide_one(template):
         for action in entry["Action"]
     }
     assert denied == {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"}
+    conditions = {entry["Sid"]: entry.get("Condition") for entry in statements(policy["PolicyDocument"])}
+    assert conditions["NobodyOverwrites"] == {"Null": {"s3:if-none-match": "true"}}
 
 
 def test_roots_are_signed_by_a_key_that_outsiders_can_check(template):

@@ -30,7 +30,7 @@ def test_a_rule_watches_a_metric_that_is_shown(rule: dict[str, Any]) -> None:
 
 
 def test_what_the_design_wants_alarmed_is_alarmed() -> None:
-    """A gap, a missing commit, lag, the trim coming near, a page that cannot be applied, removed items, dead letters."""  # D14, D22, E064
+    """Gaps, missing commits, lag, the trim coming near, pages that cannot be applied, removed items, dead letters; roots, the archive."""  # D14, D22, E064
     watched = {re.findall(r"orderstore_\w+", rule["expr"])[0] for rule in rules()}
 
     assert {
@@ -42,4 +42,7 @@ def test_what_the_design_wants_alarmed_is_alarmed() -> None:
         "orderstore_stream_apply_failures_total",
         "orderstore_log_items_removed_total",
         "orderstore_queue_dead_letters",
+        "orderstore_root_age_seconds",
+        "orderstore_roots_refused_total",
+        "orderstore_archive_lag_seconds",
     } <= watched

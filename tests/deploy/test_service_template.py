@@ -5,7 +5,7 @@ import json
 import pytest
 
 from orderstore.registry import CONSUMERS
-from tests.cloudformation import PARAMETERS, Template, as_list, statements
+from tests.cloudformation import DEPLOY, PARAMETERS, Template, as_list, statements
 from workers.settings import ROLES, from_environment
 
 ACCOUNT = "eu-west-1:111122223333"
@@ -40,13 +40,17 @@ TABLES = {
         "inventory": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "ConditionCheckItem"},
     },
     "shipping": {"events": {*READS_LOG, "PutItem"}, "sandbox": {"GetItem", "PutItem"}},
-    "billing": {"events": {*READS_LOG, "PutItem"}, "series": {"GetItem", "UpdateItem"}},
+    "billing": {
+        "events": {*READS_LOG, "PutItem"},
+        "series": {"GetItem", "UpdateItem"},
+        "privacy-keys": {"GetItem", "PutItem"},
+    },
     "notification": {
         "events": READS_LOG,
         "notifications": {"GetItem", "PutItem", "UpdateItem"},
         "privacy-keys": {"GetItem"},
     },
-    "archive": {"events": {*READS_LOG, "Scan"}, "archive": {"BatchGetItem", "BatchWriteItem"}},
+    "archive": {"events": {*READS_LOG, "Scan"}, "archive": {"GetItem", "BatchGetItem", "UpdateItem"}},
 }
 BLOBS = "arn:aws:s3:::shop-blobs-111122223333"
 APPENDING = {"api", "payment", "inventory", "shipping", "billing"}
@@ -182,10 +186,13 @@ def test_proofs_are_written_by_the_archive_alone_and_under_their_lock(allowed):
     for role in ROLES:
         own = {"s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"} if role == "archive" else set()
         assert actions_on(allowed, role, f"{audit}/roots/*") == own
+        assert actions_on(allowed, role, f"{audit}/leaves/*") == own
         assert actions_on(allowed, role, "<SigningKeyArn>") == ({"kms:Sign", "kms:GetPublicKey"} if own else set())
     for place in ("archive/*", "snapshots/*"):
         writing = {role for role in ROLES if "s3:PutObject" in actions_on(allowed, role, f"{BLOBS}/{place}")}
         assert writing == {"archive"}
+    reading = {role for role in ROLES if "s3:GetObject" in actions_on(allowed, role, f"{BLOBS}/snapshots/*")}
+    assert reading == {"payment", "inventory", "shipping", "billing", "archive"}
 
 
 def test_no_role_has_a_right_of_a_service_that_it_does_not_call(allowed):
@@ -231,7 +238,7 @@ def test_only_roles_that_read_personal_data_may_unwrap_its_keys(allowed):
         for statement in allowed[role]
         if "kms:Decrypt" in statement["Action"] and "Condition" not in statement
     }
-    assert direct == {"api", "notification"}
+    assert direct == {"api", "billing", "notification"}
 
 
 def test_mail_is_sent_by_notification_from_one_address(allowed):
@@ -252,6 +259,15 @@ def test_containers_cannot_change_themselves(containers):
         assert container["ReadonlyRootFilesystem"] is True
         assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
         assert "Privileged" not in container
+
+
+def test_the_archive_sorts_heads_on_a_disk_of_its_own(template, containers):
+    """Nothing else is writable, and nothing else needs to be."""
+    mounts = {role: container["MountPoints"] for role, container in containers.items() if "MountPoints" in container}
+    assert mounts == {"archive": [{"SourceVolume": "scratch", "ContainerPath": "/scratch"}]}
+    environment = {entry["Name"]: entry["Value"] for entry in containers["archive"]["Environment"]}
+    assert environment["TMPDIR"] == "/scratch"
+    assert 'VOLUME ["/scratch"]' in (DEPLOY / "Dockerfile").read_text()
 
 
 def test_containers_have_the_time_to_drain(containers):

@@ -14,6 +14,7 @@ from orderstore.domain.state import Cancelled, Completed, Placed, Rejected
 from orderstore.history import History
 from tests.e2e.emulated import Emulated
 from workers.commands.environment import LOCAL_NUMBERS
+from workers.core import open_core
 from workers.demo.feed import Fed
 from workers.demo.outcome import as_expected
 from workers.demo.run import RARITIES_SCALE, STOCK_PER_SKU
@@ -21,7 +22,6 @@ from workers.intake.generator import GeneratedOrder, GeneratorSettings, OrderGen
 from workers.metrics.table import Metrics
 from workers.notification.texts import TEMPLATES
 from workers.settings import from_environment
-from workers.wiring import open_core
 
 TENANT = "main"
 MONEY = ("authorize", "charge", "decline", "capture", "void", "refund")

@@ -1,12 +1,10 @@
-"""Stored bytes: every event round-trips, golden files hold what history looks like, and nothing is guessed."""
+"""Stored bytes: what was written is what is read, and nothing is guessed. What history looks like is held in `test_golden_history.py`."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, get_args
 
 import orjson
 import pytest
-from pydantic import TypeAdapter
 
 from orderstore import codec
 from orderstore.contract import publish
@@ -16,97 +14,20 @@ from orderstore.registry import BY_NAME, CONSUMERS, EVENT_TYPES, consumed_by
 from orderstore.store.chain import seal
 from orderstore.store.port import Commit
 from tests.builders import (
-    BOOKED,
-    BOOKING_CANCELLED,
-    CAPTURED,
-    DECLINED,
-    DELIVERED,
-    DISPATCHED,
     NOON,
     PAID,
-    RELEASED,
-    RESERVED,
-    SHORT,
-    VOIDED,
     order_created,
 )
 from tests.ordering import cause
+from tests.orderstore.golden_events import COMPLETE
 
-GOLDEN = Path(__file__).parent / "golden"
 ORDER = "6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001"
-
-COMPLETE: dict[str, e.Event] = {
-    "OrderCreated": order_created(
-        contact=e.SealedText(subject="customer-1", ciphertext="c2VhbGVk"),
-        reference="online-retail:536365",
-        hooks=e.SandboxHooks(payment_outcome="declined", inventory_outcome="out_of_stock", technical_failure="payment"),
-    ),
-    "PaymentCompleted": PAID,
-    "PaymentFailed": DECLINED,
-    "PaymentCaptured": CAPTURED,
-    "PaymentVoided": VOIDED,
-    "RefundRequested": e.RefundRequested(
-        refund_id="r1", amount_minor=2_500, reason="broken", lines=(e.RefundedLine(line=1, quantity=1),)
-    ),
-    "RefundIssued": e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1"),
-    "InventoryReserved": e.InventoryReserved(reservation_id="reservation-1", untracked_skus=("POST",)),
-    "InventoryFailed": SHORT,
-    "InventoryReleased": RELEASED,
-    "OrderConfirmed": e.OrderConfirmed(),
-    "OrderRejected": e.OrderRejected(reasons=("payment_failed", "inventory_failed")),
-    "OrderCancellationRequested": e.OrderCancellationRequested(reason="customer", note="changed my mind"),
-    "OrderCancellationDeclined": e.OrderCancellationDeclined(reason="dispatched"),
-    "OrderCancelled": e.OrderCancelled(reason="customer", compensations=("payment_voided",)),
-    "ShipmentCreated": BOOKED,
-    "ShipmentCancelled": BOOKING_CANCELLED,
-    "ShipmentDispatched": DISPATCHED,
-    "ShipmentDelivered": DELIVERED,
-    "InvoiceIssued": e.InvoiceIssued(
-        series="INV-2026",
-        number=1,
-        invoice_number="INV-2026-000001",
-        total_minor=90_000,
-        currency="USD",
-        issued_at=NOON,
-        supplied_at=NOON,
-    ),
-    "OrderCompleted": e.OrderCompleted(),
-}
-MINIMAL: dict[str, e.Event] = {
-    "OrderCreated": order_created(customer_id=None, country=None),
-    "PaymentVoided": e.PaymentVoided(provider_reference=None),
-    "RefundRequested": e.RefundRequested(refund_id="r1", amount_minor=90_000, reason="cancellation"),
-    "InventoryReserved": RESERVED,
-    "InventoryReleased": e.InventoryReleased(reservation_id=None),
-    "OrderCancellationRequested": e.OrderCancellationRequested(reason="customer"),
-}
-GOLDEN_EVENTS = {f"{name}-1.0-complete": event for name, event in COMPLETE.items()} | {
-    f"{name}-1.0-minimal": event for name, event in MINIMAL.items()
-}
 
 
 def commit(*events: e.Event) -> Commit:
     body = codec.encode(events, cause=cause("payment-outcome"), first_version=4, occurred_at=NOON)
     first = seal(stream=f"main/order-{ORDER}", number=1, recorded_at_ms=1, body=b"{}", previous=None)
     return seal(stream=first.stream, number=2, recorded_at_ms=1_772_366_400_000, body=body, previous=first)
-
-
-@pytest.mark.parametrize("name", GOLDEN_EVENTS)
-def test_history_looks_as_the_golden_file_says(name: str) -> None:
-    """Bytes written today are those of the file, and the file still reads as the same event."""
-    event = GOLDEN_EVENTS[name]
-    golden = orjson.loads((GOLDEN / f"{name}.json").read_bytes())
-
-    assert codec.data_of(event) == golden
-    assert TypeAdapter(type(event)).validate_python(golden) == event
-
-
-def test_every_event_type_has_its_golden_files_and_no_file_is_left_over() -> None:
-    """Complete for each type; minimal wherever a field may be absent."""
-    written = {path.stem for path in GOLDEN.glob("*.json")}
-
-    assert written == set(GOLDEN_EVENTS)
-    assert {name.split("-")[0] for name in written if name.endswith("complete")} == set(BY_NAME)
 
 
 def test_every_event_of_the_domain_has_one_name() -> None:

@@ -36,7 +36,12 @@ from tests.builders import (
 TENANT = "main"
 ORDER = "6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001"
 START_MS = 1_780_000_000_000
-REFUND = partial(d.request_refund, refund_id="r1", lines=(e.RefundedLine(line=1, quantity=1),), reason="damaged")
+REFUND = partial(
+    d.request_refund,
+    refund_id="r1",
+    lines=(e.RefundedLine(line=1, quantity=1),),
+    reason=e.FreeText(plain="damaged"),
+)
 
 
 def issue_pending_refund(state: State) -> tuple[e.Event, ...]:

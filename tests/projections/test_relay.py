@@ -9,9 +9,9 @@ import pytest
 
 from orderstore.contract import PublicEvent
 from orderstore.domain import events as e
-from orderstore.registry import BY_NAME
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.trouble import Backoff
+from projections.announcements import announcements
 from projections.publisher import (
     BATCH_BYTES_MAX,
     Failed,
@@ -28,7 +28,6 @@ from tests.projections.histories import (
     groups_of,
     happy_commits,
     order_number,
-    recorded_of,
     records_of,
 )
 from tests.projections.read_side import CountingObserver
@@ -80,7 +79,7 @@ class World:
 
 
 def public(commits) -> list[str]:
-    return [one.event_id for one in recorded_of(commits) if BY_NAME[one.name].published]
+    return [one.event_id for commit in commits for one in announcements(commit)]
 
 
 def ids(topic: MemoryPublisher) -> list[str]:

@@ -85,7 +85,7 @@ def test_an_event_of_tomorrow_is_poison_with_its_reason(change: dict[str, str]) 
     ("error", "expected"),
     [
         (UnknownOrder("there is no order o-1"), Poison("UnknownOrder: there is no order o-1")),
-        (UnknownStoredEvent("secret"), Poison("UnknownEvent: this build cannot read the order")),
+        (UnknownStoredEvent("secret"), Retry("this build cannot read the order: a newer one wrote it", after_s=300.0)),
         (Throttled("PutItem", tries=3), Retry("orderstore.store.errors.Throttled")),
         (Unavailable("PutItem", tries=3, ambiguous=True), Retry("orderstore.store.errors.Unavailable")),
         (TableThrottled("x"), Retry("workers.tables.errors.TableThrottled")),

@@ -111,6 +111,18 @@ async def test_a_sale_that_the_schema_refuses_is_named_by_its_field() -> None:
     assert "xxx" not in str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["card 4242 4242 4242 4242", "CVV 123", "engrave ada@mail.example"])
+async def test_card_data_and_addresses_in_a_row_are_refused_and_not_reported(text: str) -> None:
+    """The report names the field; what stood in it stays in the file."""
+    door = OrdersDoor(orders_over(), tenant=TENANT)
+    line = Line(line_number=2, sku="85123A", description=text, quantity=1, unit_price=Decimal("2.55"))
+
+    with pytest.raises(DoorRefused, match="description") as refused:
+        await door.place(sale(lines=(line,)), key=sale_key(SALE.invoice))
+
+    assert text not in str(refused.value)
+
+
 async def test_a_cancellation_before_the_dispatch_undoes_the_order() -> None:
     """Asked for twice, it is recorded once."""
     orders = orders_over()

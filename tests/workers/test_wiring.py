@@ -2,9 +2,10 @@
 
 import socket
 
+from workers.core import open_core
 from workers.metrics.table import Metrics
 from workers.settings import Settings, from_environment
-from workers.wiring import open_core, open_service
+from workers.wiring import open_service
 
 
 def out_of_reach() -> Settings:

@@ -66,7 +66,7 @@ class _Faulty:
 
     def __getattr__(self, method: str) -> Any:
         real = getattr(self._port, method)
-        if method in ("subscribe", "scan", "streams", "entries", "name"):
+        if method in ("subscribe", "scan", "streams", "stored", "entries", "subjects", "name"):
             return real
 
         async def called(*arguments: Any, **named: Any) -> Any:
@@ -143,7 +143,9 @@ class World:
             ),
             "inventory": InventoryHandler(self.orders, stock_for=SandboxStocks(self.stock).stock_for, **common),
             "shipping": ShippingHandler(self.orders, carrier=self.carrier, **common),
-            "billing": BillingHandler(self.orders, series_prefix="SHOP", now_ms=self.now_ms, **common),
+            "billing": BillingHandler(
+                self.orders, vault=self.vault, series_prefix="SHOP", now_ms=self.now_ms, **common
+            ),
             "notification": NotificationHandler(
                 self.orders,
                 records=TableNotifications(notifications, now_ms=self.now_ms),

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from workers.core import Core
 from workers.import_door import OrdersDoor
 from workers.intake.importer import import_orders
 from workers.intake.online_retail.model import IntakeError
 from workers.intake.tally import ImportHalted, ImportResult, ImportSettings
 from workers.intake.tally import Progress as ImportProgress
-from workers.wiring import Core
 
 CONCURRENCY_MAX = 256
 EXIT_INTERRUPTED: Final = 130  # as a shell reports what Ctrl-C ended

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NoReturn, TypeVar
 
 import anyio
 import typer
@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from workers.commands.environment import find_settings
+from workers.core import Core, open_core
 from workers.logs import configure
 from workers.metrics.table import Metrics
-from workers.wiring import Core, open_core
 
 T = TypeVar("T")
 
@@ -43,10 +43,25 @@ def wide_console() -> Console:
     return Console(width=max(Console().width, TABLE_WIDTH))
 
 
-def counting(console: Console, what: str) -> tuple[Progress, Callable[[int, str], None]]:
-    """A progress display for work whose end is not known beforehand: how many, and what was found so far."""
+def complain(text: str) -> None:
+    """Say so on standard error: never cut, never coloured, whatever the text holds."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def fail(message: str) -> NoReturn:
+    """Complain, and exit 1."""
+    complain(message)
+    raise typer.Exit(1)
+
+
+def counting(what: str) -> tuple[Progress, Callable[[int, str], None]]:
+    """A progress display on standard error for work whose end is not known beforehand: how many, and what was found so far."""
     progress = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
     task = progress.add_task(what, total=None)
 

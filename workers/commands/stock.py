@@ -4,17 +4,18 @@ import csv
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
-from orderstore.requests import QUANTITY_MAX
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
+from orderstore.requests import QUANTITY_MAX, check_identifier
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, fail, with_core
+from workers.core import Core
 from workers.inventory.stock import Level, ReceiptMismatch
-from workers.wiring import Core, departments
+from workers.wiring import departments
 
 COLUMNS: Final = ("sku", "quantity")
 ROWS_MAX: Final = 1_000_000
@@ -39,8 +40,7 @@ def receive(
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Book QUANTITY pieces of SKU in, once per receipt."""
-    if not sku.strip():
-        raise typer.BadParameter("an SKU is not empty")
+    _checked(check_identifier, sku, "SKU")
     _book(state_dir, receipt, {sku: quantity})
     typer.echo(f"receipt {receipt}: {quantity} x {sku}")
 
@@ -77,15 +77,32 @@ def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEF
         typer.echo(f"{sku}: {text}")
 
 
+def _checked(check: Callable[[str], str], text: str, what: str) -> str:
+    """A text that will be stored in the clear, as the door would take it. Raises typer.BadParameter, which quotes nothing."""
+    try:
+        return check(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{what}: {error}") from None
+
+
 def _book(state_dir: Path, receipt: str, quantities: dict[str, int]) -> None:
+    _checked(check_identifier, receipt, "--receipt")
+
     async def work(core: Core) -> None:
         await departments(core).stock.receive(receipt, quantities)
 
     try:
         with_core(state_dir, work)
     except ReceiptMismatch as error:
-        Console(stderr=True).print(f"{error}; nothing was booked. Use the number of the new delivery.", highlight=False)
-        raise typer.Exit(1) from error
+        fail(f"{error}; nothing was booked. Use the number of the new delivery.")
+
+
+def _is_sku(text: str) -> bool:
+    try:
+        check_identifier(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(file: Path) -> dict[str, int]:
@@ -97,13 +114,13 @@ def _read(file: Path) -> dict[str, int]:
             problems.append(f"the first line must name the columns {' and '.join(COLUMNS)}")
         for number, row in enumerate(rows if not problems else (), start=2):
             sku, text = (row["sku"] or "").strip(), (row["quantity"] or "").strip()
-            if not sku or not text.isdecimal() or not 1 <= int(text) <= QUANTITY_MAX or number > ROWS_MAX:
+            if not _is_sku(sku) or not text.isdecimal() or not 1 <= int(text) <= QUANTITY_MAX or number > ROWS_MAX:
                 problems.append(
                     f"line {number}: an SKU and a whole number of pieces, 1 to {QUANTITY_MAX} (at most {ROWS_MAX} lines)"
                 )
                 continue
             quantities[sku] += int(text)
     if problems:
-        Console(stderr=True).print("\n".join([*problems[:20], "Nothing was booked."]), highlight=False)
+        complain("\n".join([*problems[:20], "Nothing was booked."]))
         raise typer.Exit(2)
     return dict(quantities)

@@ -4,12 +4,11 @@ import json
 from dataclasses import asdict
 
 import typer
-from rich.console import Console
 
 from projections.apply import current_targets
 from projections.compare import Report, compare
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
-from workers.wiring import Core
+from workers.core import Core
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,7 +25,7 @@ def _group() -> None:
 
 def compare_views(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Compare every document of every view with a fold of the log. Exit 1 if any differs."""
-    progress, show = counting(Console(stderr=True), "comparing")
+    progress, show = counting("comparing")
 
     async def work(core: Core) -> Report:
         return await compare(

@@ -12,11 +12,12 @@ import orjson
 from projections.stream.low_water import caught_up_to_ms
 from projections.views import order_status
 from projections.views.view import Generation
+from workers.core import Core
 from workers.demo.feed import Fed, Feeder
 from workers.demo.outcome import Summary
 from workers.demo.screen import Screen, Standing
 from workers.intake.generator import GeneratorSettings, OrderGenerator
-from workers.wiring import SUBSCRIPTIONS, Core, Running, departments
+from workers.wiring import SUBSCRIPTIONS, Running, departments
 
 LOOK_EVERY_S: Final = 0.5
 ORDERS_LOOKED_AT_PER_S: Final = 300

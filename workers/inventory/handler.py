@@ -11,6 +11,7 @@ from orderstore.domain.events import (
     OrderCancellationRequested,
     OrderCreated,
 )
+from orderstore.domain.state import State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from workers.envelope import Envelope
@@ -28,6 +29,9 @@ class InventoryHandler(Reaction):
     ) -> None:
         super().__init__(orders, worker="inventory", sandbox=sandbox, observer=observer)
         self._stock_for = stock_for
+
+    def _may_want(self, state: State) -> bool:
+        return next_steps.inventory_step(state) is not None
 
     async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         order = placed(history).order

@@ -83,6 +83,24 @@ TABLE: Final = (
     Metric("orderstore_publish_failures", "counter", ("code",), "Entries that the topic refused; they are sent again."),
     Metric("orderstore_backfilled_orders", "counter", SUBSCRIPTION, "Orders that a back-fill brought up to the log."),
     Metric("orderstore_stream_troubles", "counter", ("subscription", "kind"), "Throttled reads, expired iterators, failed calls."),
+    # the archive
+    Metric("orderstore_archive_segments", "counter", (), "Segments that are in the archive, each with its manifest."),
+    Metric("orderstore_archive_commits", "counter", (), "Commits that are in the archive."),
+    Metric("orderstore_archive_raw_bytes", "counter", (), "Bytes of the archived segments before compression."),
+    Metric("orderstore_archive_segment_bytes", "counter", (), "Bytes of the archived segments as they are stored."),
+    Metric("orderstore_archive_conflicts", "counter", (), "Segments that were made anew, because another archiver was first."),
+    Metric("orderstore_archive_orders_refused", "counter", ("cause",), "Orders that cannot be archived: their log is not what it was."),
+    Metric("orderstore_archive_lag_seconds", "gauge", (), "Age of the oldest hint whose commits are not archived; 0 at rest."),
+    # snapshots of very long orders
+    Metric("orderstore_snapshots", "counter", ("outcome",), "Snapshots taken, used instead of reading, or ignored as unfit."),
+    Metric("orderstore_snapshot_bytes", "counter", (), "Bytes of the snapshots taken."),
+    Metric("orderstore_snapshot_commits_not_read", "counter", (), "Commits that need not be read because of a snapshot."),
+    # the signed roots
+    Metric("orderstore_root_age_seconds", "gauge", (), "Age of the newest signed root; from the process's start while it knows none."),
+    Metric("orderstore_roots_made", "counter", (), "Signed roots that this process made."),
+    Metric("orderstore_roots_refused", "counter", (), "Roots that were not made: the log or the last root is not as it was written."),
+    Metric("orderstore_root_findings", "gauge", (), "What was wrong at the last refusal: `orderstore audit verify` names it."),
+    Metric("orderstore_root_failures", "counter", (), "Tries at a root that trouble with AWS or the disk ended; they are repeated."),
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The notification worker's handler: one record, then one mail, for each event that customers are told of."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
@@ -31,10 +31,10 @@ OpenContact = Callable[[SealedText, str], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Whom to write to. Lives in memory only."""
+    """Whom to write to. Lives in memory only, and shows in no log or trace."""
 
-    email: str
-    name: str | None
+    email: str = field(repr=False)
+    name: str | None = field(repr=False)
 
 
 class NotificationHandler(OrderWorker):

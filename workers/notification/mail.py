@@ -6,7 +6,7 @@ MailError
 └── MailUncertain      nobody knows whether it was sent: time-out, connection lost after the request
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -30,9 +30,9 @@ class MailUncertain(MailError):
 class Mail:
     """One plain text mail. `notification_id` travels in a header, so that two copies can be told to be the same."""
 
-    to: str
+    to: str = field(repr=False)
     subject: str
-    text: str
+    text: str = field(repr=False)
     notification_id: str
 
 

@@ -22,7 +22,7 @@ from orderstore.domain.events import (
     ShipmentDispatched,
 )
 from orderstore.domain.money import Money
-from orderstore.domain.state import Placed, Refund
+from orderstore.domain.state import Placed, Refund, State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from workers.envelope import Envelope
@@ -61,6 +61,9 @@ class PaymentHandler(Reaction):
         self._gateway_for = gateway_for
         self._attempts = attempts
         self._capture_at_once = capture == "at_once"
+
+    def _may_want(self, state: State) -> bool:
+        return next_steps.payment_step(state) is not None
 
     async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         order = placed(history)

@@ -14,7 +14,7 @@ from orderstore.domain.events import (
     ShipmentDispatched,
 )
 from orderstore.domain.state import Cancelled as CancelledOrder
-from orderstore.domain.state import Cancelling
+from orderstore.domain.state import Cancelling, State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from workers.envelope import Envelope
@@ -43,6 +43,9 @@ class ShippingHandler(Reaction):
         super().__init__(orders, worker="shipping", sandbox=sandbox, observer=observer)
         self._carrier = carrier
         self._track_again_s = track_again_s
+
+    def _may_want(self, state: State) -> bool:
+        return next_steps.shipping_step(state) is not None or isinstance(state, Cancelling | CancelledOrder)
 
     async def _step(self, history: History, envelope: Envelope) -> History | Outcome | None:
         order = placed(history).order

@@ -1,14 +1,19 @@
 """The readable history of an order."""
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import orjson
 import pytest
 
 from orderstore import codec
-from orderstore.audit.history import history_of, rows
+from orderstore.audit.history import history_of, rows, shown
 from orderstore.domain import events as e
 from orderstore.recorded import Actor, Cause
+from orderstore.registry import EVENT_TYPES
 from orderstore.store.chain import seal
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
@@ -84,3 +89,55 @@ def test_a_body_that_this_build_cannot_read_is_told_with_its_place() -> None:
 
     with pytest.raises(codec.CodecError, match="commit 2"):
         rows([first, replace(second, body=b"not JSON")])
+
+
+def filled(kind: Any) -> Any:
+    """A value of a type with everything there that may be there, and every text sealed that can be."""
+    if kind is e.SealedText:
+        return e.SealedText(subject="SUBJECT", ciphertext="CIPHERTEXT")
+    if kind is e.FreeText:
+        return e.FreeText(sealed=filled(e.SealedText))
+    if is_dataclass(kind):
+        assert isinstance(kind, type)
+        return kind(**{name: filled(hint) for name, hint in get_type_hints(kind).items()})
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return arguments[0]
+    if origin in {Union, UnionType}:
+        return filled(next(choice for choice in arguments if choice is not type(None)))
+    if origin is tuple:
+        return (filled(arguments[0]), filled(arguments[0]))
+    return {str: "text", int: 1, Decimal: Decimal(1), datetime: NOON}[kind]
+
+
+@pytest.mark.parametrize("entry", EVENT_TYPES, ids=lambda entry: entry.name)
+def test_no_event_shows_what_is_sealed_in_it(entry: Any) -> None:
+    """Wherever it stands, also in events that are still to come: neither the text nor whose key it is; all else is as it was said."""
+    event = filled(entry.event)
+    said = codec.data_of(event)
+
+    data = shown(event)
+
+    text = orjson.dumps(data).decode()
+    assert "CIPHERTEXT" not in text
+    assert "SUBJECT" not in text
+    assert set(data) == set(said)
+    assert ("(sealed)" in text) == ("CIPHERTEXT" in orjson.dumps(said).decode())
+
+
+def test_words_are_shown_as_words() -> None:
+    """The service's own, and those from before people's were sealed; sealed ones say so, and nothing else."""
+    refund = e.RefundRequested(refund_id="r", amount_minor=1, reason=e.FreeText(plain="damaged"))
+    sealed = replace(refund, reason=e.FreeText(sealed=e.SealedText(subject="s", ciphertext="c")))
+
+    assert shown(refund)["reason"] == "damaged"
+    assert shown(sealed)["reason"] == "(sealed)"
+    assert shown(order_created(contact=e.SealedText(subject="s", ciphertext="c")))["contact"] == "(sealed)"
+
+
+def test_lists_inside_an_event_are_kept() -> None:
+    """Every line, every field of it, as JSON."""
+    lines = shown(order_created())["lines"]
+
+    assert [(line["sku"], line["quantity"]) for line in lines] == [("LAPTOP-001", 1), ("MOUSE-002", 2)]
+    assert isinstance(lines, list)

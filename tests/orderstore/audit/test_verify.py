@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from orderstore.audit.verify import Finding, Reason, Verified, verify_all, verify_stream
+from orderstore.audit.findings import Finding, Reason
+from orderstore.audit.verify import Verified, verify_all, verify_stream
 from orderstore.store import items
 from orderstore.store.chain import hash_of, seal
 from orderstore.store.errors import CorruptCommit, Unavailable
@@ -67,8 +68,8 @@ def resealed(commit: Commit, **changes: object) -> Commit:
 
 def test_an_untouched_order_has_no_findings_and_a_head() -> None:
     """The head is what a signed root is made of."""
-    assert verified(ORDER) == Verified(stream=A, commits=5, head=a5.hash, findings=())
-    assert verified([]) == Verified(stream=A, commits=0, head=None, findings=())
+    assert verified(ORDER) == Verified(stream=A, commits=5, last=5, head=a5.hash, findings=())
+    assert verified([]) == Verified(stream=A, commits=0, last=0, head=None, findings=())
 
 
 @pytest.mark.parametrize("position", range(len(a3.body)))

@@ -194,6 +194,29 @@ def test_an_erasure_here_is_seen_here_at_once() -> None:
     run_virtual(scenario)
 
 
+def test_an_erasure_elsewhere_is_seen_after_the_time_to_live_however_slow_the_answer_was() -> None:
+    """A certificate says when the last process has forgotten: the time counts from the question, not from the answer."""
+
+    async def scenario() -> None:
+        ring = CountedRing()
+        await ring.key_for("a")
+        ring.delay_s = 20
+        cached = CachedKeyRing(ring, ttl_s=60)
+
+        async def fetch() -> None:
+            await cached.existing("a")
+
+        async with anyio.create_task_group() as slow:
+            slow.start_soon(fetch)
+            await anyio.sleep(1)
+            await ring.erase("a")  # by another process, while the key was on its way here
+        await anyio.sleep(60 - 20)
+        with pytest.raises(KeyErased):
+            await cached.existing("a")
+
+    run_virtual(scenario)
+
+
 @pytest.mark.parametrize("settings", [{"keys_max": 0}, {"ttl_s": 0}])
 def test_a_cache_without_bounds_cannot_be(settings: dict[str, int]) -> None:
     """Zero is a mistake in the settings."""

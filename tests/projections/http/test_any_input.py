@@ -46,6 +46,19 @@ BODIES = (
     | ALMOST_ORDERS.map(lambda document: json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     | st.binary(max_size=200)
 )
+NAMES = [
+    "customerId", "cursor", "limit", "after", "consistency", "x", "asOf", "clock", "atCommit", "from", "to", "type", "actorType",
+    "actorId", "source", "recordedFrom", "recordedTo", "occurredFrom", "occurredTo", "correlationId", "causationId",
+]  # fmt: skip
+MOMENTS = [
+    "0",
+    "1",
+    "9" * 400,
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "2026-03-01T12:00:00Z",
+    "OrderCreated",
+]
 THOROUGHLY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -82,8 +95,8 @@ async def _placed_or_refused(api: Api, body: bytes) -> None:
 @pytest.mark.thorough
 @THOROUGHLY
 @given(
-    name=st.sampled_from(["customerId", "cursor", "limit", "after", "consistency", "x"]),
-    value=st.text(max_size=30),
+    name=st.sampled_from(NAMES),
+    value=st.text(max_size=30) | st.sampled_from(MOMENTS),
     path=st.sampled_from(["/orders", "/orders/6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11", "/invoices/INV-1"]),
     rest=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=10),
 )
@@ -93,6 +106,7 @@ def test_any_question_is_answered_or_refused(name: str, value: str, path: str, r
 
 
 async def _answered_or_refused(api: Api, name: str, value: str, path: str, rest: str) -> None:
-    for asked in (path, path + "/events", f"{path}/{quote(rest, safe='/')}"):
-        response = await api.get(asked, **{"customerId": "c", name: value})
-        assert response.status_code < 500
+    for asked in (path, path + "/events", path + "/changes", f"{path}/{quote(rest, safe='/')}"):
+        for others in ({"customerId": "c"}, {"from": "0", "to": "1"}, {}):
+            response = await api.get(asked, **{**others, name: value})
+            assert response.status_code < 500

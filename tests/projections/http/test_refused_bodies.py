@@ -259,3 +259,19 @@ async def test_a_charset_that_is_true_does_no_harm() -> None:
     """Many clients send it."""
     async with running() as api:
         assert (await api.send(padded(100), Content_Type='application/json; charset="UTF-8"')).status_code == 202
+
+
+@pytest.mark.parametrize("key", ["4242424242424242", "card-4242-4242-4242-4242", "cvv-123"])
+async def test_card_data_in_a_key_or_a_query_is_refused_and_in_a_request_id_replaced(key: str) -> None:
+    """None of them is stored in the clear, but each may end in somebody's log."""
+    async with running() as api:
+        placed = await api.post("/orders", ARTICLE, Idempotency_Key=key)
+        asked = await api.get(f"/orders?customerId={key}")
+        named = await api.post("/orders", ARTICLE, X_Request_Id=key)
+
+        for refused in (placed, asked):
+            assert (refused.status_code, refused.json()["code"]) == (400, "bad_parameter")
+            assert key not in refused.text
+        assert named.status_code == 202
+        assert named.headers["x-request-id"] != key
+        assert len(await api.stored()) == 1

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 import anyio
 import pytest
 
+from orderstore.domain.events import InvoiceIssued, SealedText
+from orderstore.privacy.buyers import open_buyer
 from orderstore.transact import Contended
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
+from workers.reaction import OutOfStep
 from workers.runtime.outcome import Done
 
 
@@ -92,5 +95,81 @@ def test_a_number_is_not_lost_when_the_writer_dies_around_the_transaction() -> N
             await world.handlers["billing"](message)
 
         assert sorted(number for _, number in await invoices(world, orders)) == [1, 2, 3]
+
+    run_virtual(scenario)
+
+
+async def billed(world: World, order_id: str) -> InvoiceIssued:
+    """The order's invoice, once billing was told of it."""
+    message = next(m for queue, m in world.history if queue == "billing" and order_id in m.body)
+    assert await world.handlers["billing"](message) == Done()
+    (invoice,) = [past.event for past in (await world.orders.load(order_id)).events if past.name == "InvoiceIssued"]
+    assert isinstance(invoice, InvoiceIssued)
+    return invoice
+
+
+def test_an_invoice_names_its_buyer_under_the_fiscal_key_of_the_year_of_issue() -> None:
+    """Goods that left on New Year's Eve and are invoiced a day later: the year that the retention counts from is the new one."""
+
+    async def scenario() -> None:
+        world = World()
+        world.time_ms = int(datetime(2026, 12, 31, 23, 59, tzinfo=UTC).timestamp() * 1000)
+        (order_id,) = await dispatched(world, 1)
+        world.time_ms += 86_400_000
+        invoice = await billed(world, order_id)
+
+        assert invoice.series == "SHOP-2026"
+        assert invoice.buyer is not None
+        assert invoice.buyer.subject == "fiscal:2027:customer:customer-1"
+        history = await world.orders.load(order_id)
+        assert await open_buyer(world.vault, invoice, history.stream) == "Ada"
+        world.vault.erased.add("customer:customer-1")
+        assert await open_buyer(world.vault, invoice, history.stream) == "Ada"
+        assert b"ada@example.com" not in await world.vault.open(invoice.buyer, "any")
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("contact", [{"customerName": None}, {"customerName": None, "customerEmail": None}, None])
+def test_who_has_no_name_or_is_erased_is_invoiced_without_a_buyer(contact: dict[str, None] | None) -> None:
+    """Numbers, sums and dates are the same; no fiscal key is made for nobody."""
+
+    async def scenario() -> None:
+        world = World()
+        world.wants = lambda queue, event_type: queue != "billing"
+        order_id = await world.place(**(contact or {}))
+        await world.deliver()
+        if contact is None:
+            world.vault.erased.add("customer:customer-1")
+        invoice = await billed(world, order_id)
+
+        assert invoice.buyer is None
+        assert (invoice.invoice_number, invoice.total_minor) == ("SHOP-2026-000001", 90_000)
+        assert "OrderCompleted" in await world.events(order_id)
+
+    run_virtual(scenario)
+
+
+def test_a_year_that_ends_between_sealing_and_numbering_is_noticed() -> None:
+    """The name would be destroyed a year too early: the message comes again, and the new year's key is taken. No number is lost."""
+
+    async def scenario() -> None:
+        world = World()
+        world.time_ms = int(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp() * 1000)
+        (order_id,) = await dispatched(world, 1)
+        honest = world.vault.seal
+
+        async def slow(subject: str, purpose: str, plain: bytes) -> SealedText:
+            world.time_ms += 2_000
+            return await honest(subject, purpose, plain)
+
+        world.vault.seal = slow  # type: ignore[method-assign]
+        with pytest.raises(OutOfStep, match="year"):
+            await billed(world, order_id)
+        invoice = await billed(world, order_id)
+
+        assert invoice.buyer is not None
+        assert (invoice.buyer.subject, invoice.issued_at.year) == ("fiscal:2027:customer:customer-1", 2027)
+        assert invoice.number == 1
 
     run_virtual(scenario)

@@ -159,7 +159,7 @@ async def test_an_event_that_stands_in_the_log_twice_is_no_success() -> None:
 
     summary.add(Fed("order-1", Expectation.COMPLETED, new=True), once)
     assert summary.as_it_should_be
-    summary.add(Fed("order-2", Expectation.COMPLETED, new=True), replace(once, events=once.events * 2))
+    summary.add(Fed("order-2", Expectation.COMPLETED, new=True), replace(once, version=2, events=once.events * 2))
 
     assert (summary.doubled, summary.as_it_should_be) == (1, False)
 

@@ -10,19 +10,26 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NewType, get_args, get_origin, get_type_hints
 
+import msgspec
 import pytest
 
+import orderstore.archive.observe
 import orderstore.observe
+import orderstore.snapshots.observe
 import projections.http.observe
 import projections.observe
 import projections.stream.observe
+import workers.anchoring
 import workers.observe
 import workers.runtime.observe
+from workers.metrics.anchoring import AnchoringMetrics
+from workers.metrics.archive import ArchiveMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.queues import QueueMetrics
+from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import TABLE, Metrics
 
@@ -56,6 +63,8 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
     queue: workers.runtime.observe.QueueObserver = QueueMetrics(metrics)
     worker: workers.observe.WorkerObserver = WorkerMetrics(metrics)
     http: projections.http.observe.HttpObserver = HttpMetrics(metrics)
+    archive: orderstore.archive.observe.ArchiveObserver = ArchiveMetrics(metrics)
+    anchoring: workers.anchoring.AnchoringObserver = AnchoringMetrics(metrics)
     return [
         (core, orderstore.observe.Observer),
         (read_side, projections.observe.Observer),
@@ -63,6 +72,9 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (queue, workers.runtime.observe.QueueObserver),
         (worker, workers.observe.WorkerObserver),
         (http, projections.http.observe.HttpObserver),
+        (archive, orderstore.archive.observe.ArchiveObserver),
+        (SnapshotMetrics(metrics), orderstore.snapshots.observe.Observer),
+        (anchoring, workers.anchoring.AnchoringObserver),
     ]
 
 
@@ -82,9 +94,10 @@ def example(hint: Any) -> Any:
         return example(hint.__supertype__)
     if inspect.isclass(hint) and issubclass(hint, Enum):
         return next(iter(hint))
-    if is_dataclass(hint) and inspect.isclass(hint):
+    if inspect.isclass(hint) and (is_dataclass(hint) or issubclass(hint, msgspec.Struct)):
+        named = hint.__struct_fields__ if issubclass(hint, msgspec.Struct) else [field.name for field in fields(hint)]
         hints = get_type_hints(hint)
-        return hint(**{field.name: example(hints[field.name]) for field in fields(hint)})
+        return hint(**{name: example(hints[name]) for name in named})
     return EXAMPLES[hint]
 
 

@@ -1,72 +1,88 @@
 """`audit history`: what happened to an order, by whom and why."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, Final
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
-from orderstore.audit.history import HistoryRow, history_of
-from orderstore.codec import CodecError, timestamp
+from orderstore.audit.trail import Trail, trail_of
 from orderstore.domain.ids import stream_of
-from orderstore.store.errors import CorruptCommit
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, wide_console, with_core
-from workers.wiring import Core
-
-ID_PREFIX: Final = 8
-BRIEF_MAX: Final = 60
-# Long references say little to a reader and stand in `--json`.
-REFERENCES: Final = ("_id", "_reference", "tracking_number")
-HIDDEN: Final = frozenset(
-    {"order_id", "request_hash", "contact", "placed_at", "supplied_at", "issued_at", "series", "number"}
+from workers.commands.audit.options import (
+    ID_PREFIX,
+    ActorIdOf,
+    ActorTypeOf,
+    CausationOf,
+    CorrelationOf,
+    FirstCommit,
+    LastCommit,
+    OccurredFrom,
+    OccurredTo,
+    RecordedFrom,
+    RecordedTo,
+    SourceOf,
+    TypesOf,
+    brief,
+    explained,
+    order_id_of,
+    print_table,
+    row_document,
+    table_of,
+    wanted_of,
+    when,
 )
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
+from workers.core import Core
 
 
-def history(order: str, *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """List everything that happened to ORDER: when, who, why, and the commit that proves it."""
+def history(
+    order: str,
+    *,
+    actor_type: ActorTypeOf = None,
+    actor_id: ActorIdOf = None,
+    types: TypesOf = None,
+    source: SourceOf = None,
+    correlation_id: CorrelationOf = None,
+    causation_id: CausationOf = None,
+    recorded_from: RecordedFrom = None,
+    recorded_to: RecordedTo = None,
+    occurred_from: OccurredFrom = None,
+    occurred_to: OccurredTo = None,
+    first_commit: FirstCommit = None,
+    last_commit: LastCommit = None,
+    as_json: AsJson = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """List what happened to ORDER: when, who, why, and the commit that proves it. Filters leave out what does not pass all of them."""
+    order_id = order_id_of(order)
+    wanted = wanted_of(
+        actor_type=actor_type,
+        actor_id=actor_id,
+        types=types,
+        source=source,
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+        recorded_from=recorded_from,
+        recorded_to=recorded_to,
+        occurred_from=occurred_from,
+        occurred_to=occurred_to,
+        first_commit=first_commit,
+        last_commit=last_commit,
+    )
 
-    async def work(core: Core) -> tuple[HistoryRow, ...]:
-        return await history_of(core.store, stream_of(core.settings.tenant, order))
+    async def work(core: Core) -> Trail:
+        return await trail_of(core.store, stream_of(core.settings.tenant, order_id), wanted)
 
-    try:
-        rows = with_core(state_dir, work)
-    except (CorruptCommit, CodecError) as error:
-        Console(stderr=True).print(
-            f"{error}\nThe order cannot be read as it stands; `orderstore audit verify` names every fault."
-        )
-        raise typer.Exit(1) from error
-    if not rows:
-        Console(stderr=True).print(f"There is no order {order}.")
-        raise typer.Exit(1)
+    with explained():
+        trail = with_core(state_dir, work)
+    if not trail.commits:
+        fail(f"There is no order {order_id}.")
     if as_json:
-        typer.echo(json.dumps([_document(row) for row in rows], indent=2))
+        typer.echo(json.dumps([row_document(row) for row in trail.rows], indent=2))
         return
-    table = Table("commit", "id", "event", "what", "occurred", "actor", "cause", "hash", box=SIMPLE_HEAD)
-    for row in rows:
+    table = table_of("commit", "id", "event", "what", "recorded", "actor", "cause", "hash")
+    for row in trail.rows:
         actor = f"{row.actor.type} {row.actor.id}"
-        cause = row.causation_id[:ID_PREFIX]
-        at = timestamp(row.occurred_at)
-        event_id = row.event_id[:ID_PREFIX]
-        table.add_row(str(row.commit), event_id, row.type, brief(row.data), at, actor, cause, row.hash_prefix)
-    wide_console().print(table)
-
-
-def brief(data: Mapping[str, Any]) -> str:
-    """What an event says, in a line: its plain values, without what the other columns show or the order's own lines."""
-    plain = {
-        name: value
-        for name, value in data.items()
-        if name not in HIDDEN and not name.endswith(REFERENCES) and not isinstance(value, dict)
-    }
-    words = [f"{name}={len(value)}" if isinstance(value, list) else f"{name}={value}" for name, value in plain.items()]
-    line = " ".join(words)
-    return line if len(line) <= BRIEF_MAX else line[: BRIEF_MAX - 1] + "…"
-
-
-def _document(row: HistoryRow) -> dict[str, Any]:
-    document = asdict(row)
-    return {**document, "occurred_at": timestamp(row.occurred_at), "recorded_at": timestamp(row.recorded_at)}
+        cause, event_id = row.causation_id[:ID_PREFIX], row.event_id[:ID_PREFIX]
+        table.add_row(str(row.commit), event_id, row.type, brief(row.data), when(row), actor, cause, row.hash_prefix)
+    print_table(table)
+    if not trail.rows:
+        typer.echo(f"None of what is in its {trail.commits:,} commits passes the filters.")

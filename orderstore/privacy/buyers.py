@@ -1,0 +1,58 @@
+"""Whom an invoice was made out to: the one piece of personal data that the law has outlive an erasure.
+
+Art. 226 (5) of Directive 2006/112/EC has an invoice name its customer, and Art. 17 (3)(b) GDPR keeps what the law demands for as long as
+it demands it. So the name is sealed a second time when an invoice is issued, under the fiscal key of the year of issue, and only for
+orders that are invoiced.
+"""
+
+import orjson
+
+from orderstore.domain.events import InvoiceIssued, OrderCreated, SealedText
+from orderstore.privacy.keys import KeyErased
+from orderstore.privacy.subjects import fiscal_subject
+from orderstore.privacy.words import Vault
+
+
+class NoBuyer(Exception):
+    """The invoice names nobody: the order came without a name, or its customer was erased before it was invoiced, or the invoice is older
+    than buyers on invoices."""
+
+
+async def seal_buyer(vault: Vault, order: OrderCreated, stream: str, *, year: int) -> SealedText | None:
+    """Seal the buyer's name, and nothing else of the contact, for an invoice that is issued in `year`. None when there is no name.
+
+    Raises:
+        KeyUnusable, SealBroken: the contact or a key was tampered with.
+        KeyErased: the fiscal key of that year is destroyed, which no command does before its time.
+    """
+    if order.contact is None:
+        return None
+    try:
+        contact = orjson.loads(await vault.open(order.contact, stream))
+    except KeyErased:
+        return None
+    name = contact.get("name")
+    if name is None:
+        return None
+    return await vault.seal(
+        fiscal_subject(order.contact.subject, year), buyer_purpose(stream), orjson.dumps({"name": name})
+    )
+
+
+async def open_buyer(vault: Vault, invoice: InvoiceIssued, stream: str) -> str:
+    """The name of whom the invoice was made out to.
+
+    Raises:
+        NoBuyer: it names nobody.
+        KeyErased: the time that the law has it kept is over.
+        KeyUnusable, SealBroken: it was tampered with.
+    """
+    if invoice.buyer is None:
+        raise NoBuyer(f"invoice {invoice.invoice_number} names no buyer")
+    name: str = orjson.loads(await vault.open(invoice.buyer, buyer_purpose(stream)))["name"]
+    return name
+
+
+def buyer_purpose(stream: str) -> str:
+    """What a buyer is sealed for: this order's invoices."""
+    return f"{stream}/buyer"

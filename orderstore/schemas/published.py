@@ -1,0 +1,197 @@
+"""The data of each published event, as types: `contract.public_data` is checked against them, and their schemas are derived from them.
+
+A contract with names of its own: nothing here is taken from the domain, so that a change there which would change what the world sees
+is a type error in `contract.py` first. Every change is held to the last release's schemas (`orderstore schemas check`).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, TypedDict
+
+from orderstore.schemas.shape import Shape
+
+DECIMAL_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+MOMENT_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+
+Moment = Annotated[str, Shape(pattern=MOMENT_PATTERN, format="date-time")]
+"""ISO 8601 with milliseconds and Z (E042)."""
+Amount = Annotated[str, Shape(pattern=DECIMAL_PATTERN)]
+"""A decimal as people write it, never a binary float."""
+Count = Annotated[int, Shape(minimum=1)]
+Minor = Annotated[int, Shape(minimum=0)]
+"""An amount in minor units of the order's currency."""
+
+CancellationReason = Literal["customer", "operator", "payment_failed", "inventory_failed"]
+
+
+class Item(TypedDict):
+    """One line, as it was ordered."""
+
+    sku: str
+    quantity: Count
+    price: Amount
+
+
+class OrderCreated(TypedDict):
+    """The order is accepted. `customerId` is what travels of the customer: never a name, an address or an e-mail address."""
+
+    orderId: str
+    customerId: str | None
+    channel: str
+    currency: Annotated[str, Shape(pattern="^[A-Z]{3}$")]
+    items: list[Item]
+    totalAmount: Amount
+    totalMinor: Minor
+
+
+class PaymentCompleted(TypedDict):
+    """The provider holds or has taken the money."""
+
+    attempt: Count
+    mode: Literal["authorized", "captured"]
+    amountMinor: Minor
+
+
+class PaymentFailed(TypedDict):
+    """The provider said no."""
+
+    attempt: Count
+    category: Literal["soft", "hard", "fraud"]
+    code: str
+
+
+class Money(TypedDict):
+    """So much, in minor units of the order's currency."""
+
+    amountMinor: Minor
+
+
+class Refund(TypedDict):
+    """A refund that is asked for, or given."""
+
+    refundId: str
+    amountMinor: Minor
+
+
+class InventoryReserved(TypedDict):
+    """Every line is set aside."""
+
+    reservationId: str
+
+
+class MissingStock(TypedDict):
+    """A SKU that could not be reserved in full."""
+
+    sku: str
+    wanted: int
+    available: int
+
+
+class InventoryFailed(TypedDict):
+    """Nothing is set aside: at least one SKU is short."""
+
+    missing: list[MissingStock]
+
+
+class OrderRejected(TypedDict):
+    """Neither paid for nor set aside, and why."""
+
+    reasons: list[str]
+
+
+class OrderCancellationRequested(TypedDict):
+    """The order is to be undone. Whatever was said about it stays in the log."""
+
+    reason: CancellationReason
+
+
+class OrderCancellationDeclined(TypedDict):
+    """It goes on."""
+
+    reason: Literal["dispatched"]
+
+
+class OrderCancelled(TypedDict):
+    """Every outstanding step is undone; what had to be."""
+
+    reason: CancellationReason
+    compensations: list[str]
+
+
+class ShipmentCreated(TypedDict):
+    """The carrier has a booking."""
+
+    shipmentId: str
+    carrier: str
+
+
+class ShipmentDispatched(TypedDict):
+    """The goods have left."""
+
+    shipmentId: str
+    trackingNumber: str
+
+
+class Shipment(TypedDict):
+    """A shipment, and nothing to add."""
+
+    shipmentId: str
+
+
+class InvoiceIssued(TypedDict):
+    """The invoice has its number."""
+
+    invoiceNumber: str
+    series: str
+    number: Count
+    totalMinor: Minor
+    currency: Annotated[str, Shape(pattern="^[A-Z]{3}$")]
+    issuedAt: Moment
+
+
+class Nothing(TypedDict):
+    """The event says all by its name."""
+
+
+PublicData = (
+    OrderCreated
+    | PaymentCompleted
+    | PaymentFailed
+    | Money
+    | Refund
+    | InventoryReserved
+    | InventoryFailed
+    | OrderRejected
+    | OrderCancellationRequested
+    | OrderCancellationDeclined
+    | OrderCancelled
+    | ShipmentCreated
+    | ShipmentDispatched
+    | Shipment
+    | InvoiceIssued
+    | Nothing
+)
+
+FORMS: Final[Mapping[str, type]] = MappingProxyType(
+    {
+        "OrderCreated": OrderCreated,
+        "OrderConfirmed": Nothing,
+        "OrderRejected": OrderRejected,
+        "OrderCancellationRequested": OrderCancellationRequested,
+        "OrderCancelled": OrderCancelled,
+        "OrderCompleted": Nothing,
+        "PaymentCompleted": PaymentCompleted,
+        "PaymentFailed": PaymentFailed,
+        "RefundRequested": Refund,
+        "RefundIssued": Refund,
+        "InventoryReserved": InventoryReserved,
+        "InventoryFailed": InventoryFailed,
+        "InventoryReleased": Nothing,
+        "ShipmentCreated": ShipmentCreated,
+        "ShipmentCancelled": Shipment,
+        "ShipmentDispatched": ShipmentDispatched,
+        "ShipmentDelivered": Shipment,
+        "InvoiceIssued": InvoiceIssued,
+    }
+)
+"""The form of each published event, by its name in the registry."""

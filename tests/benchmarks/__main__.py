@@ -1,0 +1,87 @@
+"""`python -m tests.benchmarks [--quick] [--growth] [--json]`: one table; ends with 1 when something is below its floor.
+
+--quick    fewer orders and rounds: seconds instead of minutes, and a wider spread
+--growth   also append and load at 1,000, 10,000 and 100,000 orders (minutes)
+--json     the same as JSON
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+
+from tests.benchmarks.growing import SIZES, growth, long_order
+from tests.benchmarks.logs import backend
+from tests.benchmarks.measures import Result, table
+from tests.benchmarks.real_orders import WHOLE_FILE, real_histories
+from tests.benchmarks.replaying import flat_memory, mix, replay, write_units
+from tests.benchmarks.writing import append, step
+
+APPEND_MIN = 0.9
+STEP_MIN = 0.85
+
+
+async def measure(*, quick: bool, grow: bool) -> tuple[list[Result], list[tuple[str, int, int, float, int]], str]:
+    """Everything, in one run."""
+    histories = await real_histories(400 if quick else 4_000)
+    results = replay(histories, rounds=3 if quick else 9)
+    results.append(flat_memory(histories))
+    rounds, calls = (
+        (20, 64) if quick else (60, 96)
+    )  # many short rounds: neighbours disturb a few of them, not the median
+    async with backend() as log:
+        appended = await append(log, histories, rounds=rounds, appends=calls)
+        stepped = await step(log, histories, rounds=rounds, steps=calls * 2 // 3)
+        alone = await step(log, histories, rounds=rounds, steps=calls // 4, name="q", workers=1)
+        results += [
+            Result(
+                name="append / bare conditional put_item", value=appended.ratio, floor=APPEND_MIN, note=appended.spread
+            ),
+            Result(
+                name="load + fold + decide + append / bare query + put_item",
+                value=stepped.ratio,
+                floor=STEP_MIN,
+                note=stepped.spread,
+            ),
+            Result(name="  the same, one step at a time", value=alone.ratio, note=alone.spread),
+            *await long_order(log, commits=2_000 if quick else 5_000, reads=5),
+        ]
+    if grow:
+        async with backend() as log:
+            results += await growth(log, histories, sizes=SIZES, rounds=rounds, calls=calls)
+    return results, write_units(histories), mix(histories)
+
+
+def main() -> int:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    for flag in ("--quick", "--growth", "--json"):
+        parser.add_argument(flag, action="store_true")
+    asked = parser.parse_args()
+    if not WHOLE_FILE.exists():
+        sys.exit(f"the real orders are not at {WHOLE_FILE}")
+    results, units, ends = asyncio.run(measure(quick=asked.quick, grow=asked.growth))
+    out = sys.stdout.write
+    passed = all(result.passed for result in results)
+    if asked.json:
+        document = {
+            "passed": passed,
+            "orders": ends,
+            "results": [{**asdict(result), "passed": result.passed} for result in results],
+            "write_units": [
+                dict(zip(("events", "commits", "bytes_mean", "units_mean", "units_max"), row, strict=True))
+                for row in units
+            ],
+        }
+        out(json.dumps(document, indent=2) + "\n")
+    else:
+        out(f"Orders: {ends}\n\n{table(results)}\n\n")
+        out(f"{'events of a commit':<58} {'commits':>8} {'bytes':>7} {'units':>6} {'most':>5}\n")
+        for events, commits, size, mean, most in units:
+            out(f"{events:<58} {commits:>8} {size:>7} {mean:>6.2f} {most:>5}\n")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""The arithmetic of the benchmarks is right, and the harness runs: no timing is judged here."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from orderstore.history import History
+from orderstore.snapshots.standing import COMMITS_BETWEEN
+from tests.benchmarks import __main__ as program
+from tests.benchmarks import growing, logs, measures, replaying, writing
+from tests.benchmarks.measures import Comparison, Result, Side, compare, quartiles, table
+from tests.benchmarks.real_orders import histories_of
+from workers.intake.online_retail.model import CancelOrder, Line, RefundLine, RefundLines, Sale
+
+AT = datetime(2011, 1, 5, 12, tzinfo=UTC)
+
+
+def sale(number: int) -> Sale:
+    lines = tuple(
+        Line(line_number=place, sku=f"8512{place}", description="LANTERN", quantity=6, unit_price=Decimal("2.55"))
+        for place in range(3)
+    )
+    return Sale(invoice=f"53636{number}", placed_at=AT, customer_id="17850", country="United Kingdom", lines=lines)
+
+
+def test_the_median_round_counts_not_the_best() -> None:
+    """One quiet round does not make a pass, nor one noisy round a failure."""
+    compared = Comparison(ours=(90.0, 95.0, 10.0, 200.0, 92.0), bare=(100.0,) * 5)
+
+    assert compared.ratio == pytest.approx(0.92)
+    assert quartiles(compared.ratios) == (pytest.approx(0.90), pytest.approx(0.95))
+    assert "5 rounds" in compared.spread
+
+
+def test_a_ratio_is_taken_within_a_round() -> None:
+    """A machine that is slow for one round slows both sides of it."""
+    assert Comparison(ours=(50.0, 5.0), bare=(100.0, 10.0)).ratio == pytest.approx(0.5)
+
+
+def test_quartiles_of_few_values() -> None:
+    """From one value on; of none there are none."""
+    assert quartiles([3.0]) == (3.0, 3.0)
+    assert quartiles([4.0, 1.0, 2.0, 3.0]) == (1.5, 3.5)
+    with pytest.raises(ValueError, match="no values"):
+        quartiles([])
+
+
+def test_floors_and_ceilings() -> None:
+    """A floor is reached from above, a ceiling from below, and what has none cannot fail."""
+    assert Result(name="a", value=0.9, floor=0.9).passed
+    assert not Result(name="a", value=0.89, floor=0.9).passed
+    assert Result(name="a", value=1.1, floor=1.1, at_most=True).passed
+    assert not Result(name="a", value=1.2, floor=1.1, at_most=True).passed
+    assert Result(name="a", value=0.0).passed
+    shown = table([Result(name="bad", value=0.5, floor=0.9, note="why"), Result(name="told", value=151_234)])
+    assert "FAIL" in shown
+    assert "why" in shown
+    assert "151,234" in shown
+
+
+async def test_sides_take_turns_and_the_first_round_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who goes first changes; preparation is outside the clock; both get the same number."""
+    clock = [0.0]
+    monkeypatch.setattr(measures, "perf_counter", lambda: clock[0])
+    order: list[str] = []
+
+    def side(name: str, seconds: float) -> Side:
+        async def prepare(number: int):
+            clock[0] += 1_000
+
+            async def work() -> int:
+                order.append(f"{name}{number}")
+                clock[0] += seconds * (9 if number == 0 else 1)
+                return 10
+
+            return work
+
+        return Side(prepare)
+
+    compared = await compare(side("o", 2.0), side("b", 1.0), rounds=3)
+
+    assert order == ["b0", "o0", "o1", "b1", "b2", "o2", "o3", "b3"]
+    assert compared == Comparison(ours=(5.0,) * 3, bare=(10.0,) * 3)
+
+
+async def test_the_histories_are_those_of_orders_lived_through() -> None:
+    """Completed, cancelled and refunded, by the real departments; their measurement runs."""
+    refund = RefundLines(
+        sale="536362",
+        cancellation="C1",
+        requested_at=AT,
+        line_number=9,
+        lines=(RefundLine(line_index=0, sku="85120", quantity=1, unit_price=Decimal("2.55")),),
+    )
+    cancel = CancelOrder(sale="536363", cancellation="C2", requested_at=AT, line_number=10)
+    histories = await histories_of([(sale(1), []), (sale(2), [refund]), (sale(3), [cancel])])
+
+    ends = [type(History(stream=commits[0].stream).then(*commits).state).__name__ for commits in histories]
+    assert ends == ["Completed", "Completed", "Cancelled"]
+    assert "RefundIssued" in {names for names, *_ in replaying.write_units(histories)}
+    assert {(names, mean) for names, _, _, mean, _ in replaying.write_units(histories) if "Invoice" in names} == {
+        ("InvoiceIssued + OrderCompleted", 4.0)
+    }
+    assert len(replaying.replay(histories, rounds=1)) == 5
+    assert replaying.flat_memory(histories).value > 0
+
+
+def test_a_renamed_history_is_another_order_with_the_same_bytes() -> None:
+    """Sealed anew, valid, and of the same length, so that both sides of a comparison store as much."""
+    commits = growing.long_history("test/order-ffffffff-0000-0000-0000-000000000001", 6)
+    copy = logs.renamed(commits, "ab12")
+
+    assert [commit.body for commit in copy] == [commit.body for commit in commits]
+    assert len(copy[0].stream) == len(commits[0].stream)
+    assert copy[0].stream.endswith("ab12")
+    assert History(stream=copy[0].stream).then(*copy).version == 6
+
+
+def test_the_long_order_is_long_enough_for_a_snapshot() -> None:
+    """Otherwise its comparison would show nothing."""
+    assert COMMITS_BETWEEN < 5_000
+    assert program.APPEND_MIN == 0.9
+    assert program.STEP_MIN == 0.85
+    assert replaying.EVENTS_PER_S_MIN == 150_000
+
+
+def test_each_round_has_its_own_work_and_both_sides_the_same() -> None:
+    """Round by round through all there is, and around again."""
+    assert writing._part("abcde", 0, 3) == ["a", "b", "c"]
+    assert writing._part("abcde", 1, 3) == ["d", "e", "a"]

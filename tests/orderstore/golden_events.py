@@ -1,0 +1,100 @@
+"""What the golden files say, as the events that this build makes of them: every type and stored version, complete and minimal."""
+
+from dataclasses import replace
+
+from orderstore.domain import events as e
+from orderstore.registry import BY_NAME
+from tests.builders import (
+    BOOKED,
+    BOOKING_CANCELLED,
+    CAPTURED,
+    DECLINED,
+    DELIVERED,
+    DISPATCHED,
+    NOON,
+    PAID,
+    RELEASED,
+    RESERVED,
+    SHORT,
+    VOIDED,
+    order_created,
+)
+
+COMPLETE: dict[str, e.Event] = {
+    "OrderCreated": order_created(
+        contact=e.SealedText(subject="customer-1", ciphertext="c2VhbGVk"),
+        reference="online-retail:536365",
+        hooks=e.SandboxHooks(payment_outcome="declined", inventory_outcome="out_of_stock", technical_failure="payment"),
+    ),
+    "PaymentCompleted": PAID,
+    "PaymentFailed": DECLINED,
+    "PaymentCaptured": CAPTURED,
+    "PaymentVoided": VOIDED,
+    "RefundRequested": e.RefundRequested(
+        refund_id="r1",
+        amount_minor=2_500,
+        reason=e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk")),
+        lines=(e.RefundedLine(line=1, quantity=1),),
+    ),
+    "RefundIssued": e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1"),
+    "InventoryReserved": e.InventoryReserved(reservation_id="reservation-1", untracked_skus=("POST",)),
+    "InventoryFailed": SHORT,
+    "InventoryReleased": RELEASED,
+    "OrderConfirmed": e.OrderConfirmed(),
+    "OrderRejected": e.OrderRejected(reasons=("payment_failed", "inventory_failed")),
+    "OrderCancellationRequested": e.OrderCancellationRequested(
+        reason="customer", note=e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk"))
+    ),
+    "OrderCancellationDeclined": e.OrderCancellationDeclined(reason="dispatched"),
+    "OrderCancelled": e.OrderCancelled(reason="customer", compensations=("payment_voided",)),
+    "ShipmentCreated": BOOKED,
+    "ShipmentCancelled": BOOKING_CANCELLED,
+    "ShipmentDispatched": DISPATCHED,
+    "ShipmentDelivered": DELIVERED,
+    "InvoiceIssued": e.InvoiceIssued(
+        series="INV-2026",
+        number=1,
+        invoice_number="INV-2026-000001",
+        total_minor=90_000,
+        currency="USD",
+        issued_at=NOON,
+        supplied_at=NOON,
+        buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
+    ),
+    "OrderCompleted": e.OrderCompleted(),
+    "PersonalDataErased": e.PersonalDataErased(
+        subject="customer:c-1", certificate="0b7b5ad2-7d3c-5f55-9a53-0c2f3a3d7a11", key_classes=("operational",)
+    ),
+}
+MINIMAL: dict[str, e.Event] = {
+    "OrderCreated": order_created(customer_id=None, country=None),
+    "PaymentVoided": e.PaymentVoided(provider_reference=None),
+    "RefundRequested": e.RefundRequested(refund_id="r1", amount_minor=90_000),
+    "InventoryReserved": RESERVED,
+    "InventoryReleased": e.InventoryReleased(reservation_id=None),
+    "OrderCancellationRequested": e.OrderCancellationRequested(reason="customer"),
+    "InvoiceIssued": replace(COMPLETE["InvoiceIssued"], buyer=None),  # type: ignore[call-arg]  # it is an InvoiceIssued
+}
+# What older builds wrote, and the event that it is today.
+EARLIER: dict[str, e.Event] = {
+    "RefundRequested-1.0-complete": e.RefundRequested(
+        refund_id="r1",
+        amount_minor=2_500,
+        reason=e.FreeText(plain="broken"),
+        lines=(e.RefundedLine(line=1, quantity=1),),
+    ),
+    "RefundRequested-1.0-minimal": e.RefundRequested(
+        refund_id="r1", amount_minor=90_000, reason=e.FreeText(plain="cancellation")
+    ),
+    "OrderCancellationRequested-1.0-complete": e.OrderCancellationRequested(
+        reason="customer", note=e.FreeText(plain="changed my mind")
+    ),
+    "OrderCancellationRequested-1.0-minimal": e.OrderCancellationRequested(reason="customer"),
+    "InvoiceIssued-1.0-complete": MINIMAL["InvoiceIssued"],
+    "InvoiceIssued-1.0-minimal": MINIMAL["InvoiceIssued"],
+}
+
+PRESENT: dict[str, e.Event] = {
+    f"{name}-{BY_NAME[name].version}-complete": event for name, event in COMPLETE.items()
+} | {f"{name}-{BY_NAME[name].version}-minimal": MINIMAL.get(name, event) for name, event in COMPLETE.items()}
+"""By the golden file's name. An event without optional fields is complete when it is minimal."""

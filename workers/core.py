@@ -1,0 +1,120 @@
+"""What every role stands on: the log, its keys, its objects, the views. Opened once, closed once; nothing is asked of any of it yet."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Final
+
+from orderstore.audit.kms_signing import KmsSigner
+from orderstore.audit.signing import Signer
+from orderstore.objects import ObjectStore
+from orderstore.orders import Orders
+from orderstore.privacy.dynamo_keys import DynamoKeyRing
+from orderstore.privacy.keys import CachedKeyRing, KeyRing
+from orderstore.privacy.sealing import Sealer
+from orderstore.s3_objects import Retention, S3ObjectStore
+from orderstore.snapshots.shelf import SnapshotShelf
+from orderstore.snapshots.standing import read_standing
+from orderstore.store.blobs import ObjectBlobStore
+from orderstore.store.dynamo import DynamoEventStore
+from orderstore.transact import Transactor
+from projections.dynamo_views import DynamoViewStore
+from projections.stream.dynamo_leases import DynamoLeaseStore
+from workers.aws import Clients, open_clients
+from workers.metrics.core import CoreMetrics
+from workers.metrics.snapshots import SnapshotMetrics
+from workers.metrics.table import Metrics
+from workers.queues import Queues
+from workers.settings import Settings
+
+# Beside the handlers' own calls: stream reads, leases, heartbeats, acks, the API.
+CONNECTIONS_BESIDE: Final = 64
+
+
+def now_ms() -> int:
+    """The wall clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What every role stands on."""
+
+    settings: Settings
+    metrics: Metrics
+    clients: Clients
+    random: Random
+    store: DynamoEventStore
+    orders: Orders
+    keys: KeyRing
+    sealer: Sealer
+    signer: Signer
+    objects: ObjectStore
+    """Beside the large bodies: the archive, and snapshots."""
+    locked: ObjectStore
+    """Under Object Lock: signed roots and certificates."""
+    views: DynamoViewStore
+    shelf: SnapshotShelf
+    leases: DynamoLeaseStore
+    queues: Queues
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings, metrics: Metrics, *, connections: int = CONNECTIONS_BESIDE
+) -> AsyncIterator[Core]:
+    """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
+    random = Random()  # noqa: S311 - spreads retries, nothing secret
+    async with open_clients(settings, connections=connections) as clients:
+        objects = S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random)
+        retention = Retention(mode=settings.audit_lock_mode, days=settings.audit_retention_days, now_ms=now_ms)
+        locked = S3ObjectStore(clients.s3, bucket=settings.audit_bucket, random=random, retention=retention)
+        store = DynamoEventStore(
+            clients.dynamodb,
+            table=settings.table("events"),
+            counters_table=settings.table("series"),
+            blobs=ObjectBlobStore(objects),
+            random=random,
+        )
+        keys = CachedKeyRing(
+            DynamoKeyRing(
+                clients.dynamodb,
+                clients.kms,
+                table=settings.table("privacy-keys"),
+                kms_key_id=settings.kms_key_id,
+                now_ms=now_ms,
+                random=random,
+            )
+        )
+        sealer = Sealer(keys, random_bytes=os.urandom)
+        shelf = SnapshotShelf(objects, observer=SnapshotMetrics(metrics))
+        orders = Orders(
+            Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
+            tenant=settings.tenant,
+            vault=sealer,
+            hooks_allowed=settings.providers == "sandbox",
+            now_ms=now_ms,
+            look=partial(read_standing, store, shelf),
+        )
+        views = DynamoViewStore(clients.dynamodb, table=settings.table("views"), random=random)
+        yield Core(
+            settings=settings,
+            metrics=metrics,
+            clients=clients,
+            random=random,
+            store=store,
+            orders=orders,
+            keys=keys,
+            sealer=sealer,
+            signer=KmsSigner(clients.kms, key_id=settings.signing_key_id, random=random),
+            objects=objects,
+            locked=locked,
+            views=views,
+            shelf=shelf,
+            leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
+            queues=Queues(clients.sqs, settings),
+        )
