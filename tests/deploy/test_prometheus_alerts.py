@@ -30,7 +30,7 @@ def test_a_rule_watches_a_metric_that_is_shown(rule: dict[str, Any]) -> None:
 
 
 def test_what_the_design_wants_alarmed_is_alarmed() -> None:
-    """Gaps, missing commits, lag, the trim coming near, pages that cannot be applied, removed items, dead letters; roots, the archive."""  # D14, D22, E064
+    """Gaps, missing commits, lag, the trim, pages not applied, removed items, dead letters; roots, the archive."""  # D14, D22, E064
     watched = {re.findall(r"orderstore_\w+", rule["expr"])[0] for rule in rules()}
 
     assert {

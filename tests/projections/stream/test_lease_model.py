@@ -28,7 +28,7 @@ ALONE = replace(HANDED_ON, workers=1, crashes=0)
     ("shape", "states_min"),
     [
         pytest.param(ONE, 8_000, id="one shard, a write held up, a death"),
-        pytest.param(replace(HANDED_ON, crashes=0), 5_000, id="parent and child"),
+        pytest.param(replace(HANDED_ON, crashes=0), 5_000, id="parent and child", marks=pytest.mark.thorough),
         pytest.param(replace(ALONE, letters=1), 1_000, id="parent and child, one worker, a write held up"),
         pytest.param(SPLIT, 500, id="a split, one worker"),
         pytest.param(MERGED, 500, id="two parents, one worker"),
@@ -103,7 +103,13 @@ def roots_alone(**arguments) -> tuple:
         pytest.param(Rules(applies_first=False), ONE, "further than", id="the checkpoint before the effect"),
         pytest.param(Rules(is_valid=lambda **_: True), ONE, "at once", id="no expiry by the owner's own clock"),
         pytest.param(Rules(written=counter_stays), ONE, "goes back", id="a write that moves no counter"),
-        pytest.param(Rules(written=counter_used_twice), UNDYING, "at once", id="a repeated write taken for a new one"),
+        pytest.param(
+            Rules(written=counter_used_twice),
+            UNDYING,
+            "at once",
+            id="a repeated write taken for a new one",
+            marks=pytest.mark.thorough,
+        ),
         pytest.param(Rules(removable=finished_at_once), ALONE, "leased anew", id="rows tidied away too early"),
         pytest.param(Rules(missing=roots_alone), ALONE, "no good end", id="children forgotten"),
     ],
