@@ -11,6 +11,11 @@ from projections.stream.source import Record
 BODY_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 
 
+def order_of_record(record: Record) -> str:
+    """The stream (the order) whose commit the record tells of: records of one order are applied in order, those of others beside them."""
+    return str(record.keys["stream"]["S"])
+
+
 async def commits_of(
     store: EventStore, records: Sequence[Record], *, observer: Observer, subscription: Subscription
 ) -> AsyncGenerator[tuple[Commit, ...], None]:

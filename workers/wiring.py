@@ -18,6 +18,7 @@ from orderstore.archive.writer import Archiver
 from orderstore.audit.root_maker import RootMaker
 from orderstore.registry import CONSUMERS
 from projections.apply import ViewProjector, current_targets
+from projections.commits import order_of_record
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
 from projections.http.services import Services
@@ -150,6 +151,7 @@ def reader(core: Core, subscription: str, subscriber: Subscriber) -> StreamReade
         owner=f"{subscription}-{uuid4()}",
         now_ms=now_ms,
         random=core.random,
+        lane_of=order_of_record,
         settings=StreamSettings(
             lease_duration_s=settings.lease_duration_s,
             renew_interval_s=settings.lease_duration_s / 3,

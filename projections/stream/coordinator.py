@@ -15,7 +15,7 @@ from projections.stream.gaps import GapCause
 from projections.stream.held import HeldLease
 from projections.stream.leases import Lease, LeaseLost, LeaseStore, split_rows, taken
 from projections.stream.lineage import NewLease, awaiting_children, missing_leases, readable, removable
-from projections.stream.low_water import effective_mark_ms
+from projections.stream.low_water import effective_mark_ms, low_water_ms
 from projections.stream.observe import StreamObserver
 from projections.stream.presence import Presence
 from projections.stream.settings import StreamSettings
@@ -35,6 +35,7 @@ class Coordinator:
         settings: StreamSettings,
         observer: StreamObserver,
         random: Random,
+        now_ms: Callable[[], int],
         held: Mapping[str, HeldLease],
         begin: Callable[[Lease, float], None],
     ) -> None:
@@ -46,14 +47,20 @@ class Coordinator:
         self._settings = settings
         self._observer = observer
         self._random = random
+        self._now_ms = now_ms
         self._held = held
         self._begin = begin
         self._watch = LeaseWatch(settings.lease_duration_s)
+        self._looked_at_s = 0.0  # when the rows were asked for that are acted on now
+        self._mark_ms = 0  # the subscription's, as last seen; 0: it has none yet
+        self._orphans_since_s: dict[str, float] = {}  # shards whose parents nobody lists, and since when
 
     async def coordinate(self) -> None:
         """One round. Raises `StreamError` or `LeaseError`; the next round goes on from whatever was done."""
         await self.presence.show()
         rows, workers = await self._look()
+        self._mark_ms = low_water_ms(rows) or 0
+        self.report_behind()
         # Rows first, then the listing: if another worker has seen a newer stream, this one looks again before it acts.
         known = self._discovery.listing
         replaced = known is not None and any(row.stream != known.stream for row in rows)
@@ -61,13 +68,7 @@ class Coordinator:
         missing = missing_leases(
             subscription=self._subscription, listing=listing, rows=rows, margin_s=self._settings.gap_margin_s
         )
-        if any(new.lease.gap is not None and new.lease.gap.cause is GapCause.LINEAGE_BROKEN for new in missing):
-            # A listing may be some moments behind and show a child before its parent: only a second look makes it a gap.
-            await anyio.sleep(self._settings.child_retry_max_s)
-            listing = await self._discovery.current(renew=True)
-            missing = missing_leases(
-                subscription=self._subscription, listing=listing, rows=rows, margin_s=self._settings.gap_margin_s
-            )
+        missing = self._without_young_orphans(missing)
         if missing:
             for new in missing:
                 await self._create(new)
@@ -77,8 +78,36 @@ class Coordinator:
         await self._share(rows, readable(listing=listing, rows=rows), live)
         await self._tidy(listing, rows)
 
+    def report_behind(self) -> None:
+        """Tell how far the subscription is behind, by the mark that was seen last: it grows while nothing can be seen."""
+        if self._mark_ms > 0:  # before the first back-fill nothing of the stream is owed
+            lag_ms = max(0, self._now_ms() - self._mark_ms)
+            self._observer.behind(lag_ms=lag_ms, left_ms=round(self._settings.retention_s * 1_000) - lag_ms)
+
+    def _without_young_orphans(self, missing: tuple[NewLease, ...]) -> tuple[NewLease, ...]:
+        """All but the shards that only now appeared without parents: a listing may show a child some moments before its parent."""
+        now_s, since_s = anyio.current_time(), self._orphans_since_s
+        orphans = {
+            new.lease.shard
+            for new in missing
+            if new.lease.gap is not None and new.lease.gap.cause is GapCause.LINEAGE_BROKEN
+        }
+        self._orphans_since_s = {shard: since_s.get(shard, now_s) for shard in orphans}
+        young = {
+            shard for shard, at_s in self._orphans_since_s.items() if now_s - at_s < self._settings.orphan_patience_s
+        }
+        self._discovery.search_parents(awaited=bool(young))
+        # What descends from one that waits must wait too, or it would be read first.
+        kept: list[NewLease] = []
+        for new in missing:
+            if new.lease.shard in young or young.intersection(new.lease.parents):
+                young.add(new.lease.shard)
+            else:
+                kept.append(new)
+        return tuple(kept)
+
     async def _look(self) -> tuple[tuple[Lease, ...], tuple[Lease, ...]]:
-        asked_at_s = anyio.current_time()
+        self._looked_at_s = asked_at_s = anyio.current_time()
         rows = await self._store.rows(self._subscription)
         self._watch.observe(rows, asked_at_s=asked_at_s, answered_at_s=anyio.current_time())
         return split_rows(rows)
@@ -107,8 +136,8 @@ class Coordinator:
         for row in candidates:
             if row.shard in self._held:
                 counts[self._owner] += 1
-            elif row.owner == self._owner or row.owner is None or row not in owned:
-                free.append(row)  # nobody's, a dead worker's, or this one's own that it failed to give back
+            elif row.owner is None or self._watch.free(row, me=self._owner):
+                free.append(row)
             else:
                 counts[row.owner] += 1
         give_up = shares_to_give_up(held=counts, me=self._owner, readable=len(candidates), free=len(free))
@@ -124,12 +153,12 @@ class Coordinator:
 
     async def _take(self, row: Lease, mark_ms: int) -> None:
         updated = taken(row, owner=self._owner, caught_up_to_ms=mark_ms)
-        began_at_s = anyio.current_time()
         try:
             await self._store.replace(row, updated)
         except LeaseLost:
             return  # another worker was quicker
-        self._begin(updated, began_at_s)
+        # The lease may have been written by an earlier try of this worker whose answer was lost, but not before the row was read.
+        self._begin(updated, self._looked_at_s)
 
     async def _tidy(self, listing: Listing, rows: tuple[Lease, ...]) -> None:
         for row in removable(listing=listing, rows=rows):

@@ -1,5 +1,6 @@
 """The shards of the stream as last listed, and when to list them again."""
 
+import math
 from random import Random
 
 import anyio
@@ -28,6 +29,7 @@ class Discovery:
         self._asked = anyio.Event()
         self._answered = anyio.Event()
         self._next_at_s = 0.0
+        self._parents_at_s = math.inf
         self._searches: dict[str, tuple[int, float, Backoff]] = {}
 
     def shard(self, shard: str) -> Shard | None:
@@ -84,13 +86,23 @@ class Discovery:
         for shard in childless:
             tries, at_s, backoff = self._searches.get(shard, (0, now_s, self._child_backoff()))
             if tries >= self._settings.child_retries_max:
-                self._searches[shard] = (tries, float("inf"), backoff)
+                self._searches[shard] = (tries, math.inf, backoff)
             elif at_s <= now_s:
                 self._searches[shard] = (tries + 1, now_s + backoff.next_s(), backoff)
 
+    def search_parents(self, *, awaited: bool) -> None:
+        """List again soon while a shard is listed whose parents are not."""
+        if awaited:
+            soon_s = anyio.current_time() + self._settings.child_retry_max_s
+            self._next_at_s = min(self._next_at_s, soon_s)
+            self._parents_at_s = self._next_at_s
+        else:
+            self._parents_at_s = math.inf
+
     def next_search_in_s(self) -> float:
         """How long until the next quick listing is due; infinite without one."""
-        return min((at_s for _, at_s, _ in self._searches.values()), default=float("inf")) - anyio.current_time()
+        searches = (at_s for _, at_s, _ in self._searches.values())
+        return min(self._parents_at_s, *searches, math.inf) - anyio.current_time()
 
     def _child_backoff(self) -> Backoff:
         settings = self._settings

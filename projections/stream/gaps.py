@@ -32,19 +32,9 @@ def since_ms(*, caught_up_to_ms: int, margin_s: float) -> int:
     return max(0, caught_up_to_ms - round(margin_s * 1_000))
 
 
-def start_is_proven(
-    *,
-    stored_start: str | None,
-    listed_start: str | None,
-    caught_up_to_ms: int,
-    now_ms: int,
-    retention_s: float,
-) -> bool:
-    """Whether "from the oldest record" still means from the shard's first one.
+def starts_as_before(*, stored_start: str | None, listed_start: str | None) -> bool:
+    """Whether the shard still starts where it did when its lease was made, which the service must say.
 
-    The trim horizon never fails: once records are trimmed it silently means a later record. So nothing may have been trimmed
-    since the lease was made: the shard must still start where it did then, which the service must say, and the low-water mark must
-    be younger than what the service keeps.
+    The trim horizon never fails: in a stream that was made anew, or once records are trimmed, it silently means a later record.
     """
-    same_start = listed_start is not None and listed_start == stored_start
-    return same_start and now_ms - caught_up_to_ms < retention_s * 1_000
+    return listed_start is not None and listed_start == stored_start

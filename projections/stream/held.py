@@ -5,7 +5,17 @@ from dataclasses import replace
 import anyio
 
 from projections.stream.gaps import Gap
-from projections.stream.leases import AT_TRIM_HORIZON, SHARD_END, Lease, LeaseLost, LeaseStore, LeaseStoreUnavailable
+from projections.stream.leases import (
+    AT_TRIM_HORIZON,
+    SHARD_END,
+    Lease,
+    LeaseLost,
+    LeaseStore,
+    LeaseStoreUnavailable,
+    is_ahead,
+    is_valid,
+    written,
+)
 
 
 class HeldLease:
@@ -47,13 +57,19 @@ class HeldLease:
 
     def valid(self) -> bool:
         """Whether no other worker can think this lease expired: its last write began less than its duration ago."""
-        return not self.lost and anyio.current_time() < self._written_at_s + self._duration_s
+        return not self.lost and is_valid(
+            written_at_s=self._written_at_s, now_s=anyio.current_time(), duration_s=self._duration_s
+        )
 
     def advance(self, *, sequence: str | None = None, caught_up_to_ms: int = 0) -> None:
-        """Note what is durably applied; nothing is written yet. The mark never moves backwards."""
+        """Note what is durably applied; nothing is written yet. Neither checkpoint nor mark ever moves backwards.
+
+        A new iterator may bring records again that lie before the checkpoint: they are applied again, and move nothing.
+        """
+        ahead = sequence is not None and is_ahead(sequence, self.now.checkpoint)
         self.now = replace(
             self.now,
-            checkpoint=self.now.checkpoint if sequence is None else sequence,
+            checkpoint=sequence if ahead and sequence is not None else self.now.checkpoint,
             caught_up_to_ms=max(self.now.caught_up_to_ms, caught_up_to_ms),
         )
 
@@ -100,7 +116,7 @@ class HeldLease:
             self._written_at_s = began_at_s
 
     async def _write(self, *, release: bool) -> Lease:
-        updated = replace(self.now, owner=None if release else self.now.owner, counter=self.stored.counter + 1)
+        updated = written(self.stored, self.now, tried=self._uncertain, release=release)
         # Shielded, because a write that is cancelled half-way leaves the counter unknown; bounded, because stores hang.
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._write_timeout_s) as scope:
             try:

@@ -10,6 +10,7 @@ clock (`balance.LeaseWatch`). An owner id must be new at every start (task id an
     └── LeaseStoreUnavailable  the store failed; whether the write happened is not known
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -51,6 +52,24 @@ class Lease:
     def position(self) -> Position:
         """Where reading goes on."""
         return TRIM_HORIZON if self.checkpoint == AT_TRIM_HORIZON else After(self.checkpoint)
+
+
+def unmoved(row: Lease | None, seen: Lease) -> bool:
+    """The condition of every write: the row has the owner and the counter that the writer saw last. A row that is gone has moved."""
+    return row is not None and (row.owner, row.counter) == (seen.owner, seen.counter)
+
+
+def is_ahead(checkpoint: str, of: str) -> bool:
+    """Whether `checkpoint` lies behind `of` in reading order, so that storing it instead is progress.
+
+    Sequence numbers are numbers of up to 40 digits that grow within a shard
+    (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html).
+    """
+    if of == SHARD_END or checkpoint == AT_TRIM_HORIZON:
+        return False
+    if of == AT_TRIM_HORIZON or checkpoint == SHARD_END:
+        return True
+    return (len(checkpoint), checkpoint) > (len(of), of)
 
 
 class LeaseError(Exception):
@@ -98,9 +117,19 @@ def taken(lease: Lease, *, owner: str, caught_up_to_ms: int) -> Lease:
     return replace(lease, owner=owner, counter=lease.counter + 1, caught_up_to_ms=mark)
 
 
-def released(lease: Lease) -> Lease:
-    """The row without an owner: free for anybody at once."""
-    return replace(lease, owner=None, counter=lease.counter + 1)
+def written(stored: Lease, now: Lease, *, tried: Iterable[Lease] = (), release: bool = False) -> Lease:
+    """The owner's next row: what it knows `now`, on top of what it last `stored`; without an owner when it gives the lease back.
+
+    Its counter is none that the owner has `tried` without an answer. A row that had been written long ago would else be taken for
+    written now, and its owner would believe in the lease for longer than others do.
+    """
+    counter = max((row.counter for row in tried), default=0)
+    return replace(now, owner=None if release else now.owner, counter=max(counter, stored.counter) + 1)
+
+
+def is_valid(*, written_at_s: float, now_s: float, duration_s: float) -> bool:
+    """Whether no observer can think a lease expired whose owner began its last good write at `written_at_s` of the same clock."""
+    return now_s < written_at_s + duration_s
 
 
 def presence(subscription: str, owner: str) -> Lease:

@@ -1,6 +1,6 @@
 """Leases in memory: the reference for the store's rules, used by tests and by a process that needs no durability."""
 
-from projections.stream.leases import Lease, LeaseLost
+from projections.stream.leases import Lease, LeaseLost, unmoved
 
 
 class MemoryLeaseStore:
@@ -41,5 +41,5 @@ class MemoryLeaseStore:
 
     @staticmethod
     def _check(current: Lease, row: Lease | None) -> None:
-        if row is None or (row.owner, row.counter) != (current.owner, current.counter):
+        if not unmoved(row, current):
             raise LeaseLost(current.shard, row)

@@ -14,6 +14,16 @@ class StreamObserver(Protocol):
     def applied(self, *, shard: str, count: int, lag_ms: int) -> None:
         """`count` records are durable; the last of them was `lag_ms` old (the service's clock has a grain of 1 s)."""
 
+    def waiting(self, *, shard: str, lag_ms: int) -> None:
+        """The oldest record that was read and is not durable is `lag_ms` old; told again and again while it waits."""
+
+    def behind(self, *, lag_ms: int, left_ms: int) -> None:
+        """The whole subscription, unowned shards included, has applied everything older than `lag_ms`.
+
+        `left_ms` is the time until the first record that may not be applied leaves the stream; negative: it has left. Told at every
+        look at the leases, also while that look fails.
+        """
+
     def apply_failed(self, *, shard: str, count: int, error: Exception) -> None:
         """The subscriber raised; the same records will be tried again."""
 
@@ -64,6 +74,12 @@ class SilentObserver:
         """See `StreamObserver`."""
 
     def applied(self, *, shard: str, count: int, lag_ms: int) -> None:
+        """See `StreamObserver`."""
+
+    def waiting(self, *, shard: str, lag_ms: int) -> None:
+        """See `StreamObserver`."""
+
+    def behind(self, *, lag_ms: int, left_ms: int) -> None:
         """See `StreamObserver`."""
 
     def apply_failed(self, *, shard: str, count: int, error: Exception) -> None:

@@ -1,5 +1,6 @@
 """The reader of one subscription in one process: joins the other workers, takes its share of the shards, reads them."""
 
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -10,20 +11,22 @@ from projections.stream.coordinator import Coordinator
 from projections.stream.discovery import Discovery
 from projections.stream.healing import Healer
 from projections.stream.held import HeldLease
+from projections.stream.lanes import LaneOf
 from projections.stream.leases import Lease, LeaseError, LeaseLost, LeaseStore, LeaseStoreUnavailable
 from projections.stream.observe import SilentObserver, StreamObserver
 from projections.stream.pacing import Backoff
 from projections.stream.settings import StreamSettings
-from projections.stream.shard import ShardContext, ShardReader
-from projections.stream.source import StreamError, StreamSource
+from projections.stream.shard import ShardContext, read_shard
+from projections.stream.source import Record, StreamError, StreamSource
 from projections.stream.subscriber import Subscriber
 
 
 class StreamReader:
-    """Delivers every record of a table's stream to a subscriber at least once, in order for each item.
+    """Delivers every record of a table's stream to a subscriber at least once, in order for each item and each lane.
 
     `owner` must be new at every start (task id and a random boot id). `now_ms` is the wall clock in milliseconds; it feeds the low-water
-    mark, never a decision about leases. Several readers of one subscription, in any number of processes, share the shards.
+    mark, never a decision about leases. Records for which `lane_of` gives the same are applied in the shard's order, others side by side;
+    without it a whole shard is one lane. Several readers of one subscription, in any number of processes, share the shards.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class StreamReader:
         owner: str,
         now_ms: Callable[[], int],
         random: Random,
+        lane_of: LaneOf | None = None,
         settings: StreamSettings | None = None,
         observer: StreamObserver | None = None,
     ) -> None:
@@ -47,6 +51,7 @@ class StreamReader:
         self._discovery = discovery = Discovery(source, settings, random)
         self._held: dict[str, HeldLease] = {}
         self._tasks: TaskGroup | None = None
+        self._stop_by_s = math.inf  # once stopping: when all farewells are over
         self._coordinator = Coordinator(
             subscription=subscription,
             owner=owner,
@@ -55,6 +60,7 @@ class StreamReader:
             settings=settings,
             observer=observer,
             random=random,
+            now_ms=now_ms,
             held=self._held,
             begin=self._begin,
         )
@@ -62,6 +68,7 @@ class StreamReader:
         self._context = ShardContext(
             source=source,
             subscriber=subscriber,
+            lane_of=lane_of or _one_lane,
             discovery=discovery,
             healer=healer,
             reads=anyio.CapacityLimiter(settings.reads_in_flight_max),
@@ -74,8 +81,8 @@ class StreamReader:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Read until cancelled; started once the shards were listed and the first leases asked for. To be called once.
 
-        When cancelled it stores what was applied and gives its leases back, within `stop_timeout_s`. Trouble with the stream, the lease
-        table or the subscriber is reported and tried again for ever; none of it raises through here.
+        When cancelled it stores what was applied and gives its leases back, all of it within `stop_timeout_s`. Trouble with the stream,
+        the lease table or the subscriber is reported and tried again for ever; none of it raises through here.
         """
         if self._tasks is not None:
             raise RuntimeError("a reader runs once: its owner id must be new at every start")
@@ -83,9 +90,12 @@ class StreamReader:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 tasks.start_soon(self._renew_for_ever, name=f"{self._subscription}: renew leases")
-                await self._coordinate_for_ever(task_status)
+                try:
+                    await self._coordinate_for_ever(task_status)
+                finally:
+                    self._stop_by_s = anyio.current_time() + self._settings.stop_timeout_s
         finally:
-            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._settings.stop_timeout_s):
+            with anyio.CancelScope(shield=True, deadline=self._farewell_ends_at_s()):
                 try:
                     await self._coordinator.presence.leave()
                 except LeaseError as error:
@@ -99,6 +109,7 @@ class StreamReader:
                 await self._coordinator.coordinate()
             except (StreamError, LeaseError) as error:
                 self._observer.unavailable(operation="coordinate", error=error)
+                self._coordinator.report_behind()
                 await backoff.pause()
                 continue
             backoff.reset()
@@ -136,7 +147,7 @@ class StreamReader:
             self._store,
             lease,
             duration_s=self._settings.lease_duration_s,
-            write_timeout_s=self._settings.renew_interval_s,
+            write_timeout_s=min(self._settings.renew_interval_s, self._settings.stop_timeout_s),
             taken_at_s=taken_at_s,
         )
         self._held[lease.shard] = held
@@ -151,7 +162,7 @@ class StreamReader:
         finished = False
         try:
             with held.scope:
-                finished = await ShardReader(held, self._context).run()
+                finished = await read_shard(held, self._context)
         except LeaseLost:
             held.lost = True
         finally:
@@ -165,7 +176,7 @@ class StreamReader:
             self._discovery.request()  # its children may be listed by now
 
     async def _release(self, held: HeldLease) -> None:
-        with anyio.CancelScope(shield=True, deadline=anyio.current_time() + self._settings.stop_timeout_s):
+        with anyio.CancelScope(shield=True, deadline=self._farewell_ends_at_s()):
             try:
                 await held.store(release=True)
             except LeaseLost:
@@ -174,3 +185,11 @@ class StreamReader:
                 self._observer.unavailable(operation="release", error=error)
             else:
                 self._observer.lease_released(shard=held.shard)
+
+    def _farewell_ends_at_s(self) -> float:
+        """All farewells of a reader that stops share one deadline; a single shard that is handed over has its own."""
+        return min(self._stop_by_s, anyio.current_time() + self._settings.stop_timeout_s)
+
+
+def _one_lane(record: Record) -> None:  # noqa: ARG001 - every record is in the same lane
+    return None

@@ -24,6 +24,12 @@ class StreamSettings:
     apply_timeout_s: float = 60.0  # a subscriber that hangs has failed
     shards_max: int = 1_000  # leases that one worker holds at most
     reads_in_flight_max: int = 16  # bounds memory (a page is at most 1 MB) and connections
+    lanes_max: int = 8  # calls of the subscriber at once for one shard
+    lane_fill_records: int = 100  # so many records of new keys share a call before the next lane is used
+    records_in_flight_max: int = (
+        2_000  # read and not durable, for one shard: no page is read beyond (it may pass by a page)
+    )
+    orphan_patience_s: float = 15.0  # a shard whose parents nobody lists waits so long for them before that is a gap
     stop_timeout_s: float = 5.0  # for storing progress and giving leases back when cancelled
     gap_margin_s: float = (
         300.0  # clock skew between writers and readers, taken off the low-water mark before a back-fill
@@ -51,10 +57,19 @@ class StreamSettings:
             self.backoff_initial_s,
             self.apply_timeout_s,
             self.stop_timeout_s,
+            self.orphan_patience_s,
         )
         if min(positive) <= 0 or self.checkpoint_interval_s < 0:
             raise ValueError("intervals, rates and timeouts must be positive")
-        if min(self.shards_max, self.reads_in_flight_max, self.empty_reads_at_tip) < 1 or self.child_retries_max < 0:
+        bounds = (
+            self.shards_max,
+            self.reads_in_flight_max,
+            self.empty_reads_at_tip,
+            self.lanes_max,
+            self.lane_fill_records,
+            self.records_in_flight_max,
+        )
+        if min(bounds) < 1 or self.child_retries_max < 0:
             raise ValueError("bounds must be at least 1 (child_retries_max at least 0)")
         if self.idle_max_s < self.idle_initial_s or self.backoff_max_s < self.backoff_initial_s:
             raise ValueError("a back-off's maximum must not lie below its first step")

@@ -6,25 +6,29 @@ from dataclasses import dataclass
 from random import Random
 
 import anyio
+from anyio.abc import TaskGroup
 
 from projections.stream.discovery import Discovery
-from projections.stream.gaps import Gap, GapCause, since_ms, start_is_proven
+from projections.stream.gaps import Gap, GapCause, since_ms
 from projections.stream.healing import Healer
 from projections.stream.held import HeldLease
+from projections.stream.lanes import LaneOf, Lanes
 from projections.stream.leases import LeaseLost, LeaseStoreUnavailable
 from projections.stream.observe import StreamObserver
 from projections.stream.pacing import Backoff, ReadPace
+from projections.stream.proof import Proof
 from projections.stream.settings import StreamSettings
 from projections.stream.source import (
+    TRIM_HORIZON,
+    After,
     IteratorExpired,
     Page,
+    Position,
     PositionTrimmed,
-    Record,
     ShardGone,
     StreamError,
     StreamSource,
     StreamThrottled,
-    TrimHorizon,
 )
 from projections.stream.subscriber import Subscriber
 
@@ -35,6 +39,7 @@ class ShardContext:
 
     source: StreamSource
     subscriber: Subscriber
+    lane_of: LaneOf
     discovery: Discovery
     healer: Healer
     reads: anyio.CapacityLimiter
@@ -44,16 +49,33 @@ class ShardContext:
     random: Random
 
 
-class ShardReader:
-    """One shard, one task. Raises `LeaseLost` when the shard turns out to be somebody else's."""
+async def read_shard(held: HeldLease, context: ShardContext) -> bool:
+    """Read the shard until it ends (True) or its lease is to be given back (False). Raises `LeaseLost` when it is somebody else's."""
+    finished, lost = False, None
+    async with anyio.create_task_group() as tasks:
+        try:
+            finished = await ShardReader(held, context, tasks).run()
+        except LeaseLost as error:  # raised as it is, not in the group's wrapping
+            lost = error
+        tasks.cancel_scope.cancel()
+    if lost is not None:
+        raise lost
+    return finished
 
-    def __init__(self, held: HeldLease, context: ShardContext) -> None:
+
+class ShardReader:
+    """One shard, one task that reads, and the lanes' tasks that apply. Runs once."""
+
+    def __init__(self, held: HeldLease, context: ShardContext, tasks: TaskGroup) -> None:
         settings = context.settings
         self._held = held
         self._context = context
+        self._tasks = tasks
         self._settings = settings
         self._observer = context.observer
         self._iterator: str | None = None
+        self._position: Position = held.now.position  # right behind the last record read
+        self._ended = False  # read to its end; what was read may still be under way
         self._backoff = self._new_backoff()
         self._pace = ReadPace(
             per_second_max=settings.reads_per_second_max,
@@ -61,31 +83,53 @@ class ShardReader:
             idle_maximum_s=settings.idle_max_s,
         )
         self._empty_reads_asked_ms: deque[int] = deque(maxlen=settings.empty_reads_at_tip)
-        # What the last look at the listing has proven: this position was in the stream, which started there.
-        self._verified_version = 0
-        self._proven = held.now.position
-        self._start = held.now.starting_sequence
-        self._doubtful = False
+        self._proof = Proof(
+            held,
+            source=context.source,
+            discovery=context.discovery,
+            settings=settings,
+            observer=context.observer,
+            now_ms=context.now_ms,
+        )
+        self._lanes = self._new_lanes()
 
     async def run(self) -> bool:
-        """Read until the shard ends (True) or the lease is to be given back (False)."""
-        if self._resumed_without_proof():
+        """Read until the shard ends (True) or the lease is to be given back (False).
+
+        Raises `LeaseLost` when the shard turns out to be somebody else's. Cancelled at any time, it leaves nothing half-noted.
+        """
+        if not await self._proof.resumed():
             await self._gap(GapCause.UNPROVEN_START)
         while not self._held.stopping:
             if self._held.now.gap is not None:
                 if await self._heal(self._held.now.gap):
                     return True
                 continue
-            cause = await self._verify()
-            if cause is not None:
-                await self._gap(cause)
-                continue
-            await self._pace.next_read()
-            asked_at_ms = self._context.now_ms()
-            page = await self._read()
-            if page is not None and await self._take(page, asked_at_ms):
-                return True
+            if self._ended and self._lanes.empty:
+                return await self._finish()
+            if self._ended or self._lanes.full:
+                await self._lanes.moved(self._settings.idle_max_s)
+            else:
+                await self._read_on()
+            await self._checkpoint()
+        await self._settle()
         return False
+
+    async def _read_on(self) -> None:
+        cause = await self._proof.look(self._position)
+        if cause is not None:
+            await self._gap(cause)
+            return
+        await self._pace.next_read()
+        asked_at_ms = self._context.now_ms()
+        from_the_oldest = self._position == TRIM_HORIZON
+        page = await self._read()
+        if page is None:
+            return
+        if from_the_oldest and not self._proof.young():
+            await self._gap(GapCause.UNPROVEN_START)
+        else:
+            self._take(page, asked_at_ms)
 
     # -- reading and applying
 
@@ -94,7 +138,7 @@ class ShardReader:
         try:
             async with self._context.reads:
                 if self._iterator is None:
-                    self._iterator = await source.iterator(held.shard, held.now.position)
+                    self._iterator = await source.iterator(held.shard, self._position)
                 page = await source.read(self._iterator, self._settings.page_records_max)
         except IteratorExpired:
             self._iterator = None
@@ -104,11 +148,11 @@ class ShardReader:
         except ShardGone:
             await self._gap(GapCause.VANISHED)
         except StreamThrottled:
+            self._pace.was_throttled()
             self._observer.throttled(shard=held.shard)
         except StreamError as error:
-            # Whoever answers next may be a service that was restarted: an old iterator proves nothing there.
             self._iterator = None
-            self._doubtful = True
+            self._proof.doubt()
             self._observer.unavailable(operation="read", error=error)
         else:
             self._backoff.reset()
@@ -116,106 +160,62 @@ class ShardReader:
         await self._backoff.pause()
         return None
 
-    async def _take(self, page: Page, asked_at_ms: int) -> bool:
-        """Apply a page and note the progress; True when it was the shard's last."""
-        held = self._held
+    def _take(self, page: Page, asked_at_ms: int) -> None:
+        """Give a page to the lanes, and note what the read has shown."""
         if page.records:
             self._pace.found_records()
             self._empty_reads_asked_ms.clear()
-            self._observer.records_read(shard=held.shard, count=len(page.records))
-            await self._apply(page.records)
-            last = page.records[-1]
-            # The service floors creation times to the second: records a little younger may bear the same time.
-            held.advance(sequence=last.sequence_number, caught_up_to_ms=last.created_at_ms - 1_000)
+            self._observer.records_read(shard=self._held.shard, count=len(page.records))
+            self._position = After(page.records[-1].sequence_number)
+            self._lanes.submit(page.records)
         else:
             self._pace.was_empty()
             self._empty_reads_asked_ms.append(asked_at_ms)
-            if len(self._empty_reads_asked_ms) == self._settings.empty_reads_at_tip:
-                held.advance(caught_up_to_ms=self._empty_reads_asked_ms[0])
-                self._observer.caught_up(shard=held.shard)
-        if page.next_iterator is None:
-            held.note_end()
-            await self._store_surely(release=True)
-            self._observer.shard_finished(shard=held.shard)
-            return True
         self._iterator = page.next_iterator
-        if held.dirty and anyio.current_time() - held.written_at_s >= self._settings.checkpoint_interval_s:
-            await self._store_if_possible()
-        return False
+        self._ended = page.next_iterator is None
 
-    async def _apply(self, records: tuple[Record, ...]) -> None:
-        """Hand records over until the subscriber has made them durable. Here in-shard concurrency by key has its place."""
-        backoff = self._new_backoff()
-        while True:
-            if not self._held.valid():
-                raise LeaseLost(self._held.shard, None)
+    async def _checkpoint(self) -> None:
+        """Note the tip if this is it, report, and store the progress if that is due."""
+        held, asked_ms = self._held, self._empty_reads_asked_ms
+        if len(asked_ms) == asked_ms.maxlen and self._lanes.empty:
+            if asked_ms[0] > held.now.caught_up_to_ms:
+                held.advance(caught_up_to_ms=asked_ms[0])
+            self._observer.caught_up(shard=held.shard)
+        self._lanes.report()
+        if held.dirty and anyio.current_time() - held.written_at_s >= self._settings.checkpoint_interval_s:
             try:
-                with anyio.fail_after(self._settings.apply_timeout_s):
-                    await self._context.subscriber.apply(records)
-            except Exception as error:  # noqa: BLE001 - whatever failed, records are never skipped
-                self._observer.apply_failed(shard=self._held.shard, count=len(records), error=error)
-                await backoff.pause()
-            else:
-                lag_ms = max(0, self._context.now_ms() - records[-1].created_at_ms)
-                self._observer.applied(shard=self._held.shard, count=len(records), lag_ms=lag_ms)
-                return
+                await held.store()
+            except LeaseStoreUnavailable as error:  # the renewal tries again, and judges when the lease is lost
+                self._observer.unavailable(operation="checkpoint", error=error)
+
+    async def _finish(self) -> bool:
+        self._held.note_end()
+        await self._store_surely(release=True)
+        self._observer.shard_finished(shard=self._held.shard)
+        return True
+
+    async def _settle(self) -> None:
+        """Before the lease is given back: let what is under way end, for a bounded time, so that nobody does it again."""
+        with anyio.move_on_after(self._settings.stop_timeout_s):
+            while not self._lanes.empty:
+                await self._lanes.moved(self._settings.idle_max_s)
 
     # -- gaps
 
-    def _resumed_without_proof(self) -> bool:
-        held = self._held.now
-        listed = self._context.discovery.shard(held.shard)
-        if held.gap is not None or held.progressed or listed is None:
-            return False  # what happens to a shard that is not listed, the service says when it is read
-        return not start_is_proven(
-            stored_start=held.starting_sequence,
-            listed_start=listed.starting_sequence,
-            caught_up_to_ms=held.caught_up_to_ms,
-            now_ms=self._context.now_ms(),
-            retention_s=self._settings.retention_s,
-        )
-
-    async def _verify(self) -> GapCause | None:
-        """After each new listing: if the shard does not start where it did, ask whether the last proven position still exists.
-
-        An iterator that was valid once may return nothing, or later records, for ever, when the stream behind it was trimmed
-        past it or made anew. The position at the previous look must still be in the stream, or what lay behind it may be lost.
-        """
-        discovery, held = self._context.discovery, self._held
-        if self._doubtful:
-            await discovery.fresh()
-        if discovery.version == self._verified_version:
-            return None
-        version, listed = discovery.version, discovery.shard(held.shard)
-        start = None if listed is None else listed.starting_sequence
-        if start is None or start != self._start:
-            if isinstance(self._proven, TrimHorizon):
-                if self._start is not None or self._doubtful:
-                    return GapCause.UNPROVEN_START
-            else:
-                try:
-                    await self._context.source.iterator(held.shard, self._proven)
-                except PositionTrimmed:
-                    return GapCause.TRIMMED
-                except ShardGone:
-                    return GapCause.VANISHED
-                except StreamError as error:
-                    self._observer.unavailable(operation="verify", error=error)
-                    return None
-        if start is not None:
-            self._start = start
-            held.note_start(start)
-        self._verified_version, self._proven, self._doubtful = version, held.now.position, False
-        return None
-
     async def _gap(self, cause: GapCause) -> None:
-        """Store that a back-fill is owed, before anything else is done; then report it."""
+        """Store that a back-fill is owed, before anything else is done; then report it.
+
+        What is under way is dropped: the back-fill reaches behind the low-water mark and brings it all.
+        """
         held = self._held
+        self._lanes.abandon()
+        self._lanes = self._new_lanes()
         listed = self._context.discovery.shard(held.shard)
         since = since_ms(caught_up_to_ms=held.now.caught_up_to_ms, margin_s=self._settings.gap_margin_s)
         held.note_gap(Gap(cause, since), starting_sequence=None if listed is None else listed.starting_sequence)
         await self._store_surely()
-        self._iterator = None
+        self._iterator, self._ended = None, False
+        self._position = held.now.position
         self._empty_reads_asked_ms.clear()
         self._observer.gap(shard=held.shard, cause=cause, since_ms=since)
 
@@ -233,7 +233,7 @@ class ShardReader:
         await self._store_surely(release=over)
         if over:
             self._observer.shard_finished(shard=held.shard)
-        self._proven, self._start, self._doubtful = held.now.position, held.now.starting_sequence, False
+        self._proof.accept()
         return over
 
     # -- storing
@@ -247,11 +247,18 @@ class ShardReader:
                 self._observer.unavailable(operation="checkpoint", error=error)
                 await backoff.pause()
 
-    async def _store_if_possible(self) -> None:
-        try:
-            await self._held.store()
-        except LeaseStoreUnavailable as error:  # the renewal tries again, and judges when the lease is lost
-            self._observer.unavailable(operation="checkpoint", error=error)
+    def _new_lanes(self) -> Lanes:
+        context = self._context
+        return Lanes(
+            tasks=self._tasks,
+            held=self._held,
+            subscriber=context.subscriber,
+            lane_of=context.lane_of,
+            settings=context.settings,
+            observer=context.observer,
+            now_ms=context.now_ms,
+            random=context.random,
+        )
 
     def _new_backoff(self) -> Backoff:
         settings = self._settings

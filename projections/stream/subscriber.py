@@ -9,8 +9,9 @@ from projections.stream.source import Record
 class Subscriber(Protocol):
     """Takes records at least once.
 
-    Records of one item arrive in order; after a crash, an expired iterator or a change of hands some arrive again. Calls for
-    different shards overlap, calls for one shard do not. `backfill` may overlap with `apply`.
+    Records of one item, and of one lane (`StreamReader`'s `lane_of`: an order), arrive in the shard's order, each call after the one
+    before has returned; after a crash, an expired iterator or a change of hands some arrive again. Calls for different lanes and
+    different shards overlap. `backfill` may overlap with `apply`.
     """
 
     async def apply(self, records: Sequence[Record]) -> None:

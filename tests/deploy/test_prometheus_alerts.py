@@ -30,12 +30,15 @@ def test_a_rule_watches_a_metric_that_is_shown(rule: dict[str, Any]) -> None:
 
 
 def test_what_the_design_wants_alarmed_is_alarmed() -> None:
-    """A gap, a lag of 60 s and of 10 min, a page that cannot be applied, removed items, dead letters; a root that is late or refused, an archive that lags."""  # D14, D22, E064
+    """Gaps, missing commits, lag, the trim, pages not applied, removed items, dead letters; roots, the archive."""  # D14, D22, E064
     watched = {re.findall(r"orderstore_\w+", rule["expr"])[0] for rule in rules()}
 
     assert {
         "orderstore_stream_gaps_total",
         "orderstore_stream_lag_seconds",
+        "orderstore_stream_behind_seconds",
+        "orderstore_stream_hours_left",
+        "orderstore_view_gaps_healed_total",
         "orderstore_stream_apply_failures_total",
         "orderstore_log_items_removed_total",
         "orderstore_queue_dead_letters",

@@ -23,7 +23,7 @@ class Scene:
     async def pass_over(self, **options: float) -> int:
         return await pass_over(
             "relay",
-            source=self.stream,
+            source=self.stream.source("reader"),
             leases=self.leases,
             owner=f"restore-{self.stream.random.random()}",
             now_ms=wall_ms,
@@ -36,7 +36,7 @@ class Scene:
         """The relay starts, and delivers what it finds."""
         reader = StreamReader(
             subscription="relay",
-            source=self.stream,
+            source=self.stream.source("reader"),
             leases=self.leases,
             subscriber=self.world,
             owner=f"relay-{self.stream.random.random()}",

@@ -26,6 +26,15 @@ class StreamMetrics:
         self._metrics.count("orderstore_stream_records_applied", self._labels, count)
         self._lag(shard, lag_ms / 1000)
 
+    def waiting(self, *, shard: str, lag_ms: int) -> None:
+        """Show the lag of what is under way: it grows while nothing is applied."""
+        self._lag(shard, lag_ms / 1000)
+
+    def behind(self, *, lag_ms: int, left_ms: int) -> None:
+        """Show how far the subscription is behind, and how long its place stays in the stream."""
+        self._metrics.set("orderstore_stream_behind_seconds", self._labels, lag_ms / 1000)
+        self._metrics.set("orderstore_stream_hours_left", self._labels, left_ms / 3_600_000)
+
     def apply_failed(self, *, shard: str, count: int, error: Exception) -> None:
         """Count and log: nothing is skipped, but somebody may have to look."""
         self._metrics.count("orderstore_stream_apply_failures", self._labels)
@@ -59,11 +68,13 @@ class StreamMetrics:
         self._lease(shard, "taken")
 
     def lease_lost(self, *, shard: str) -> None:
-        """Count."""
+        """Count; the lag is another worker's to show."""
+        self._forget_lag(shard)
         self._lease(shard, "lost")
 
     def lease_released(self, *, shard: str) -> None:
-        """Count."""
+        """Count; the lag is another worker's to show."""
+        self._forget_lag(shard)
         self._lease(shard, "released")
 
     def shards_owned(self, *, count: int) -> None:
@@ -72,7 +83,7 @@ class StreamMetrics:
 
     def shard_finished(self, *, shard: str) -> None:
         """Log."""
-        self._metrics.forget("orderstore_stream_lag_seconds", {**self._labels, "shard": shard})
+        self._forget_lag(shard)
         _log.info("shard finished", subscription=self._subscription, shard=shard)
 
     def throttled(self, *, shard: str) -> None:  # noqa: ARG002 - as above
@@ -90,6 +101,9 @@ class StreamMetrics:
 
     def _lag(self, shard: str, seconds: float) -> None:
         self._metrics.set("orderstore_stream_lag_seconds", {**self._labels, "shard": shard}, seconds)
+
+    def _forget_lag(self, shard: str) -> None:
+        self._metrics.forget("orderstore_stream_lag_seconds", {**self._labels, "shard": shard})
 
     def _lease(self, shard: str, change: str) -> None:
         self._metrics.count("orderstore_stream_leases", {**self._labels, "change": change})

@@ -61,7 +61,9 @@ TABLE: Final = (
     # the stream
     Metric("orderstore_stream_records_read", "counter", SUBSCRIPTION, "Records read from the stream."),
     Metric("orderstore_stream_records_applied", "counter", SUBSCRIPTION, "Records whose effect is durable."),
-    Metric("orderstore_stream_lag_seconds", "gauge", ("subscription", "shard"), "Age of the newest applied record; 0 at the tip."),
+    Metric("orderstore_stream_lag_seconds", "gauge", ("subscription", "shard"), "Age of what was last applied, or waits; 0 at the tip."),
+    Metric("orderstore_stream_behind_seconds", "gauge", SUBSCRIPTION, "All older than this is applied, in every shard."),
+    Metric("orderstore_stream_hours_left", "gauge", SUBSCRIPTION, "Until the first record not applied leaves the stream's 24 h."),
     Metric("orderstore_stream_apply_failures", "counter", SUBSCRIPTION, "Pages that could not be applied and are tried again."),
     Metric("orderstore_stream_gaps", "counter", ("subscription", "cause"), "Positions that vanished: healed from the table."),
     Metric("orderstore_stream_backfills", "counter", ("subscription", "result"), "Back-fills from the table: done or failed."),

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from random import Random
 
 import aiobotocore.session
 import anyio
@@ -11,6 +12,8 @@ from aiobotocore.config import AioConfig
 
 from projections.stream import Gap, GapCause, Lease, LeaseLost, LeaseStore, LeaseStoreUnavailable, MemoryLeaseStore
 from projections.stream.dynamo_leases import DynamoLeaseStore, to_item, to_lease
+from tests.projections.stream.lease_model import Model
+from tests.projections.stream.lease_state import NOBODY, Row, Shape
 
 ROW = Lease(subscription="views", shard="shardId-1", stream="arn", parents=("shardId-0",), caught_up_to_ms=5)
 FULL = Lease(
@@ -144,6 +147,41 @@ async def test_of_many_that_take_a_lease_at_once_one_succeeds(store: LeaseStore)
     assert len(winners) == 1
     (row,) = await store.rows("views")
     assert row.owner == winners[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_random_runs_of_the_searched_model_go_the_same_way_in_every_store(store: LeaseStore, seed: int) -> None:
+    """What the model accepts the store accepts, what it refuses the store refuses, and the rows are the same after each step."""
+    random = Random(seed)
+    shape = Shape(parents=((), (0,)), records=(2, 1), letters=2)
+    model = Model(shape, notes_writes=True)
+    state = model.initial()
+    accepted = 0
+    for _ in range(200):
+        steps = []
+        model.writes.clear()
+        for name, reached in model.steps(state):
+            steps.append((name, reached, tuple(model.writes)))
+            model.writes.clear()
+        name, reached, writes = random.choice(steps)
+        for shard, row in enumerate(reached.rows):
+            if row is not None and state.rows[shard] is None:
+                await store.create(model.lease(shard, Row(NOBODY, 0, 0)))
+        for seen, updated, expected in writes:
+            try:
+                await store.replace(seen, updated)
+            except LeaseLost:
+                assert not expected, (seed, name, seen, updated)
+            else:
+                assert expected, (seed, name, seen, updated)
+                accepted += 1
+        for shard, row in enumerate(state.rows):
+            if row is not None and reached.rows[shard] is None:
+                await store.remove(model.lease(shard, row))
+        expected_rows = {model.lease(shard, row) for shard, row in enumerate(reached.rows) if row is not None}
+        assert set(await store.rows("views")) == expected_rows, (seed, name)
+        state = reached
+    assert accepted > 5, seed
 
 
 def test_items_leave_out_what_is_not_there() -> None:

@@ -193,3 +193,22 @@ async def test_a_stream_that_is_switched_off_and_on_is_a_gap_and_is_healed(emula
             await eventually(lambda: GapCause.STREAM_REPLACED in {cause for cause, _ in watch.gaps})
             await events.put(5)
             await eventually(lambda: events.live[-5:] == events.written[-5:])
+
+
+async def test_two_workers_hand_a_shard_over_on_real_tables(emulator: local.Environment) -> None:
+    """One shard, two workers, one of which leaves in the middle: the other goes on behind it, and nothing is repeated."""
+    async with table(emulator.endpoint_url, f"events-{uuid.uuid4().hex[:8]}") as (events, source, leases):
+        await events.create()
+        async with reading(events, source, leases) as second:
+            await eventually(lambda: second.owned == 1)
+            async with reading(events, source, leases) as first:
+                await events.put(20)
+                await eventually(lambda: len(events.live) == 20)
+                assert (first.owned, second.owned) == (0, 1)
+            await events.put(10)
+            await eventually(lambda: len(events.live) == 30)
+        async with reading(events, source, leases) as third:
+            await events.put(10)
+            await eventually(lambda: len(events.live) == 40)
+        assert events.live == events.written
+        assert second.gaps == third.gaps == []

@@ -16,136 +16,23 @@ from projections.stream import (
     Page,
     Position,
     Record,
-    SilentObserver,
     StreamReader,
     StreamSettings,
     StreamUnavailable,
 )
+from projections.stream.lanes import LaneOf
 from tests.projections.stream.fake_stream import FakeStream, wall_ms
+from tests.projections.stream.projection import Projection, Watch
 
 FAST = StreamSettings(discovery_interval_s=20)
-
-
-class Projection:
-    """The durable effect of a subscription, guarded by version as every view is."""
-
-    def __init__(self, stream: FakeStream) -> None:
-        self.stream = stream
-        self.seen: dict[str, set[int]] = {}
-        self.last: dict[str, int] = {}
-        self.deliveries = 0
-        self.duplicates = 0
-        self.holes: list[str] = []
-        self.backfills: list[int] = []
-        self.fail_applies = 0  # so many calls raise before doing anything
-        self.fail_after_effect = 0  # so many calls raise though their effect is durable
-        self.fail_backfills = 0
-        self.apply_s = 0.0
-        self.backfill_s = 0.0
-        self.before_backfill_ends: Callable[[], None] | None = None
-        self.heals = True  # False: back-fills find nothing, so that what arrives has come through the stream
-
-    async def apply(self, records: Sequence[Record]) -> None:
-        if self.fail_applies:
-            self.fail_applies -= 1
-            raise RuntimeError("the table is throttled")
-        await anyio.sleep(self.apply_s)
-        for record in records:
-            key, version = record.keys["key"]["S"], int(record.keys["version"]["N"])
-            last = self.last.get(key, 0)
-            self.deliveries += 1
-            if version > last + 1:
-                self.holes.append(f"{key}: {version} came after {last}")
-            if version <= last:
-                self.duplicates += 1
-            self._note(key, version)
-        if self.fail_after_effect:
-            self.fail_after_effect -= 1
-            raise RuntimeError("the answer was lost")
-
-    async def backfill(self, since_ms: int) -> None:
-        self.backfills.append(since_ms)
-        found = [
-            record for record in self.stream.table if self.heals and int((record.image or {})["at"]["N"]) >= since_ms
-        ]
-        if self.fail_backfills:
-            self.fail_backfills -= 1
-            raise RuntimeError("the scan was throttled")
-        await anyio.sleep(self.backfill_s)
-        for record in found:
-            self._note(record.keys["key"]["S"], int(record.keys["version"]["N"]))
-        if self.before_backfill_ends is not None:
-            self.before_backfill_ends()
-
-    def missing(self) -> list[str]:
-        """What was written and never arrived, by either way."""
-        return [
-            f"{record.keys['key']['S']}: {record.keys['version']['N']}"
-            for record in self.stream.table
-            if int(record.keys["version"]["N"]) not in self.seen.get(record.keys["key"]["S"], set())
-        ]
-
-    def _note(self, key: str, version: int) -> None:
-        self.seen.setdefault(key, set()).add(version)
-        self.last[key] = max(version, self.last.get(key, 0))
-
-
-class Watch(SilentObserver):
-    """Counts what the reader reports."""
-
-    def __init__(self) -> None:
-        self.gaps: list[tuple[GapCause, int]] = []
-        self.bootstraps = 0
-        self.counts: dict[str, int] = {}
-        self.owned = 0
-        self.taken: list[str] = []
-
-    def _count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
-
-    def gap(self, *, shard: str, cause: GapCause, since_ms: int) -> None:
-        self.gaps.append((cause, since_ms))
-
-    def bootstrap(self, *, shard: str) -> None:
-        self.bootstraps += 1
-
-    def apply_failed(self, *, shard: str, count: int, error: Exception) -> None:
-        self._count("apply_failed")
-
-    def backfill_failed(self, *, since_ms: int, error: Exception) -> None:
-        self._count("backfill_failed")
-
-    def lease_taken(self, *, shard: str) -> None:
-        self._count("lease_taken")
-        self.taken.append(shard)
-
-    def lease_lost(self, *, shard: str) -> None:
-        self._count("lease_lost")
-
-    def lease_released(self, *, shard: str) -> None:
-        self._count("lease_released")
-
-    def shards_owned(self, *, count: int) -> None:
-        self.owned = count
-
-    def shard_finished(self, *, shard: str) -> None:
-        self._count("shard_finished")
-
-    def throttled(self, *, shard: str) -> None:
-        self._count("throttled")
-
-    def iterator_expired(self, *, shard: str) -> None:
-        self._count("iterator_expired")
-
-    def unavailable(self, *, operation: str, error: Exception) -> None:
-        self._count(f"unavailable {operation}")
 
 
 class Machine:
     """One worker's way to the outside. `dead`: nothing leaves it any more, as after SIGKILL. `cut_off`: its lease table is out of reach."""
 
-    def __init__(self, stream: FakeStream, store: MemoryLeaseStore, projection: Projection) -> None:
+    def __init__(self, stream: FakeStream, store: MemoryLeaseStore, projection: Projection, reader: str) -> None:
         self.stream, self.store, self.projection = stream, store, projection
+        self.source = stream.source(reader)
         self.dead = False
         self.cut_off = False
         self.lose_answers = 0  # so many lease writes happen without an answer
@@ -154,15 +41,15 @@ class Machine:
 
     async def listing(self) -> Listing:
         self._check_stream()
-        return await self.stream.listing()
+        return self.stream.with_second_parents(await self.source.listing())
 
     async def iterator(self, shard: str, position: Position) -> str:
         self._check_stream()
-        return await self.stream.iterator(shard, position)
+        return await self.source.iterator(shard, position)
 
     async def read(self, iterator: str, limit: int) -> Page:
         self._check_stream()
-        return await self.stream.read(iterator, limit)
+        return await self.source.read(iterator, limit)
 
     async def apply(self, records: Sequence[Record]) -> None:
         if self.dead:
@@ -232,28 +119,39 @@ class World:
         self.subscription = subscription
         self.store = MemoryLeaseStore()
         self.projection = Projection(stream)
+        self.watches: list[Watch] = []
+        self.lane_of: LaneOf | None = None
+        self.settings = FAST
         self._boots = 0
+
+    @property
+    def causes(self) -> list[GapCause]:
+        """Of the gaps that any worker, dead or alive, has reported."""
+        return [cause for watch in self.watches for cause, _ in watch.gaps]
 
     async def start(
         self,
         *,
-        settings: StreamSettings = FAST,
+        settings: StreamSettings | None = None,
         skew_ms: int = 0,
         wait: bool = True,
         projection: Projection | None = None,
     ) -> Worker:
         self._boots += 1
-        machine = Machine(self.stream, self.store, projection or self.projection)
+        owner = f"task/{self._boots}"
+        machine = Machine(self.stream, self.store, projection or self.projection, f"{self.subscription} {owner}")
         worker = Worker(machine, Watch())
+        self.watches.append(worker.watch)
         reader = StreamReader(
             subscription=self.subscription,
             source=machine,
             leases=machine,
             subscriber=machine,
-            owner=f"task/{self._boots}",
+            owner=owner,
             now_ms=lambda: wall_ms() + skew_ms,
             random=Random(self._boots),
-            settings=settings,
+            lane_of=self.lane_of,
+            settings=settings or self.settings,
             observer=worker.watch,
         )
 
@@ -291,6 +189,22 @@ class World:
         return {
             row.shard: row for row in await self.store.rows(self.subscription) if not row.shard.startswith("worker/")
         }
+
+
+async def caught_up(here: World) -> None:
+    """Bring a subscription up to date and wait until its mark has left the bootstrap behind."""
+    worker = await here.start()
+    await anyio.sleep(30)
+    await here.settled()
+    await worker.stop()
+
+
+async def both_own(first: Worker, second: Worker, count: int) -> None:
+    await until(
+        lambda: first.watch.owned == second.watch.owned == count,
+        within_s=60,
+        otherwise=lambda: (first.watch.owned, second.watch.owned),
+    )
 
 
 async def until(

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[3]
 BY_NAME = {metric.name: metric for metric in TABLE}
 TYPE_OF_CALL = {"count": "counter", "set": "gauge", "forget": "gauge", "observe": "histogram", "total": "counter"}
 
-FORGETS = {"shard_finished"}
+FORGETS = {"lease_lost", "lease_released", "shard_finished"}
 
 # Read from the queue itself by `workers/queues.py`, for no observer hears of them.
 WATCHED = {"orderstore_queue_visible", "orderstore_queue_in_flight", "orderstore_queue_dead_letters"}
