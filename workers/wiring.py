@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from orderstore.audit.root_maker import RootMaker
 from orderstore.registry import CONSUMERS
 from projections.apply import ViewProjector, current_targets
 from projections.commits import order_of_record
+from projections.holding import Holding
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
 from projections.http.services import Services
@@ -56,6 +58,10 @@ CONNECTIONS_MAX: Final = 512
 POLLS_PER_QUEUE: Final = 4
 STREAM_IDLE_INITIAL_S: Final = 0.25
 MARK_KEPT_S: Final = 1.0
+
+RESTORING: Final = (
+    "a restore into this environment is not finished: nothing is published before (orderstore archive restore)"
+)
 
 Readiness = Callable[[], Mapping[str, bool]]
 
@@ -136,8 +142,14 @@ async def subscribers(core: Core, roles: Sequence[Role]) -> dict[str, Subscriber
         found["views"] = ViewProjector(core.store, core.views, await current_targets(core.views), observer=observer)
     if "relay" in roles:
         publisher = LoggedPublisher(SnsPublisher(core.clients.sns, topic_arn=core.settings.topic_arn))
-        found["relay"] = Relay(core.store, publisher, now_ms=now_ms, random=core.random, observer=observer)
+        relay = Relay(core.store, publisher, now_ms=now_ms, random=core.random, observer=observer)
+        found["relay"] = Holding(relay, may_begin=partial(_nothing_is_being_restored, core), why=RESTORING)
     return found
+
+
+async def _nothing_is_being_restored(core: Core) -> bool:
+    restoration = await positions_of(core).restoration()
+    return restoration is None or restoration.state == "done"
 
 
 def reader(core: Core, subscription: str, subscriber: Subscriber) -> StreamReader:

@@ -29,7 +29,12 @@ TABLES = {
         "leases": HOLDS_LEASES,
         "views": {"GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate"},
     },
-    "relay": {"events": {*READS_LOG, "Scan"}, "events/stream/*": READS_STREAM, "leases": HOLDS_LEASES},
+    "relay": {
+        "events": {*READS_LOG, "Scan"},
+        "events/stream/*": READS_STREAM,
+        "leases": HOLDS_LEASES,
+        "archive": {"GetItem"},  # whether a restore is under way
+    },
     "payment": {
         "events": {*READS_LOG, "PutItem"},
         "payments": {"GetItem", "PutItem", "UpdateItem"},

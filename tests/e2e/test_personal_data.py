@@ -232,7 +232,7 @@ def test_an_erased_customer_is_unreadable_everywhere_and_nothing_ever_was_plain(
     # A process may remember the key for a minute. What it seals with it meanwhile is sealed for nobody, and marked by another run.
     again = served.api.call("POST", "/orders", order)
     if again.status == 202:
-        repeated = orderstore("privacy", "erase", "c-erased", *asked, "--scan", *on_state, cwd=tmp_path).document
+        repeated = orderstore("privacy", "erase", "c-erased", *asked, "--from-view", *on_state, cwd=tmp_path).document
         assert (repeated["new"], repeated["marked"]) == (False, [again.document["orderId"]])
         assert repeated["certificate"] == erased.document["certificate"]
     else:

@@ -100,7 +100,7 @@ async def test_a_customer_is_erased_and_the_certificate_the_invoice_and_the_proo
 
         options = ("--reason", "ticket 4711", "--despite-open-orders", "--by", "dpo", "--json")
         erased = (await run("erase", "c-1", *options)).document
-        again = (await run("erase", "c-1", *options, "--scan")).document
+        again = (await run("erase", "c-1", *options, "--from-view")).document
 
         assert (erased["new"], set(erased["marked"])) == (True, {done, still_open})
         assert (again["new"], again["marked"], again["certificate"]) == (False, [], erased["certificate"])

@@ -33,7 +33,8 @@ with stage(Path(sys.argv[1])) as staged:
     for one in staged.rejects():
         digest.update(repr(one).encode())
 print(digest.hexdigest())
-print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+status = Path("/proc/self/status")
+print(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1] if status.exists() else 0)
 """
 
 
@@ -126,7 +127,6 @@ def test_the_longest_order_is_whole(staged):
     assert len(longest.lines) == 1_114
 
 
-@needs_proc
 def test_two_readings_give_the_same_instructions_and_rejects(staged, read_again):
     """Nothing depends on hashing, time or chance: the second reading is another process'."""
     digest = hashlib.sha256()

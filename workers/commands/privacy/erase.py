@@ -43,8 +43,11 @@ def erase(
             "--despite-open-orders", help="Erase although mails are still to be sent and invoices to be issued."
         ),
     ] = False,
-    scan: Annotated[
-        bool, typer.Option("--scan", help="Find the orders by reading the whole log, not by the view's index.")
+    from_view: Annotated[
+        bool,
+        typer.Option(
+            "--from-view", help="Find the orders in the view, which may lag behind, instead of reading the whole log."
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")] = False,
     by: Annotated[str | None, typer.Option("--by", help="Who erases; else the user of this machine.")] = None,
@@ -66,7 +69,7 @@ def erase(
     async def work(core: Core) -> Erased | tuple[SurveyedOrder, ...]:
         request = Request(
             subject=operational_subject(customer, order or ""),
-            order_ids=(order,) if order is not None else await _orders_of(core, str(customer), scan=scan),
+            order_ids=(order,) if order is not None else await _orders_of(core, str(customer), from_view=from_view),
             reason=reason,
             actor=actor,
             despite_open_orders=despite_open_orders,
@@ -103,9 +106,9 @@ def eraser(core: Core) -> Eraser:
     )
 
 
-async def _orders_of(core: Core, customer: str, *, scan: bool) -> tuple[str, ...]:
+async def _orders_of(core: Core, customer: str, *, from_view: bool) -> tuple[str, ...]:
     tenant = core.settings.tenant
-    if scan:
+    if not from_view:
         return await orders_by_scan(
             core.orders, core.store.streams(), tenant=tenant, subject=operational_subject(customer, "")
         )
