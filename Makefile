@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 EMULATOR_STAMP := $(VENV)/emulator/.installed
 STATE_DIR ?= .orderstore
 DYNAMODB_LOCAL ?= run
+BENCH ?=
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
@@ -43,7 +44,7 @@ conformance: setup ## The suite of the event store on AWS's own DynamoDB Local t
 	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)
 
 bench: setup ## Speed, as ratios to the bare calls; exits 1 below a floor.
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 check: setup ## Format, lint, strict types, templates, architecture, schemas and what the last release was promised.
 	@$(BIN)/ruff format --check .
