@@ -10,7 +10,7 @@ BENCH ?=
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-unit conformance bench check format clean requirements
+.PHONY: help setup run test test-unit long conformance bench check format clean requirements
 
 help: ## What can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,7 +38,10 @@ test: setup ## All tests.
 	@$(BIN)/python -m pytest
 
 test-unit: setup ## The tests that need no process beside them, in seconds.
-	@$(BIN)/python -m pytest -n 2 --hypothesis-profile=unit -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local"
+	@$(BIN)/python -m pytest -n 2 --hypothesis-profile=unit -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local and not long"
+
+long: setup ## The searches and seeds that take minutes: the lease protocol in every state, streams in hundreds of bad moods.
+	@$(BIN)/python -m pytest -n 2 -m long
 
 conformance: setup ## The suite of the event store on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
 	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)

@@ -53,6 +53,9 @@ class CountingObserver:
     def removed(self, *, subscription: str, records: int) -> None:
         self.counts[f"removed {subscription}"] += records
 
+    def image_replaced(self, *, subscription: str, commit: Commit) -> None:
+        self.counts[f"replaced {subscription} {commit.number}"] += 1
+
     def published(self, *, events: int, lag_ms: int) -> None:
         self.counts["published"] += events
         self.lags_ms.append(lag_ms)

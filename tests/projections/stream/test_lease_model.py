@@ -32,14 +32,14 @@ ALONE = replace(HANDED_ON, workers=1, crashes=0)
         pytest.param(replace(ALONE, letters=1), 1_000, id="parent and child, one worker, a write held up"),
         pytest.param(SPLIT, 500, id="a split, one worker"),
         pytest.param(MERGED, 500, id="two parents, one worker"),
-        pytest.param(replace(ONE, records=(3,)), 10_000, id="three records", marks=pytest.mark.thorough),
-        pytest.param(replace(ONE, letters=2), 10_000, id="two writes held up", marks=pytest.mark.thorough),
-        pytest.param(replace(MERGED, letters=1), 10_000, id="two parents, a write held up", marks=pytest.mark.thorough),
-        pytest.param(replace(SPLIT, letters=1), 5_000, id="a split, a write held up", marks=pytest.mark.thorough),
-        pytest.param(HANDED_ON, 20_000, id="parent and child, a death", marks=pytest.mark.thorough),
-        pytest.param(replace(HANDED_ON, letters=1), 200_000, id="all of it", marks=pytest.mark.thorough),
+        pytest.param(replace(ONE, records=(3,)), 10_000, id="three records", marks=pytest.mark.long),
+        pytest.param(replace(ONE, letters=2), 10_000, id="two writes held up", marks=pytest.mark.long),
+        pytest.param(replace(MERGED, letters=1), 10_000, id="two parents, a write held up", marks=pytest.mark.long),
+        pytest.param(replace(SPLIT, letters=1), 5_000, id="a split, a write held up", marks=pytest.mark.long),
+        pytest.param(HANDED_ON, 20_000, id="parent and child, a death", marks=pytest.mark.long),
+        pytest.param(replace(HANDED_ON, letters=1), 200_000, id="all of it", marks=pytest.mark.long),
         pytest.param(
-            replace(ONE, workers=3, crashes=2, letters=0), 10_000, id="three workers", marks=pytest.mark.thorough
+            replace(ONE, workers=3, crashes=2, letters=0), 10_000, id="three workers", marks=pytest.mark.long
         ),
     ],
 )
