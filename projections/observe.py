@@ -34,6 +34,9 @@ class Observer(Protocol):
     def removed(self, *, subscription: Subscription, records: int) -> None:
         """Somebody deleted so many items of the log, which nothing here ever does. To be alarmed."""
 
+    def image_replaced(self, *, subscription: Subscription, stream: str, commit: int) -> None:
+        """The stream's image of this commit was not as it was written; the table's own was taken."""
+
     def published(self, *, events: int, lag_ms: int) -> None:
         """So many events are with the topic; the oldest of them was recorded `lag_ms` ago."""
 
@@ -69,6 +72,9 @@ class SilentObserver:
         """See `Observer`."""
 
     def removed(self, *, subscription: Subscription, records: int) -> None:
+        """See `Observer`."""
+
+    def image_replaced(self, *, subscription: Subscription, stream: str, commit: int) -> None:
         """See `Observer`."""
 
     def published(self, *, events: int, lag_ms: int) -> None:

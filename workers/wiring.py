@@ -110,7 +110,14 @@ def archive(core: Core) -> Handler:
 
 def daily_root(core: Core) -> Anchoring:
     """What signs a root over the log, once a day."""
-    maker = RootMaker(core.store, core.locked, core.signer, log=core.settings.table("events"), now_ms=now_ms)
+    maker = RootMaker(
+        core.store,
+        core.locked,
+        core.signer,
+        log=core.settings.table("events"),
+        now_ms=now_ms,
+        is_whole=partial(nothing_is_being_restored, core),
+    )
     return Anchoring(maker, now_ms=now_ms, random=core.random, observer=AnchoringMetrics(core.metrics))
 
 
@@ -143,11 +150,12 @@ async def subscribers(core: Core, roles: Sequence[Role]) -> dict[str, Subscriber
     if "relay" in roles:
         publisher = LoggedPublisher(SnsPublisher(core.clients.sns, topic_arn=core.settings.topic_arn))
         relay = Relay(core.store, publisher, now_ms=now_ms, random=core.random, observer=observer)
-        found["relay"] = Holding(relay, may_begin=partial(_nothing_is_being_restored, core), why=RESTORING)
+        found["relay"] = Holding(relay, may_begin=partial(nothing_is_being_restored, core), why=RESTORING)
     return found
 
 
-async def _nothing_is_being_restored(core: Core) -> bool:
+async def nothing_is_being_restored(core: Core) -> bool:
+    """Whether the log is in one piece: no restore into this environment has begun, or it is complete."""
     restoration = await positions_of(core).restoration()
     return restoration is None or restoration.state == "done"
 

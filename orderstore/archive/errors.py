@@ -2,14 +2,17 @@
 
 ArchiveError
 ├── ArchiveDamaged     what lies in the bucket is not what was archived; carries the fault. For a person: `orderstore archive verify`.
+│   └── RestoreStopped     the damage showed while tables were made from it; says how much is in them. Mended, the restore goes on.
 ├── ArchiveContended   other archivers were first in every round. Nothing was archived by this call; try again.
 ├── PositionsAstray    the table of positions and the bucket do not belong together. Nothing was archived.
 ├── OrderFault         one order cannot be archived; the others can
 │   ├── LogBehindHint      the log does not have the commit that a hint tells of: somebody has taken it away
 │   └── OrderForked        the order's next commit does not follow the one that was archived last: history was rewritten
 └── RestoreRefused     the target is not empty, or another restore began there. Nothing was changed.
+    └── ArchiveUnfit       the archive has faults: all of them are named. Nothing was changed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +60,19 @@ class ArchiveDamaged(ArchiveError):
         self.fault = fault
 
 
+class RestoreStopped(ArchiveDamaged):
+    """The archive was whole when the restore began, and is not any more."""
+
+    def __init__(self, fault: Fault, *, orders: int, commits: int, manifest: int) -> None:
+        """Say what is in the tables: so many orders and commits, noted through this manifest."""
+        super().__init__(fault)
+        told = (
+            f"{fault}; the restore stopped: {orders:,} orders, {commits:,} commits are in the tables, through manifest {manifest}; "
+            "the environment is marked as being restored; mend the archive and run the same command again: it goes on"
+        )
+        self.args = (told,)
+
+
 class ArchiveContended(ArchiveError):
     """Others wrote the next manifest in every round."""
 
@@ -79,3 +95,15 @@ class OrderForked(OrderFault):
 
 class RestoreRefused(ArchiveError):
     """The target is not one that may be restored into."""
+
+
+class ArchiveUnfit(RestoreRefused):
+    """The archive does not prove itself, so nothing is made from it."""
+
+    def __init__(self, faults: Sequence[Fault], *, count: int, before: str = "") -> None:
+        """Carry the first faults, and how many there are. `before`: what an earlier run has left in the environment."""
+        super().__init__(
+            f"the archive has {count:,} faults: nothing was written{before}; see `orderstore archive verify`"
+        )
+        self.faults = tuple(faults)
+        self.count = count

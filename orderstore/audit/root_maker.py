@@ -2,10 +2,11 @@
 
 AuditError
 ├── RootRefused      something is wrong, and named; nothing was signed. For a person.
+├── RootTooSoon      the log is still being made from an archive; nothing was signed. Finish that first.
 └── RootContended    others made roots meanwhile, again and again; nothing of this try was kept. Try again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -48,6 +49,17 @@ class RootRefused(AuditError):
         self.findings = tuple(findings)
 
 
+class RootTooSoon(AuditError):
+    """A root over a half of the log would prove nothing, and look as if it did."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "no root was made, nothing was signed: this environment is being restored, and its log is not whole yet; "
+            "run the same `orderstore archive restore` again until it is complete"
+        )
+
+
 class RootContended(AuditError):
     """Another instance was faster, every time."""
 
@@ -82,10 +94,12 @@ class RootMaker:
         log: str,
         now_ms: Callable[[], int],
         accepted_keys: frozenset[str] = frozenset(),
+        is_whole: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """Read `source`, store in `objects` (locked, in production). `log` is the table's name.
 
         `accepted_keys`: fingerprints of earlier signing keys; the last root must be signed by one of these or by `signer`.
+        `is_whole` tells whether the log is in one piece, which it is not while it is restored; None: it always is.
         """
         self._source = source
         self._objects = objects
@@ -94,6 +108,7 @@ class RootMaker:
         self._log = log
         self._now_ms = now_ms
         self._accepted_keys = accepted_keys
+        self._is_whole = is_whole
 
     async def newest(self) -> SignedRoot | None:
         """The newest root, or None. Raises RootRefused when it is none."""
@@ -112,6 +127,7 @@ class RootMaker:
 
         Raises:
             RootRefused: the log does not verify, lacks something that the last root had, or the last root is not right.
+            RootTooSoon: the log is being restored.
             RootContended: others were faster, `RACES_MAX` times.
         """
         for _ in range(RACES_MAX):
@@ -137,6 +153,7 @@ class RootMaker:
 
     async def _make_after(self, newest: SignedRoot | None, progress: Progress | None) -> SignedRoot | None:
         """The root that follows `newest`; None when somebody else made it meanwhile."""
+        await self._check_whole()
         started_ms = self._now_ms()
         number = 1 if newest is None else newest.number + 1
         with HeadsFile() as heads:
@@ -144,6 +161,7 @@ class RootMaker:
                 await self._anchor(newest, heads)
             await self._verify(heads, progress)
             orders, commits = heads.totals()
+            await self._check_whole()  # a restore may have begun in what was an empty log
             leaves = await write_leaves(self._objects, number, heads.heads())
         created_ms = max(started_ms, self._now_ms())
         document = RootDocument(
@@ -161,6 +179,10 @@ class RootMaker:
         )
         root = await self._sign(document, newest)
         return root if await self._roots.put(root) else None
+
+    async def _check_whole(self) -> None:
+        if self._is_whole is not None and not await self._is_whole():
+            raise RootTooSoon
 
     async def _anchor(self, newest: SignedRoot, heads: HeadsFile) -> None:
         try:

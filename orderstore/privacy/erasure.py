@@ -4,7 +4,7 @@ The order of the steps is what makes it safe to stop anywhere and run it again: 
 then each order notes it, then it is proved, and last the one certificate is signed and stored. Every step is a repeat of itself.
 
     ErasureRefused          nothing was erased
-    ├── OpenOrders          orders are still open, and nobody said to erase despite them
+    ├── OpenOrders          orders are still open, the key is there, and nobody said to erase despite them
     └── NobodyKnown         there is neither an order nor a key: a typing error must not close an id for ever
     ErasureUnproved         the key is destroyed, but the proof failed: no certificate; mend what it names and run it again
 """
@@ -22,7 +22,7 @@ from orderstore.objects import ObjectStore
 from orderstore.orders import SOURCE, Orders
 from orderstore.privacy import certificates
 from orderstore.privacy.contents import personal_in
-from orderstore.privacy.keys import KeyErased, KeyRing
+from orderstore.privacy.keys import KeyErased, KeyRing, KeyUnusable
 from orderstore.privacy.subjects import fiscal_year_of, last_year_kept
 from orderstore.privacy.survey import SurveyedOrder, survey_order
 from orderstore.privacy.words import Vault
@@ -105,7 +105,7 @@ class Eraser:
         self._now_ms = now_ms
 
     async def survey(self, request: Request) -> tuple[SurveyedOrder, ...]:
-        """What the erasure would meet, and nothing else. Raises ErasureRefused, NotTheirOrder, UnknownOrder, StoreError, CodecError."""
+        """What the erasure would meet, open orders too. Raises NobodyKnown, NotTheirOrder, UnknownOrder, StoreError, CodecError."""
         found = tuple(
             [
                 await survey_order(self._orders, order_id, subject=request.subject)
@@ -114,20 +114,26 @@ class Eraser:
         )
         if not found and not await self._is_known(request.subject):
             raise NobodyKnown(f"neither an order nor a key is known of {request.subject}; nothing was erased")
-        still_open = [order.order_id for order in found if order.open]
-        if still_open and not request.despite_open_orders:
-            raise OpenOrders(still_open)
         return found
+
+    async def in_the_way(self, request: Request, found: Sequence[SurveyedOrder]) -> tuple[str, ...]:
+        """The open orders for which `erase` would refuse: none once the key is destroyed, since then only going on helps anybody."""
+        still_open = tuple(order.order_id for order in found if order.open)
+        if request.despite_open_orders or not still_open or await self._is_destroyed(request.subject):
+            return ()
+        return still_open
 
     async def erase(self, request: Request) -> Erased:
         """Erase, prove it and certify it; done before, or half done, it ends the same.
 
         Raises:
-            ErasureRefused, NotTheirOrder, UnknownOrder: nothing was erased.
+            ErasureRefused, NotTheirOrder, UnknownOrder: this run changed nothing.
             ErasureUnproved: see above.
             CommandRejected, Contended, StoreError, CodecError, CertificateInvalid: trouble on the way; run it again.
         """
         found = await self.survey(request)
+        if still_open := await self.in_the_way(request, found):
+            raise OpenOrders(still_open)
         certificate = certificates.certificate_id(self._tenant, request.subject)
         destroyed_at_ms = await self._keys.erase(request.subject)
         marked = [order.order_id for order in found if await self._mark(order, request, certificate)]
@@ -180,6 +186,16 @@ class Eraser:
         except KeyErased as erased:
             return erased.destroyed
         return True
+
+    async def _is_destroyed(self, subject: str) -> bool:
+        """Whether an erasure, perhaps an interrupted one, has destroyed the key."""
+        try:
+            await self._keys.existing(subject)
+        except KeyErased as erased:
+            return erased.destroyed
+        except KeyUnusable:
+            return False  # it is there, and may yet be mended
+        return False
 
     async def _has_key(self, subject: str) -> bool:
         try:

@@ -17,8 +17,12 @@ Span = tuple[int, int]
 """Where in the folded text something was found."""
 
 CARD_DIGITS: Final = (13, 19)
-# Digits with up to three separators between any two; what the separators are is judged later.
-_CHAIN: Final = re.compile(r"[0-9](?:[ \-._/|\\]{0,3}[0-9]){12,}")
+# Digits with up to three separators between any two: whatever is neither letter nor digit.
+_CHAIN: Final = re.compile(r"[0-9](?:[\W_]{0,3}[0-9]){12,}")
+_DATE: Final = re.compile(
+    r"(?<![0-9])(?:[0-3]?[0-9]([./-])[0-3]?[0-9]\1(?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}([./-])[01]?[0-9]\2[0-3]?[0-9])(?![0-9])"
+)
+_O_FOR_ZERO: Final = re.compile(r"(?<![^\W_])[0-9Oo]+(?![^\W_])")
 _GROUP: Final = re.compile(r"[0-9]+")
 # Sizes of groups that card numbers are printed in; the last group takes what is left.
 _FOURS_LAST_MAX: Final = 7
@@ -49,13 +53,15 @@ def fold(text: str) -> str:
     return "".join([_seen(character) for character in unicodedata.normalize("NFKC", text)])
 
 
-def card_numbers(folded: str, *, digits_min: int = CARD_DIGITS[0]) -> Iterator[Span]:
-    """Where card numbers of at least `digits_min` digits stand in a folded text."""
+def card_numbers(folded: str, *, digits_min: int = CARD_DIGITS[0], any_groups: bool = True) -> Iterator[Span]:
+    """Where card numbers of at least `digits_min` digits stand in a folded text. Not `any_groups`: in odd groups only with blanks and
+    dashes, since the rows of a table are numbers with commas between them."""
+    folded = _with_zeros(folded)
     for chain in _CHAIN.finditer(folded):
         groups = [
             (chain.start() + start, chain.start() + end) for start, end in map(re.Match.span, _GROUP.finditer(chain[0]))
         ]
-        for first, last in _windows(folded, groups):
+        for first, last in _windows(folded, groups, any_groups=any_groups):
             digits = "".join([folded[start:end] for start, end in groups[first : last + 1]])
             if len(digits) >= digits_min and _is_card_number(digits):
                 yield groups[first][0], groups[last][1]
@@ -77,14 +83,15 @@ def email_addresses(folded: str) -> Iterator[Span]:
             yield found.span()
 
 
-def _windows(folded: str, groups: list[Span]) -> Iterator[tuple[int, int]]:
+def _windows(folded: str, groups: list[Span], *, any_groups: bool) -> Iterator[tuple[int, int]]:
     """Which runs of neighbouring groups could be one number: (first, last) of each."""
     sizes = [end - start for start, end in groups]
     low, high = CARD_DIGITS
-    # Written out with blanks or dashes and nothing else beside it, a number may be grouped as its writer likes.
-    between = "".join([folded[before[1] : after[0]] for before, after in pairwise(groups)])
-    if len(groups) > 1 and low <= sum(sizes) <= high and not between.strip(" -"):
-        yield 0, len(groups) - 1
+    # With nothing else beside it, a number may be grouped as its writer likes; but dates are no card's.
+    for first, last in _alone(folded, groups, any_groups=any_groups):
+        whole = folded[groups[first][0] : groups[last][1]]
+        if low <= sum(sizes[first : last + 1]) <= high and not _DATE.search(whole):
+            yield first, last
     for first, size in enumerate(sizes):
         if low <= size <= high:
             yield first, first
@@ -97,9 +104,31 @@ def _windows(folded: str, groups: list[Span]) -> Iterator[tuple[int, int]]:
                 yield first, last
 
 
+def _alone(folded: str, groups: list[Span], *, any_groups: bool) -> Iterator[tuple[int, int]]:
+    """Those with nothing but blanks and dashes between them; with `any_groups` also all, and those with one and the same separator."""
+    between = [folded[before[1] : after[0]] for before, after in pairwise(groups)]
+    plain = ["" if not gap.strip(" -") else gap for gap in between]
+    runs = {(0, len(between))} if between and (any_groups or not any(plain)) else set()
+    for kind in (plain, between) if any_groups else (plain,):
+        start = 0
+        for index in range(1, len(kind) + 1):
+            if index == len(kind) or kind[index] != kind[start]:
+                if any_groups or not kind[start]:
+                    runs.add((start, index))
+                start = index
+    yield from sorted(runs)
+
+
+def _with_zeros(folded: str) -> str:
+    """The letter O as the zero that it stands for, in words of nothing but O and digits."""
+    if "o" not in folded and "O" not in folded:
+        return folded
+    return _O_FOR_ZERO.sub(lambda found: found[0].replace("O", "0").replace("o", "0"), folded)
+
+
 def _is_layout(sizes: tuple[int, ...]) -> bool:
     fours = all(size == 4 for size in sizes[:-1]) and sizes[-1] <= _FOURS_LAST_MAX
-    return fours or sizes in _OTHER_LAYOUTS
+    return fours or sizes in _OTHER_LAYOUTS or all(size == 1 for size in sizes)
 
 
 def _is_card_number(digits: str) -> bool:

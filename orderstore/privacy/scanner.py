@@ -4,11 +4,12 @@ It looks into what it is given as far as it can be opened: zstd, JSON, base64, p
 finds it names by place and kind, and never repeats: not even the place, when the found value is part of it.
 
 Numbers that are nobody's must not drown what is found. Tokens that mix letters and digits (UUIDs, hashes, ciphertexts, providers' ids)
-are no numbers, nor are fractions; an SKU of up to 14 digits is a barcode, as the door has it.
+are no numbers, nor are fractions and timestamps; an SKU or a customer's id of up to 14 digits is none, as the door has it.
 """
 
 import base64
 import binascii
+import hashlib
 import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,11 +27,21 @@ from orderstore.privacy.canaries import Canary
 DEPTH_MAX: Final = 6
 UNPACKED_BYTES_MAX: Final = 16 * 1024 * 1024  # what a commit's body may have at most
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
-SKU_DIGITS_MIN: Final = 15
+IDENTIFIER_DIGITS_MIN: Final = 15
+"""In identifiers and SKUs fewer digits are not taken for a card's: barcodes (GTIN) have up to 14, and every tenth of them passes the Luhn
+check by chance. The door lets them in."""
 
 _UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _FRACTION: Final = r"(?<![0-9.])[0-9]{1,6}\.[0-9]{7,}(?![0-9.])"
-_NO_NUMBER: Final = re.compile(f"{_UUID}|{_FRACTION}")
+_MOMENT: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:[+-][0-9]{2}:?[0-9]{2})?"
+)
+_NO_NUMBER: Final = re.compile(f"{_UUID}|{_FRACTION}|{_MOMENT}")
+_IDENTIFIERS: Final = frozenset(
+    ["sku", "skus", "untracked_skus", "customerid", "customer_id", "reference", "idempotency_key", "receipt"]
+)
+# Subjects of keys, lists of views, counters of stock: our names, which end in an identifier.
+_OUR_NAME: Final = re.compile(r"(?<![a-z])(?:customer[:/]|sku/)\S", re.ASCII)
 _TOKEN: Final = re.compile(r"[0-9A-Za-z+/=_-]{16,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -67,19 +78,20 @@ class Scanner:
                 yield masked
 
     def redacted(self, text: str) -> str:
-        """The text without what may not be shown."""
-        folded = patterns.fold(text)
-        spans = [
-            *((span, "card number") for span in patterns.card_numbers(folded)),
-            *((span, "security code") for span in patterns.security_codes(folded)),
-            *((span, "e-mail address") for span in patterns.email_addresses(folded)),
-        ]
-        for (start, end), kind in sorted(spans, reverse=True):
-            folded = f"{folded[:start]}[{kind}]{folded[end:]}"
-        shown = folded.casefold()
-        if any(canary.seen_in(folded, shown) for canary in self._canaries):
-            return "[a place whose name holds a canary]"
-        return folded
+        """The place (`table t, key`) with a hash for each part that gives away what may not be shown, in whatever form."""
+        head, comma, key = text.partition(", ")
+        shown = f"{self._shown(head)}{comma}{self._shown(key)}"
+        return self._shown(shown)  # the parts may say together what none says alone
+
+    def _shown(self, part: str) -> str:
+        """A part of a place, or its hash. Stricter than a scan: a token of letters and digits may hide a number."""
+        if not kinds_in(part, self):
+            return part
+        return f"sha256:{hashlib.sha256(part.encode(errors='surrogatepass')).hexdigest()[:12]}"
+
+    def kinds(self, text: str, *, name: str = "") -> set[str]:
+        """The kinds of what is found in a text."""
+        return {found.kind for found in self._value("", text, name=name, depth=0)}
 
     def _value(self, place: str, value: object, *, name: str, depth: int) -> Iterator[Finding]:
         if depth > DEPTH_MAX:
@@ -95,8 +107,9 @@ class Scanner:
                 yield from self._text(place, str(value), name=name, depth=depth)
             case Mapping():
                 for key, inner in value.items():
-                    yield from self._text(f"{place} (a name)", str(key), name="", depth=depth + 1)
-                    yield from self._value(f"{place}.{key}", inner, name=str(key), depth=depth + 1)
+                    shown = self._shown(str(key))
+                    yield from self._text(f"{place}.{shown} (a name)", str(key), name="sku", depth=depth + 1)
+                    yield from self._value(f"{place}.{shown}", inner, name=str(key), depth=depth + 1)
             case list() | tuple() | set() | frozenset():
                 for index, inner in enumerate(value):
                     yield from self._value(f"{place}[{index}]", inner, name=name, depth=depth)
@@ -146,12 +159,16 @@ class Scanner:
     def _patterns(self, place: str, text: str, *, name: str) -> Iterator[Finding]:
         folded = patterns.fold(text)
         numbers = _without_tokens(folded)
-        digits_min = SKU_DIGITS_MIN if name.casefold() in ("sku", "skus", "untracked_skus") else patterns.CARD_DIGITS[0]
-        for start, end in patterns.card_numbers(numbers, digits_min=digits_min):
+        identifier = name.casefold() in _IDENTIFIERS or _OUR_NAME.search(folded) is not None
+        digits_min = IDENTIFIER_DIGITS_MIN if identifier else patterns.CARD_DIGITS[0]
+        for start, end in patterns.card_numbers(numbers, digits_min=digits_min, any_groups=False):
             count = sum(character.isdigit() for character in numbers[start:end])
             yield Finding(place, "card number", f"{count} digits")
-        named = f"{name}: {numbers}" if name and len(numbers) <= 16 else numbers
-        for _ in patterns.security_codes(named):
+        # A name that holds digits itself is judged as a name: `CID-1234` may be somebody's id.
+        named = (
+            f"{name}: {numbers}" if name and len(numbers) <= 16 and not any(patterns.security_codes(name)) else numbers
+        )
+        for _ in patterns.security_codes(named, abbreviations=not identifier):
             yield Finding(place, "security code", "beside its name")
         for start, end in patterns.email_addresses(folded):
             address = folded[start:end].casefold()
@@ -159,18 +176,33 @@ class Scanner:
                 yield Finding(place, "e-mail address", f"{end - start} characters")
 
 
+def kinds_in(text: str, scanner: Scanner | None = None, *, identifier: bool = False) -> set[str]:
+    """The kinds of what a scan would find in a text, and what it lets pass for a token's digits: what the door refuses."""
+    found = (scanner or Scanner()).kinds(text, name="reference" if identifier else "")
+    digits_min = IDENTIFIER_DIGITS_MIN if identifier else patterns.CARD_DIGITS[0]
+    for reading in {text, unquote(text), unquote(unquote(text))}:
+        folded = patterns.fold(reading)
+        if any(patterns.card_numbers(folded, digits_min=digits_min)):
+            found.add("card number")
+        if any(patterns.security_codes(folded, abbreviations=not identifier)):
+            found.add("security code")
+        if any(patterns.email_addresses(folded)):
+            found.add("e-mail address")
+    return found
+
+
 def _without_tokens(text: str) -> str:
     """The text with everything blanked out that only looks like a number."""
     if len(text) < patterns.CARD_DIGITS[0]:
         return text
-    return _TOKEN.sub(_blank_if_mixed, _NO_NUMBER.sub(" ~ ", text))
+    return _TOKEN.sub(_blank_if_mixed, _NO_NUMBER.sub(" x ", text))
 
 
 def _blank_if_mixed(found: re.Match[str]) -> str:
     """Letters and digits that alternate are no number; `card4242424242424242x` is one."""
     kinds = [character.isdigit() for character in found[0][:_JUDGED_CHARACTERS] if character.isalnum()]
     changes = sum(before != after for before, after in pairwise(kinds))
-    return "~" if changes >= _MIXED_MIN else found[0]
+    return "x" if changes >= _MIXED_MIN else found[0]
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - JSON values

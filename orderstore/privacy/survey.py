@@ -13,7 +13,7 @@ from orderstore.privacy.subjects import operational_subject
 
 
 class NotTheirOrder(Exception):
-    """An order that was named is another customer's, or no guest's. Nothing was erased."""
+    """An order that was named is another customer's, or no guest's. The run changed nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ async def survey_order(orders: Orders, order_id: str, *, subject: str) -> Survey
     history = await orders.load(order_id)
     order = placed(history).order
     if operational_subject(order.customer_id, order.order_id) != subject:
-        raise NotTheirOrder(f"order {order_id} does not belong to {subject}; nothing was erased")
+        raise NotTheirOrder(f"order {order_id} does not belong to {subject}; this run changed nothing")
     personal = tuple(personal_in(history))
     return SurveyedOrder(
         order_id=order_id,

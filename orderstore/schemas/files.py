@@ -5,6 +5,7 @@
 <dir>/README.md                          the registry, to be read
 <dir>/../asyncapi.json                   topic, queues and messages
 <dir>/releases/<version>/…               the schemas as a release had them; never changed
+<dir>/releases/<version>/release.json    the list of them (manifests.py)
 
 SchemaFilesError   the directory, or a file in it, is not what it should be
 """
@@ -15,11 +16,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from orderstore.registry import EVENT_TYPES
 from orderstore.schemas.asyncapi import asyncapi
 from orderstore.schemas.documents import FORM_NAMES, documents, path_of, text_of
+from orderstore.schemas.manifests import MANIFEST, Damage, damages, manifest_of
 from orderstore.schemas.readme import readme
 from orderstore.schemas.releases import Released
 
@@ -29,7 +32,15 @@ RELEASES: Final = "releases"
 _RELEASE: Final = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _FILE: Final = re.compile(r"(?P<name>[A-Za-z]+)-(?P<version>\d{1,6}\.\d{1,6})\.json")
 
-Trouble = Literal["missing", "stale", "superfluous", "changed"]
+Trouble = Literal["missing", "stale", "superfluous", "changed"] | Damage
+
+_RESTORE: Final[Mapping[Damage, str]] = MappingProxyType(
+    {
+        "missing": "what was released does not go: restore it from version control",
+        "altered": "what was released does not change: restore it from version control",
+        "foreign": "the release was made without it: remove it",
+    }
+)
 
 
 class SchemaFilesError(Exception):
@@ -87,12 +98,23 @@ def releases(directory: Path) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: tuple(map(int, name.split(".")))))
 
 
+def damaged(directory: Path, release: str = "") -> tuple[Untrue, ...]:
+    """Every file of this release, or of all, that is not as it was released; a directory without any release is a finding too.
+
+    Nothing mends these but version control. Raises SchemaFilesError: there is no such directory or release.
+    """
+    _must_exist(directory)
+    held = (release,) if release else releases(directory)
+    if not held:
+        advice = "restore it from version control; on the first day, `orderstore schemas release VERSION` makes one"
+        return (Untrue(directory / RELEASES, "missing", advice),)
+    folders = [_held(directory, one) for one in held]
+    return tuple([Untrue(path, damage, _RESTORE[damage]) for folder in folders for path, damage in damages(folder)])
+
+
 def read_release(directory: Path, release: str) -> tuple[Released, ...]:
     """Every version that a release holds. Raises SchemaFilesError."""
-    folder = directory / RELEASES / release
-    if not folder.is_dir():
-        held = ", ".join(releases(directory)) or "none"
-        raise SchemaFilesError(f"{directory} holds no release {release} (it holds {held})")
+    folder = _held(directory, release)
     found = []
     for form in FORM_NAMES:
         for path in sorted((folder / form).glob("*")):
@@ -120,6 +142,7 @@ def cut(directory: Path, release: str) -> Path:
     folder = directory / RELEASES / release
     for form in FORM_NAMES:
         shutil.copytree(directory / form, folder / form)
+    (folder / MANIFEST).write_bytes(manifest_of(folder))  # last: without it the release is not whole
     return folder
 
 
@@ -173,6 +196,14 @@ def _past(directory: Path) -> dict[Path, bytes | None]:
             copies = [directory / RELEASES / release / name for release in held]
             found[directory / name] = next((copy.read_bytes() for copy in copies if copy.is_file()), None)
     return found
+
+
+def _held(directory: Path, release: str) -> Path:
+    folder = directory / RELEASES / release
+    if not folder.is_dir():
+        held = ", ".join(releases(directory)) or "none"
+        raise SchemaFilesError(f"{directory} holds no release {release} (it holds {held})")
+    return folder
 
 
 def _must_exist(directory: Path) -> None:

@@ -48,6 +48,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "idempotency_key_reused": Kind(422, "This Idempotency-Key named another request"),
         "nothing_to_refund": Kind(422, "The request names nothing to refund"),
         "internal": Kind(500, "Something went wrong on our side"),
+        "unreadable_order": Kind(500, "The order cannot be read as it is stored"),
         "contended": Kind(503, "The order is too busy"),
         "throttled": Kind(503, "The service is too busy"),
         "unavailable": Kind(503, "The service cannot do this now"),

@@ -29,7 +29,7 @@ from projections.http.problems import Problem
 from projections.http.requestlog import note_order
 from projections.http.services import ServicesOf
 
-_STORE: Final = ("throttled", "unavailable", "internal")
+_STORE: Final = ("throttled", "unavailable", "internal", "unreadable_order")
 _HINT: Final = "the view follows the log: an order placed a moment ago may only be there with ?consistency=strong"
 _UNCHANGED: Final = (
     "The order is at the version of `If-None-Match`, and all of it has been published: nothing that the client waits for is hidden "

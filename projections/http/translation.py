@@ -6,6 +6,8 @@ WrongVersion                            412 with the version that the order has
 Throttled, Unavailable, Contended,      try again: 503 with Retry-After
 ViewsUnavailable
 InvalidCursor                           400
+CorruptCommit, CodecError,              500 of its own: repeating does not help, an operator must look
+StreamTooLong
 RequestValidationError, HTTPException   the framework's own, as problem+json too
 """
 
@@ -19,10 +21,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from orderstore.codec import CodecError
 from orderstore.domain.rejections import CommandRejected
 from orderstore.expected import WrongVersion
 from orderstore.orders import CustomerErased, HooksRefused, KeyReused
-from orderstore.store.errors import CommitTooLarge, Throttled, Unavailable
+from orderstore.store.errors import CommitTooLarge, CorruptCommit, StreamTooLong, Throttled, Unavailable
 from orderstore.transact import Contended
 from projections.http.problems import KINDS, FieldError, Problem, answer
 from projections.http.services import InvalidCursor, ViewsUnavailable
@@ -31,6 +34,10 @@ _BUSY: Final = {"Retry-After": "1"}
 _DOWN: Final = {"Retry-After": "5"}
 _REPEAT: Final = "repeat the request with the same Idempotency-Key"
 
+_UNREADABLE: Final = (
+    "the order cannot be read as it is stored; repeating the request does not help: "
+    "an operator must look (orderstore audit verify --order)"
+)
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 
@@ -94,6 +101,10 @@ def problem_of(error: Exception) -> Problem:
             return Problem("unavailable", "nothing was stored; try again later", headers=_DOWN)
         case CommitTooLarge():
             return Problem("body_too_large", "this order is too large to be stored")
+        case (
+            CorruptCommit() | CodecError() | StreamTooLong()
+        ):  # not in _TRANSLATED: it is logged as a failure, with its cause
+            return Problem("unreadable_order", _UNREADABLE)
         case ClientDisconnect():
             return Problem("bad_request", "the body ended before it was complete")
         case _:

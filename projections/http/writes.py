@@ -24,7 +24,7 @@ from projections.http.requestlog import note_event
 from projections.http.services import ServicesOf
 
 _BODY: Final = ("not_json", "body_timeout", "body_too_large", "unsupported_media_type", "invalid")
-_STORE: Final = ("contended", "throttled", "unavailable", "internal")
+_STORE: Final = ("contended", "throttled", "unavailable", "internal", "unreadable_order")
 _ORDER: Final = ("unknown_order", "order_closed")
 
 

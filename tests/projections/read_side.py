@@ -53,8 +53,8 @@ class CountingObserver:
     def removed(self, *, subscription: str, records: int) -> None:
         self.counts[f"removed {subscription}"] += records
 
-    def image_replaced(self, *, subscription: str, commit: Commit) -> None:
-        self.counts[f"replaced {subscription} {commit.number}"] += 1
+    def image_replaced(self, *, subscription: str, stream: str, commit: int) -> None:
+        self.counts[f"replaced {subscription} {commit}"] += 1
 
     def published(self, *, events: int, lag_ms: int) -> None:
         self.counts["published"] += events

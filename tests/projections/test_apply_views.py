@@ -8,6 +8,7 @@ import pytest
 
 from orderstore.codec import CodecError, decode
 from orderstore.store.errors import CorruptCommit
+from orderstore.store.port import Commit
 from projections import apply as apply_module
 from projections.apply import Contended, LogBehindStream, current_targets
 from projections.stream import Record
@@ -361,19 +362,52 @@ def test_a_removed_record_is_reported_and_changes_nothing() -> None:
     run_virtual(scenario)
 
 
+def tampered(commit: Commit) -> Record:
+    record = record_of(commit)
+    return replace(record, image={**record.image, "recorded_at": {"N": "1"}})
+
+
 def test_a_tampered_image_is_refused_and_nothing_of_its_batch_is_written() -> None:
-    """A commit whose hash is wrong never reaches a view: the batch raises, to come again."""
+    """A commit whose hash is wrong never reaches a view: while the table is not right either, the batch raises, to come again."""
+
+    async def scenario() -> None:
+        side = ReadSide()
+        commits = happy_commits()
+        records = [tampered(commits[0]), *records_of(commits[1:])]
+        with pytest.raises(CorruptCommit, match="commit 1"):  # the table does not have it
+            await side.projector.apply(records)
+
+        await side.append(commits)
+
+        async def broken(stream: str, *, after: int = 0, first_commits_max: int | None = None):
+            raise CorruptCommit(stream, after + 1, "its hash is not that of its content")
+            yield
+
+        side.store.pages = broken
+        with pytest.raises(CorruptCommit, match="commit 1"):
+            await side.projector.apply(records)
+        assert side.views._documents == {}
+        assert side.observer.counts.total() == 0
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("position", [0, 3, 7])
+def test_a_tampered_image_that_was_put_right_in_the_table_holds_nobody(position: int) -> None:
+    """The stream keeps the bad image for a day, the table has the commit as it was written: it is read there, and told."""
 
     async def scenario() -> None:
         side = ReadSide()
         commits = happy_commits()
         await side.append(commits)
-        record = record_of(commits[0])
-        tampered = replace(record, image={**record.image, "recorded_at": {"N": "1"}})
+        records = records_of(commits)
+        records[position] = tampered(commits[position])
 
-        with pytest.raises(CorruptCommit):
-            await side.projector.apply([tampered, *records_of(commits[1:])])
-        assert side.views._documents == {}
+        await side.projector.apply(records)
+
+        await side.assert_equal()
+        assert side.observer.counts[f"replaced views {position + 1}"] == 1
+        assert side.observer.counts[f"applied {STATUS}"] == len(commits)
 
     run_virtual(scenario)
 

@@ -6,6 +6,7 @@ import anyio
 import orjson
 import pytest
 
+from orderstore.store.chain import seal
 from orderstore.store.errors import CorruptCommit
 from orderstore.store.port import Commit
 from projections.compare import DIFFERENCES_MAX, Report
@@ -63,6 +64,40 @@ def test_an_order_that_cannot_be_read_hides_no_other_difference() -> None:
             (False, "different"),
             (True, "unreadable_order"),
         ]
+
+    run_virtual(scenario)
+
+
+def test_a_stream_with_a_foreign_name_is_reported_and_hides_no_other_difference() -> None:
+    """Somebody put an item under a name that no order has: it is named, and the rest is compared all the same."""
+
+    async def scenario() -> None:
+        side = await equal_side(orders=3)
+        await side.append([seal(stream="zzz", number=1, recorded_at_ms=1, body=b"{}", previous=None)])
+        change(side, STATUS_KEY, status="SHIPPED")
+        report = await side.compare()
+
+        assert sorted((found.stream == "zzz", found.kind) for found in report.differences) == [
+            (False, "different"),
+            (True, "unreadable_order"),
+        ]
+        [foreign] = [found for found in report.differences if found.stream == "zzz"]
+        assert (foreign.cause, foreign.detail) == ("ValueError", "not an order's stream: 'zzz'")
+        assert report.orders == 5
+
+    run_virtual(scenario)
+
+
+def test_a_foreign_stream_is_reported_once_though_others_are_looked_at_again() -> None:
+    """A view in the same batch that is only late costs more looks."""
+
+    async def scenario() -> None:
+        side = ReadSide()
+        await side.append([seal(stream="zzz", number=1, recorded_at_ms=1, body=b"{}", previous=None)])
+        await side.append(happy_commits())
+        report = await side.compare()
+
+        assert [found.kind for found in report.differences if found.stream == "zzz"] == ["unreadable_order"]
 
     run_virtual(scenario)
 

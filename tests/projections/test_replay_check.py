@@ -380,6 +380,21 @@ def test_the_command_ends_with_0_and_the_rate_when_the_build_can_take_over(comma
     assert "events/s): this build can take over" in found.output
 
 
+def test_the_command_names_a_stream_that_is_no_orders(command) -> None:
+    """Exit 1 and a sentence, no trace; the orders are replayed all the same."""
+
+    async def prepare() -> ReadSide:
+        side = await side_of(happy_commits())
+        await side.append([seal(stream="zzz", number=1, recorded_at_ms=1, body=b"{}", previous=None)])
+        return side
+
+    found = command(prepare)
+    assert (found.exit_code, type(found.exception)) == (1, SystemExit)
+    assert "cannot be read: ValueError: 1" in found.output
+    assert "not an order's stream: 'zzz'" in found.output
+    assert "2 orders, " in found.output
+
+
 def test_the_command_ends_with_1_and_names_cause_and_order(command) -> None:
     """In words, and as JSON for a pipeline."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from orderstore.schemas.chains import faults
-from orderstore.schemas.files import SchemaFilesError, cut, read_release, releases, untrue, write
+from orderstore.schemas.files import SchemaFilesError, Untrue, cut, damaged, read_release, releases, untrue, write
 from orderstore.schemas.releases import Judgement, judge
 from workers.commands.running import AsJson
 
@@ -30,16 +30,17 @@ def add_to(app: typer.Typer) -> None:
 
 def check(*, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
     """Check that the documents are true, all history can be read and no promise is broken. Exit 1 if not. Writes nothing."""
-    wrong = untrue(directory)
+    wrong = (*untrue(directory), *damaged(directory))
     broken_chains = faults()
-    since, judged = _judged(directory, "")
+    since = _since(directory, "")
+    judged = () if damaged(directory, since) else _judged(directory, since)
     broken = [one for one in judged if one.broken]
     ok = not wrong and not broken_chains and not broken
     if as_json:
         found = {
             "ok": ok,
             "release": since,
-            "files": [{"path": str(one.path), "trouble": one.trouble, "advice": one.advice} for one in wrong],
+            "files": _shown(wrong),
             "upcasters": [asdict(fault) for fault in broken_chains],
             "breaks": [asdict(one) for one in broken],
         }
@@ -56,14 +57,19 @@ def check(*, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) 
 
 def diff(*, directory: Directory = DEFAULT_DIRECTORY, since: Since = "", as_json: AsJson = False) -> None:
     """List what changed since a release: a verdict for each version, a reason for each field. Exit 1 if a promise is broken."""
-    since, judged = _judged(directory, since)
+    since = _since(directory, since)
+    wrong = damaged(directory, since)
+    judged = () if wrong else _judged(directory, since)
     changed = [one for one in judged if not one.unchanged]
     if as_json:
-        typer.echo(json.dumps({"release": since, "changed": [asdict(one) for one in changed]}, indent=2))
+        found = {"release": since, "files": _shown(wrong), "changed": [asdict(one) for one in changed]}
+        typer.echo(json.dumps(found, indent=2))
     else:
+        for line in wrong:
+            typer.echo(str(line))
         _tell(changed)
-        typer.echo(_summary(since, judged))
-    if any(one.broken for one in judged):
+        typer.echo(f"{len(wrong)} findings: nothing was compared" if wrong else _summary(since, judged))
+    if wrong or any(one.broken for one in judged):
         raise typer.Exit(1)
 
 
@@ -81,7 +87,11 @@ def release(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Hold the present schemas as release VERSION, so that later changes are held to it. Refuses while a promise is broken."""
-    since, judged = _judged(directory, "")
+    since = _since(directory, "")
+    wrong = damaged(directory) if since else ()
+    if wrong:
+        raise SchemaFilesError(f"{wrong[0]}. Nothing was written")
+    judged = _judged(directory, since)
     broken = [str(one) for one in judged if one.broken]
     if broken:
         raise SchemaFilesError(
@@ -90,11 +100,18 @@ def release(
     typer.echo(f"{cut(directory, version)}: commit it with the release")
 
 
-def _judged(directory: Path, since: str) -> tuple[str, tuple[Judgement, ...]]:
-    """The release that is compared with ("" where there is none yet), and the judgements."""
+def _since(directory: Path, named: str) -> str:
+    """The release that is compared with: the one that is named, else the last; "" where there is none."""
     held = releases(directory)
-    since = since or (held[-1] if held else "")
-    return since, judge(read_release(directory, since)) if since else ()
+    return named or (held[-1] if held else "")
+
+
+def _judged(directory: Path, since: str) -> tuple[Judgement, ...]:
+    return judge(read_release(directory, since)) if since else ()
+
+
+def _shown(wrong: Sequence[Untrue]) -> list[dict[str, str]]:
+    return [{"path": str(one.path), "trouble": one.trouble, "advice": one.advice} for one in wrong]
 
 
 def _tell(judged: Sequence[Judgement]) -> None:
@@ -107,7 +124,5 @@ def _tell(judged: Sequence[Judgement]) -> None:
 
 
 def _summary(since: str, judged: Sequence[Judgement]) -> str:
-    if not since:
-        return "no release is held yet (`orderstore schemas release VERSION`)"
     broken, changed = (sum(bool(one.broken) for one in judged), sum(not one.unchanged for one in judged))
     return f"{len(judged)} versions of release {since}: {changed} changed, {broken} broken"

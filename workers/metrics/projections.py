@@ -61,6 +61,16 @@ class ProjectionMetrics:
         self._metrics.count("orderstore_log_items_removed", {"subscription": subscription}, records)
         _log.error("somebody removed items from the log", subscription=subscription, items=records)
 
+    def image_replaced(self, *, subscription: str, stream: str, commit: int) -> None:
+        """Count and log: somebody changed an item of the log, and it was put right since."""
+        self._metrics.count("orderstore_log_images_replaced", {"subscription": subscription})
+        _log.error(
+            "the stream's image of a commit is not as it was written; the table's was taken",
+            subscription=subscription,
+            stream=stream,
+            commit=commit,
+        )
+
     def published(self, *, events: int, lag_ms: int) -> None:
         """Count, and show the lag."""
         self._metrics.count("orderstore_events_published", by=events)

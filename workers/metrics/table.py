@@ -78,6 +78,7 @@ TABLE: Final = (
     Metric("orderstore_view_writes", "counter", ("view",), "Documents written, whatever number of commits each took in."),
     Metric("orderstore_view_written_bytes", "counter", ("view",), "Bytes of the documents written."),
     Metric("orderstore_log_items_removed", "counter", SUBSCRIPTION, "Items that somebody removed from the log: tampering."),
+    Metric("orderstore_log_images_replaced", "counter", SUBSCRIPTION, "Stream images not as written: the table's commits were taken."),
     Metric("orderstore_events_published", "counter", (), "Events that are with the topic."),
     Metric("orderstore_publish_lag_seconds", "gauge", (), "Age of the oldest event of the last publication."),
     Metric("orderstore_publish_failures", "counter", ("code",), "Entries that the topic refused; they are sent again."),

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from orderstore.archive import restore as restoring
-from orderstore.archive.errors import ArchiveDamaged, RestoreRefused
+from orderstore.archive.errors import ArchiveUnfit, RestoreRefused, RestoreStopped
 from orderstore.archive.manifest import manifest_key
 from orderstore.archive.positions import MemoryPositions
 from orderstore.archive.restore import Restored, Target, invoice_numbers
@@ -244,13 +244,20 @@ def test_a_finished_restore_is_not_done_again() -> None:
         first = await restore(world.objects, fresh.target())
         again = await restore(world.objects, fresh.target())
         assert (again.manifests, again.resumed_after) == (0, first.manifests)
+        assert (first.was_complete, again.was_complete) == (False, True)
+        assert (again.orders_in_all, again.commits_in_all) == (first.orders, first.commits) == await _in_log(fresh)
+        assert again.through == await world.manifests()
         assert fresh.passed_over == 1
 
     run_virtual(scenario)
 
 
-def test_no_archive_and_a_damaged_one_are_told() -> None:
-    """Before the first write, or where the damage is; mended, it goes on."""
+def _segments(world: World) -> list[str]:
+    return [key for key in world.objects._contents if key.startswith("archive/segments/")]
+
+
+def test_a_damaged_archive_is_told_whole_before_the_first_write() -> None:
+    """Every fault by name, also of the last segment; the environment stays fresh; mended, it is restored."""
 
     async def scenario() -> None:
         with pytest.raises(RestoreRefused, match="no archive"):
@@ -258,14 +265,72 @@ def test_no_archive_and_a_damaged_one_are_told() -> None:
 
         world, fresh = await _lost(), _NoBrokenOrder()
         contents = world.objects._contents
-        keys = [key for key in contents if key.startswith("archive/segments/")]
-        lost = {keys[-1]: contents.pop(keys[-1])}
-        with pytest.raises(ArchiveDamaged, match="missing_segment"):
-            await restore(world.objects, fresh.target())
-        contents |= lost
+        keys = _segments(world)
+        damaged = {key: contents[key] for key in (keys[3], keys[-1])}
+        contents[keys[3]] = b"something else"
+        del contents[keys[-1]]
+        seen: list[int] = []
+        with pytest.raises(ArchiveUnfit, match="faults: nothing was written;") as unfit:
+            await restore(world.objects, fresh.target(), proving=lambda proven: seen.append(proven.manifests))
+        assert {fault.kind for fault in unfit.value.faults} >= {"altered_segment", "missing_segment"}
+        assert unfit.value.count == len(unfit.value.faults)
+        assert seen == list(range(1, await world.manifests() + 1))
+        assert [stream async for stream in fresh.log.streams()] == []
+        assert fresh.objects._contents == {}
+        assert await fresh.positions.restoration() is None
+        assert await fresh.positions.applied() is None
+
+        contents |= damaged
         report = await restore(world.objects, fresh.target())
-        assert report.resumed_after > 0
+        assert (report.resumed_after, report.through) == (0, await world.manifests())
         await _check(world, fresh)
+
+    run_virtual(scenario)
+
+
+async def _in_log(fresh: Fresh) -> tuple[int, int]:
+    """The orders and the commits that are there."""
+    counts = [len(await fresh.log.read(stream)) async for stream in fresh.log.streams()]
+    return len(counts), sum(counts)
+
+
+@pytest.mark.parametrize("own_bucket", [True, False], ids=["copied", "in place"])
+def test_damage_that_shows_while_tables_are_made_is_told_with_what_is_in_them(own_bucket: bool) -> None:
+    """The counts are the log's; the mark stays; another try before it is mended says the same counts; mended, it goes on."""
+
+    async def scenario() -> None:
+        world, fresh = await _lost(), _NoBrokenOrder()
+        contents = world.objects._contents
+        lost = dict(contents)
+
+        def take_away(report: Restored) -> None:
+            contents.pop(_segments(world)[-1] if len(contents) == len(lost) else "", None)
+
+        with pytest.raises(RestoreStopped, match="missing_segment") as stopped:
+            await restore(world.objects, fresh.target(own_bucket=own_bucket), progress=take_away)
+        orders, commits = await _in_log(fresh)
+        assert orders > 0
+        assert f"{orders:,} orders, {commits:,} commits are in the tables" in str(stopped.value)
+        assert "marked as being restored" in str(stopped.value)
+        assert "run the same command again: it goes on" in str(stopped.value)
+        noted = await fresh.positions.restoration()
+        assert noted is not None
+        assert noted.state == "running"
+        assert f"through manifest {noted.manifest}" in str(stopped.value)
+
+        marked = await fresh.positions.restoration()
+        with pytest.raises(ArchiveUnfit, match="nothing was written by this run") as unfit:
+            await restore(world.objects, fresh.target(own_bucket=own_bucket))
+        assert f"through manifest {noted.manifest}, and the environment is marked" in str(unfit.value)
+        assert await fresh.positions.restoration() == marked
+        assert await _in_log(fresh) == (orders, commits)
+
+        contents |= lost
+        report = await restore(world.objects, fresh.target(own_bucket=own_bucket))
+        assert report.resumed_after == noted.manifest
+        assert (report.orders_in_all, report.commits_in_all) == await _in_log(fresh)
+        if own_bucket:
+            await _check(world, fresh)
 
     run_virtual(scenario)
 

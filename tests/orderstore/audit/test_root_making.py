@@ -12,7 +12,7 @@ from orderstore.audit.findings import Reason
 from orderstore.audit.heads import Head, HeadsFile, entry_of
 from orderstore.audit.leaves import prove, read_leaves, write_leaves
 from orderstore.audit.merkle import EMPTY, leaf_hash, root_from_path, root_of
-from orderstore.audit.root_maker import RACES_MAX, RootContended, RootRefused
+from orderstore.audit.root_maker import RACES_MAX, RootContended, RootRefused, RootTooSoon
 from orderstore.audit.root_store import RootStore, check_roots, parse_fingerprint
 from orderstore.audit.roots import GENESIS, RootDocument, RootUnreadable, iso, key_of, number_of, parse_root
 from orderstore.audit.signing import MemorySigner, fingerprint_of
@@ -404,5 +404,27 @@ def test_a_late_page_of_the_scan_accuses_nobody() -> None:
         assert (await audited.root()).document.orders == 3
         drop(audited, "b")
         assert await audited.named() == [(stream_named("b"), 1, Reason.DROPPED_ORDER)]
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("answers", [[False], [True, False]], ids=["before", "begun meanwhile"])
+@pytest.mark.parametrize("daily", [False, True], ids=["asked for", "daily"])
+def test_nothing_is_signed_over_a_log_that_is_being_restored(answers: list[bool], daily: bool) -> None:
+    """A half of the log verifies, order by order; a root over it would be a lie. Whole, it gets its root."""
+
+    async def scenario() -> None:
+        audited = Audited()
+        await audited.append(*an_order("a"))
+        left = list(answers)
+
+        async def is_whole() -> bool:
+            return left.pop(0) if left else True
+
+        maker = audited.maker(is_whole=is_whole)
+        with pytest.raises(RootTooSoon, match="being restored"):
+            await (maker.make_daily() if daily else maker.make())
+        assert audited.objects.contents == {}
+        assert (await maker.make()).number == 1
 
     run_virtual(scenario)

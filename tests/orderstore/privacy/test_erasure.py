@@ -222,6 +222,27 @@ def test_open_orders_are_not_erased_under_somebody_s_hands_unless_told_so() -> N
     run_virtual(scenario)
 
 
+def test_an_erasure_that_was_killed_after_the_key_was_destroyed_goes_on_whatever_is_open() -> None:
+    """Its repeat needs no --despite-open-orders: refusing would leave it unproved, and say of a destroyed key that nothing was erased."""
+
+    async def scenario() -> None:
+        shop = Shop()
+        open_order = await shop.place()
+        asking = shop.asking(open_order)
+        found = await shop.eraser.survey(asking)
+        assert [order.open for order in found] == [True], "a survey tells of open orders, and refuses none"
+        assert await shop.eraser.in_the_way(asking, found) == (open_order,)
+        await shop.keys.erase("customer:c-1")  # as far as an erasure came that was killed right after
+
+        assert await shop.eraser.in_the_way(asking, found) == ()
+        erased = await shop.eraser.erase(asking)
+
+        assert (erased.new, erased.marked) == (True, (open_order,))
+        assert erased.certificate["despiteOpenOrders"] == [open_order]
+
+    run_virtual(scenario)
+
+
 def test_one_who_has_a_key_and_no_order_is_erased_and_certified_whatever_interrupts_it() -> None:
     """A key is made before the order is: the order may have failed. The repeat finds the destroyed key, and ends the same."""
 

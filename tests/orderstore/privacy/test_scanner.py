@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import random
 import uuid
@@ -17,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstore.privacy.scanner import UNPACKED_BYTES_MAX, Finding, Scanner
+from orderstore.requests import check_clear_text
 from orderstore.store import items
 from orderstore.store.memory import MemoryEventStore
-from tests.ordering import orders_over
+from tests.ordering import orders_over, request
 from tests.orderstore.privacy.shop import EMAIL, NAME, Shop
 from tests.virtual_time import run_virtual
 from tests.workers.intake.csv_files import WHOLE_FILE
@@ -86,6 +88,52 @@ def test_nothing_that_was_found_is_repeated() -> None:
         assert secret not in said
         assert secret.casefold() not in said.casefold()
         assert "4242" not in said
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "customer:4111%201111%201111%201111",
+        f"customer:{base64.b64encode(CARD.encode()).decode()}",
+        quote(EMAIL),
+        base64.urlsafe_b64encode(WORDS.encode()).decode(),
+        "a1b2c3d4-4242424242424242",
+    ],
+)
+def test_a_place_that_gives_a_value_away_in_another_form_is_shown_as_a_hash(key: str) -> None:
+    """Percent-encoded, in base64, in a token: as the thing's key or as an attribute's name; the rest of the place stays."""
+    scanner = Scanner(canaries=[WORDS])
+    shown = f"sha256:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+    (by_key,) = scanner.look(f"table t, {key}", CARD)
+    by_name = [found.place for found in scanner.look("table t, k", {"a": {key: {"note": CARD}}})]
+
+    assert by_key.place == f"table t, {shown}"
+    assert f"table t, k.a.{shown}.note" in by_name
+    assert key not in "".join(by_name)
+
+
+def test_what_the_door_lets_in_raises_no_alarm() -> None:
+    """SKUs and customers' ids of 13 and 14 digits with a valid check digit, wherever the service writes them; longer ones are found."""
+    for identifier in ("4222222222222", "36227206271667", "4222-2222-22222", "CID-1234"):
+        assert request(customerId=identifier, items=[{"sku": identifier, "quantity": 1, "price": 1}])
+        item = {
+            "subject": f"customer:{identifier}",
+            "list_key": f"main/customer/{identifier}",
+            "key": f"sku/{identifier}",
+            "body": json.dumps({"customerId": identifier, "lines": [{"sku": identifier}], "taken": {identifier: 1}}),
+        }
+        assert kinds(item) == set(), identifier
+    assert kinds({"subject": "customer:4242424242424242"}) == {"card number"}
+    assert kinds({"note": "4222222222222"}) == {"card number"}
+
+
+@given(st.text(alphabet="4111 0Oo,.:%2-~x1", min_size=13, max_size=60))
+def test_what_a_scan_finds_in_a_free_text_the_door_refuses(text: str) -> None:
+    """One function judges for both."""
+    if kinds({"note": text}):
+        with pytest.raises(ValueError, match=r"looks like|more than"):
+            check_clear_text(text)
 
 
 def test_a_place_is_named_down_to_the_attribute() -> None:

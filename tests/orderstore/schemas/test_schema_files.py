@@ -7,7 +7,8 @@ import pytest
 
 from orderstore.schemas import files
 from orderstore.schemas.documents import FORM_NAMES, documents
-from orderstore.schemas.files import SchemaFilesError, cut, read_release, releases, untrue, write
+from orderstore.schemas.files import SchemaFilesError, cut, damaged, read_release, releases, untrue, write
+from orderstore.schemas.manifests import MANIFEST, manifest_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -122,7 +123,8 @@ def test_a_release_holds_the_present_once(directory: Path) -> None:
     assert {(one.form, one.name, one.version) for one in read_release(directory, "9.0.0")} >= {
         (one.form, one.name, one.version) for one in documents()
     }
-    assert {path.name for path in folder.iterdir()} == set(FORM_NAMES)
+    assert {path.name for path in folder.iterdir()} == {*FORM_NAMES, MANIFEST}
+    assert damaged(directory) == ()
     with pytest.raises(SchemaFilesError, match="held already"):
         cut(directory, "9.0.0")
     with pytest.raises(SchemaFilesError, match=r"1\.2\.3"):
@@ -131,6 +133,47 @@ def test_a_release_holds_the_present_once(directory: Path) -> None:
     with pytest.raises(SchemaFilesError, match="schemas write"):
         cut(directory, "9.1.0")
     assert not (directory / "releases" / "9.1.0").exists()
+
+
+def test_every_file_of_a_release_that_is_gone_altered_or_foreign_is_named(directory: Path) -> None:
+    """Whatever form it has: the list of the release knows better, and nothing of it is written anew."""
+    folder = directory / "releases" / "0.1.0"
+    (folder / "published" / "OrderCancelled-1.0.json").unlink()
+    altered = folder / "stored" / "PaymentFailed-1.0.json"
+    altered.write_bytes(altered.read_bytes() + b"\n")
+    (folder / "stored" / "Novelty-1.0.json").write_text("{}")
+    (folder / "notes.txt").write_text("")
+
+    for found in (damaged(directory), damaged(directory, "0.1.0")):
+        assert [(str(one.path.relative_to(folder)), one.trouble) for one in found] == [
+            ("notes.txt", "foreign"),
+            ("published/OrderCancelled-1.0.json", "missing"),
+            ("stored/Novelty-1.0.json", "foreign"),
+            ("stored/PaymentFailed-1.0.json", "altered"),
+        ]
+    assert all("version control" in one.advice or "remove it" in one.advice for one in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["<<<<<<<", "[]", "{}", '{"files": []}', '{"files": [{"path": "x"}]}', '{"files": 3}', "\xff"]
+)
+def test_a_release_without_a_list_that_can_be_read_is_said_to_be_so(directory: Path, text: str) -> None:
+    """A merge conflict, an empty list, none at all: the list itself is named."""
+    manifest = directory / "releases" / "0.1.0" / MANIFEST
+    manifest.write_bytes(text.encode("latin-1"))
+    assert [(one.path, one.trouble) for one in damaged(directory)] == [(manifest, "altered")]
+    manifest.unlink()
+    assert [(one.path, one.trouble) for one in damaged(directory)] == [(manifest, "missing")]
+
+
+def test_the_list_of_a_release_is_sorted_and_made_from_its_files(directory: Path) -> None:
+    """Who cuts the same release again gets the same bytes."""
+    folder = directory / "releases" / "0.1.0"
+    paths = [one["path"] for one in json.loads((folder / MANIFEST).read_bytes())["files"]]
+
+    assert paths == sorted(paths)
+    assert len(paths) == len(read_release(directory, "0.1.0"))
+    assert manifest_of(folder) == (folder / MANIFEST).read_bytes()
 
 
 def test_releases_are_in_the_order_of_their_numbers(directory: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from orderstore.store.errors import CommitTooLarge, CorruptCommit, Refused, Throttled, Unavailable
+from orderstore.codec import MalformedCommit
+from orderstore.store.errors import CommitTooLarge, CorruptCommit, Refused, StreamTooLong, Throttled, Unavailable
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from orderstore.transact import Contended
@@ -72,7 +73,9 @@ FAILURES: list[tuple[Exception, int, str, str | None]] = [
     (Contended("secret-table"), 503, "contended", "1"),
     (CommitTooLarge("s", 1, body_bytes=2, body_bytes_max=1), 413, "body_too_large", None),
     (Refused("PutItem", "AccessDeniedException", "arn:aws:secret-table"), 500, "internal", None),
-    (CorruptCommit("secret-table", 1, "hash"), 500, "internal", None),
+    (CorruptCommit("secret-table", 1, "hash"), 500, "unreadable_order", None),
+    (StreamTooLong("secret-table", "secret"), 500, "unreadable_order", None),
+    (MalformedCommit("secret: jane@example.com"), 500, "unreadable_order", None),
     (RuntimeError("secret-table jane@example.com"), 500, "internal", None),
     (KeyError("secret-table"), 500, "internal", None),
 ]
@@ -101,6 +104,23 @@ async def test_an_ambiguous_failure_says_how_to_find_out() -> None:
     """The order may have been stored: the key makes the repeat harmless."""
     async with running(store=FailingStore(Unavailable("PutItem", tries=3, ambiguous=True))) as api:
         assert "Idempotency-Key" in (await api.post("/orders", ARTICLE)).json()["detail"]
+
+
+async def test_an_order_that_cannot_be_read_asks_for_an_operator_and_not_for_a_repeat() -> None:
+    """Repeating reads the same bytes again; the log names the commit and the order, the answer fits what is promised."""
+    async with running(store=FailingStore(CorruptCommit("shop/order-x", 3, "its hash is wrong"))) as api:
+        response = await api.get(f"/orders/{NOWHERE}/events")
+        detail = response.json()["detail"]
+
+        assert response.json()["title"] == "The order cannot be read as it is stored"
+        assert "repeating the request does not help" in detail
+        assert "orderstore audit verify --order" in detail
+        failed, finished = api.logs.entries
+        assert (failed["event"], failed["orderId"], finished["status"]) == ("request_failed", NOWHERE, 500)
+        assert "commit 3 of shop/order-x" in failed["errors"][0]["message"]
+        promised = (await api.get("/openapi.json", token=None)).json()["paths"]
+        for path, verb in (("/orders/{orderId}/events", "get"), ("/orders/{orderId}/cancel", "post")):
+            assert "`unreadable_order`" in promised[path][verb]["responses"]["500"]["description"]
 
 
 async def test_an_unexpected_failure_is_logged_under_its_request_without_the_message() -> None:

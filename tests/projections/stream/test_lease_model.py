@@ -38,9 +38,7 @@ ALONE = replace(HANDED_ON, workers=1, crashes=0)
         pytest.param(replace(SPLIT, letters=1), 5_000, id="a split, a write held up", marks=pytest.mark.long),
         pytest.param(HANDED_ON, 20_000, id="parent and child, a death", marks=pytest.mark.long),
         pytest.param(replace(HANDED_ON, letters=1), 200_000, id="all of it", marks=pytest.mark.long),
-        pytest.param(
-            replace(ONE, workers=3, crashes=2, letters=0), 10_000, id="three workers", marks=pytest.mark.long
-        ),
+        pytest.param(replace(ONE, workers=3, crashes=2, letters=0), 10_000, id="three workers", marks=pytest.mark.long),
     ],
 )
 def test_the_protocol_keeps_its_promises_in_every_state(shape: Shape, states_min: int) -> None:

@@ -91,6 +91,12 @@ async def test_a_customer_is_erased_and_the_certificate_the_invoice_and_the_proo
         refused = await run("erase", "c-1", "--reason", "ticket 4711", code=1)
         assert still_open in refused.said
         assert done not in refused.said
+        planned = (await run("erase", "c-1", "--reason", "t", "--dry-run", "--json")).document
+        assert {order["order_id"]: order["open"] for order in planned["orders"]} == {done: False, still_open: True}
+        assert planned["in_the_way"] == [still_open]
+        told = (await run("erase", "c-1", "--reason", "t", "--dry-run")).said
+        assert f"{still_open} open" in told
+        assert "would be refused" in told
         await run("erase", "nobody", "--reason", "ticket 4711", code=1)
         for reason in (f"letter of {EMAIL}", f"card {CARD}"):
             await run("erase", "c-1", "--reason", reason, code=2)

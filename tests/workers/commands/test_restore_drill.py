@@ -14,6 +14,8 @@ from deploy.local.environment import Environment
 from deploy.local.provision import Clients, DataPlane, provision
 from orderstore.archive.catch_up import catch_up
 from orderstore.archive.errors import RestoreRefused
+from orderstore.archive.positions import Restoration
+from orderstore.audit.root_maker import RootTooSoon
 from orderstore.domain.ids import order_of
 from orderstore.recorded import Actor
 from orderstore.requests import PlaceOrder
@@ -30,7 +32,7 @@ from workers.commands.archive.restoring import NOT_RESTORED, restore_into
 from workers.core import Core, now_ms, open_core
 from workers.metrics.table import Metrics
 from workers.settings import from_environment
-from workers.wiring import archiver_of, reader
+from workers.wiring import archiver_of, daily_root, positions_of, reader
 
 pytestmark = pytest.mark.emulator
 
@@ -231,6 +233,12 @@ def test_the_commands_tell_what_they_did(places: Places, tmp_path, monkeypatch: 
     assert restored["commits"] == commits
     assert restored["not_restored"] == list(NOT_RESTORED)
     assert run(places.fresh, "restore", "--from-bucket", places.archive_bucket)["commits"] == 0
+    again = CliRunner().invoke(
+        build(), ["archive", "restore", "--from-bucket", places.archive_bucket], env=dict(places.fresh)
+    )
+    assert again.exit_code == 0, again.output
+    assert f"complete already: 3 orders, {commits} commits, through manifest 1; nothing was written" in again.output
+    assert "certificates of erasure" in again.output
 
     with clients_for(places.lost) as clients:
         clients("s3").delete_object(Bucket=places.archive_bucket, Key="archive/manifests/000000000001.json")
@@ -240,3 +248,40 @@ def test_the_commands_tell_what_they_did(places: Places, tmp_path, monkeypatch: 
         plain = CliRunner().invoke(build(), ["archive", *arguments], env=dict(places.fresh))
         assert plain.exit_code == 0, plain.output
         assert "1 manifests" in plain.output
+
+
+def test_a_damaged_archive_is_named_and_nothing_is_signed_over_a_half_restored_log(places: Places) -> None:
+    """Each fault, exit 1, nothing written; and while a restore is unfinished neither the command nor the day's part makes a root."""
+
+    async def live() -> None:
+        async with core_of(places.lost) as core:
+            for commit in happy_commits(order_number(1)):
+                await core.store.append(commit)
+            await catch_up(core.store, archiver_of(core))
+
+    anyio.run(live)
+    with clients_for(places.lost) as clients:
+        [segment] = [key for key in _objects(places.lost) if key.startswith("archive/segments/")]
+        clients("s3").put_object(Bucket=places.archive_bucket, Key=segment, Body=b"something else")
+    arguments = ["archive", "restore", "--from-bucket", places.archive_bucket]
+    refused = CliRunner().invoke(build(), arguments, env=dict(places.fresh))
+    assert refused.exit_code == 1, refused.output
+    assert "manifest 1: altered_segment" in refused.output
+    assert "nothing was written" in refused.output
+    assert run(places.fresh, *arguments[1:], exit_code=1)["faults"][0]["kind"] == "altered_segment"
+    assert _items(places.fresh, "events") == _items(places.fresh, "archive") == []
+
+    async def begin() -> None:
+        async with core_of(places.fresh) as core:
+            noted = Restoration(archive="0" * 64, manifest=0, state="running")
+            await positions_of(core).note_restoration(noted)
+            with pytest.raises(RootTooSoon):
+                await daily_root(core)._maker.make_daily()
+
+    anyio.run(begin)
+    unsigned = CliRunner().invoke(build(), ["audit", "root"], env=dict(places.fresh))
+    assert unsigned.exit_code == 1, unsigned.output
+    assert "being restored" in unsigned.output
+    with clients_for(places.fresh) as clients:
+        listed = clients("s3").list_objects_v2(Bucket=places.fresh["ORDERSTORE_AUDIT_BUCKET"])
+    assert listed.get("Contents", []) == []

@@ -101,13 +101,49 @@ def test_a_release_is_held_and_compared_with_from_then_on(directory: Path) -> No
     assert "of release 9.9.9: 0 changed, 0 broken" in found.output
 
 
-def test_without_a_release_there_is_nothing_to_compare_with(directory: Path) -> None:
-    """The first day of a repository; versions of the past are then kept by their files alone."""
+def test_without_a_release_there_is_nothing_to_compare_with_and_that_is_a_finding(directory: Path) -> None:
+    """Somebody lost them, or it is the first day of a repository: the line says what to do in either case, and it helps."""
     shutil.rmtree(directory / "releases")
 
-    found = run("check", "--dir", str(directory))
-    assert found.exit_code == 0
-    assert "no release is held yet" in found.output
+    for verb in ("check", "diff"):
+        found = run(verb, "--dir", str(directory))
+        assert found.exit_code == 1
+        assert f"{directory}/releases: missing; restore it from version control" in found.output
+        assert "`orderstore schemas release VERSION`" in found.output
+    assert run("release", "0.1.0", "--dir", str(directory)).exit_code == 0
+    assert run("check", "--dir", str(directory)).exit_code == 0
+
+
+@pytest.mark.parametrize("verb", ["check", "diff"])
+@pytest.mark.parametrize("trouble", ["missing", "altered", "foreign"])
+def test_a_release_that_is_not_as_it_was_fails_and_its_file_is_named(directory: Path, verb: str, trouble: str) -> None:
+    """What is deleted from a release is a promise that nobody would be held to; nor is another release made on top."""
+    path = directory / "releases" / "0.1.0" / "published" / "OrderCancelled-1.0.json"
+    match trouble:
+        case "missing":
+            path.unlink()
+        case "altered":
+            path.write_text("{")
+        case _:
+            path = path.with_name("notes.txt")
+            path.write_text("")
+    found = run(verb, "--dir", str(directory))
+
+    assert (found.exit_code, type(found.exception)) == (1, SystemExit)
+    assert f"{path}: {trouble}; " in found.output
+    assert "1 findings" in found.output
+    [shown] = json.loads(run(verb, "--dir", str(directory), "--json").output)["files"]
+    assert (shown["path"], shown["trouble"]) == (str(path), trouble)
+    assert isinstance(run("release", "9.9.9", "--dir", str(directory)).exception, SchemaFilesError)
+    assert not (directory / "releases" / "9.9.9").exists()
+
+
+def test_diff_with_a_release_that_is_not_held_names_those_that_are(directory: Path) -> None:
+    """A slip of the keys."""
+    found = run("diff", "--dir", str(directory), "--release", "0.2.0")
+
+    assert isinstance(found.exception, SchemaFilesError)
+    assert "it holds 0.1.0" in str(found.exception)
 
 
 def test_far_from_the_repository_the_error_says_where_to_go(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -9,8 +9,8 @@ from uuid import uuid4
 import typer
 
 from orderstore.archive.counters import DynamoSeriesCounters
-from orderstore.archive.errors import RestoreRefused
-from orderstore.archive.restore import Restored, Target
+from orderstore.archive.errors import ArchiveUnfit, RestoreRefused
+from orderstore.archive.restore import Proven, Restored, Target
 from orderstore.archive.restore import restore as restore_all
 from orderstore.store import items
 from orderstore.store.port import Commit
@@ -19,7 +19,7 @@ from projections.passing_over import SETTLE_S, pass_over
 from projections.stream.dynamo_source import DynamoStreamSource
 from projections.stream.source import Record
 from workers.commands.archive.places import FromBucket, objects_of
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting, with_core
 from workers.core import Core, now_ms
 from workers.wiring import SUBSCRIPTIONS, positions_of
 
@@ -29,6 +29,10 @@ NOT_RESTORED: Final = (
     "stock and reservations (table …-inventory): count, and load again",
     "notifications sent (table …-notifications): nothing is sent for what is restored",
     "messages that were in queues: an order that was under way waits until something tells of it again",
+    (
+        "signed roots and certificates of erasure (the audit bucket): keep that bucket or a copy; orders that are dropped here cannot be "
+        "seen to be missing until `orderstore audit root` has made a first root of this log"
+    ),
 )
 
 
@@ -37,23 +41,47 @@ def restore(
 ) -> None:
     """Rebuild the log, large bodies, invoice counters and views of a fresh environment from the archive alone.
 
+    The whole archive is verified before anything is written; with faults in it nothing is, each is named, and the exit code is 1.
     No role may run in the environment yet. Nothing is published, mailed or charged. Interrupted, it goes on when it is started again.
     """
     progress, show = counting("restoring")
+
+    def show_proof(proven: Proven) -> None:
+        show(
+            proven.manifests,
+            f"manifests verified, nothing written yet, {proven.commits:,} commits, {proven.faults} faults",
+        )
 
     async def work(core: Core) -> Restored:
         return await restore_into(
             core,
             from_bucket,
             show=lambda report: show(report.manifests, f"manifests, {report.commits:,} commits"),
+            show_proof=show_proof,
         )
 
-    with progress:
-        report = with_core(state_dir, work)
+    try:
+        with progress:
+            report = with_core(state_dir, work)
+    except ArchiveUnfit as unfit:
+        if as_json:
+            faults = [asdict(fault) for fault in unfit.faults]
+            typer.echo(json.dumps({"ok": False, "faults_count": unfit.count, "faults": faults}, indent=2))
+        else:
+            for fault in unfit.faults:
+                typer.echo(str(fault))
+        complain(str(unfit))
+        raise typer.Exit(1) from unfit
     if as_json:
         typer.echo(json.dumps({**asdict(report), "not_restored": NOT_RESTORED}, indent=2))
         return
-    typer.echo(f"{report.orders:,} orders, {report.commits:,} commits of {report.manifests:,} manifests restored")
+    in_all = f"{report.orders_in_all:,} orders, {report.commits_in_all:,} commits, through manifest {report.through}"
+    if report.was_complete:
+        typer.echo(f"complete already: {in_all}; nothing was written")
+    else:
+        typer.echo(f"{report.orders:,} orders, {report.commits:,} commits of {report.manifests:,} manifests restored")
+        if report.resumed_after:
+            typer.echo(f"with what earlier runs restored: {in_all}")
     for series, number in sorted(report.series.items()):
         typer.echo(f"invoice series {series} goes on after {number}")
     typer.echo("Not in the archive, and so not restored:")
@@ -66,11 +94,12 @@ async def restore_into(
     bucket: str | None,
     *,
     show: Callable[[Restored], None] = lambda _: None,
+    show_proof: Callable[[Proven], None] = lambda _: None,
     settle_s: float = SETTLE_S,
 ) -> Restored:
     """Restore into the environment of `core`.
 
-    Raises RestoreRefused, ArchiveDamaged, StoreError, CodecError, ViewStoreError, LeaseError, StreamStuck.
+    Raises RestoreRefused (ArchiveUnfit), RestoreStopped, StoreError, CodecError, ViewStoreError, LeaseError, StreamStuck.
     """
     positions = positions_of(core)
     source = objects_of(core, bucket)
@@ -101,7 +130,7 @@ async def restore_into(
         project=project,
         pass_over=pass_over_history,
     )
-    return await restore_all(source, target, progress=show)
+    return await restore_all(source, target, progress=show, proving=show_proof)
 
 
 def _record_of(commit: Commit) -> Record:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from orderstore.audit.whole import NoSuchRoot
 from orderstore.scratch import ScratchUnusable
 from workers.commands.running import complain
 from workers.core import Core, now_ms
+from workers.wiring import nothing_is_being_restored
 
 Keys = Annotated[
     list[str],
@@ -38,7 +40,15 @@ def trusted(keys: Iterable[str]) -> frozenset[str]:
 
 def root_maker(core: Core, accepted_keys: frozenset[str] = frozenset()) -> RootMaker:
     """Makes roots of this environment's log."""
-    return RootMaker(core.store, core.locked, core.signer, log=log_of(core), now_ms=now_ms, accepted_keys=accepted_keys)
+    return RootMaker(
+        core.store,
+        core.locked,
+        core.signer,
+        log=log_of(core),
+        now_ms=now_ms,
+        accepted_keys=accepted_keys,
+        is_whole=partial(nothing_is_being_restored, core),
+    )
 
 
 def log_of(core: Core) -> str:

@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Final
 
 import typer
@@ -23,6 +23,14 @@ from workers.core import Core, now_ms
 
 REASON_CHARACTERS_MAX: Final = 500
 REFUSALS: Final = (ErasureRefused, ErasureUnproved, NotTheirOrder, CertificateInvalid, CommandRejected, PrivacyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an erasure would meet, and the open orders for which it would be refused."""
+
+    orders: tuple[SurveyedOrder, ...]
+    in_the_way: tuple[str, ...]
 
 
 def erase(
@@ -66,7 +74,7 @@ def erase(
     if len(reason) > REASON_CHARACTERS_MAX:
         raise typer.BadParameter(f"--reason has at most {REASON_CHARACTERS_MAX} characters")
 
-    async def work(core: Core) -> Erased | tuple[SurveyedOrder, ...]:
+    async def work(core: Core) -> Erased | Planned:
         request = Request(
             subject=operational_subject(customer, order or ""),
             order_ids=(order,) if order is not None else await _orders_of(core, str(customer), from_view=from_view),
@@ -74,7 +82,10 @@ def erase(
             actor=actor,
             despite_open_orders=despite_open_orders,
         )
-        return await eraser(core).survey(request) if dry_run else await eraser(core).erase(request)
+        if not dry_run:
+            return await eraser(core).erase(request)
+        orders = await eraser(core).survey(request)
+        return Planned(orders, await eraser(core).in_the_way(request, orders))
 
     try:
         found = with_core(state_dir, work)
@@ -142,14 +153,16 @@ def _tell(erased: Erased, *, as_json: bool) -> None:
     typer.echo(f"certificate {certificate['id']} (`orderstore privacy certificate {certificate['id']}`)")
 
 
-def _tell_survey(found: tuple[SurveyedOrder, ...], *, as_json: bool) -> None:
+def _tell_survey(planned: Planned, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"dry_run": True, "orders": [asdict(order) for order in found]}, indent=2))
+        typer.echo(json.dumps({"dry_run": True, **asdict(planned)}, indent=2))
         return
-    for order in found:
+    for order in planned.orders:
         state = "open" if order.open else "closed"
         typer.echo(
             f"{order.order_id} {state}: {order.sealed_texts} sealed texts would become unreadable, "
             f"{len(order.plain_versions)} plain ones and {len(order.invoices)} invoices' buyers would be kept"
         )
-    typer.echo(f"{len(found)} orders; nothing was erased")
+    if planned.in_the_way:
+        typer.echo(f"{len(planned.in_the_way)} are open: the erasure would be refused without --despite-open-orders")
+    typer.echo(f"{len(planned.orders)} orders; this was a dry run and changed nothing")
