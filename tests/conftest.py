@@ -1,9 +1,11 @@
 """Resources that several test folders share. Plain ones only: what runs tasks is built inside the test that needs it."""
 
 import gc
+import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from deploy.local.environment import Environment
@@ -55,3 +57,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 def environment(emulator: Environment) -> dict[str, str]:
     """Settings (environment variables) of a data plane that nobody else uses: tables, topic, queues, bucket and key."""
     return fresh_settings(emulator)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own() -> Iterator[None]:
+    """A command that runs in this process sends the logs to its own output, which is closed when it ends: the next test gets them anew."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
