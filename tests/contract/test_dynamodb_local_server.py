@@ -105,12 +105,13 @@ def test_it_listens_on_the_loopback_address_alone(dynamodb_local_url: str) -> No
 def test_it_does_not_outlive_a_run_that_is_killed() -> None:
     """Its standard input ends with the run, and so does it."""
     holding = (
-        "import sys, time; from tests.contract.dynamodb_local import server\n"
-        "with server.running() as url: print(url, flush=True); time.sleep(60)"
+        "import sys; from tests.contract.dynamodb_local import server\n"
+        "with server.running() as url: print(url, flush=True); sys.stdin.read()"
     )
     run = subprocess.Popen(
         [sys.executable, "-c", holding],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": ""},
