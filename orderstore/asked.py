@@ -1,11 +1,40 @@
 """What a request to place an order asks for, in the forms that the log keeps it in. Pure."""
 
 import hashlib
+from datetime import datetime
 
 import orjson
 
-from orderstore.domain.events import SandboxHooks
+from orderstore.domain.events import Allowances, OrderCreated, OrderLine, SandboxHooks, SealedText
+from orderstore.domain.ids import OrderId
+from orderstore.domain.money import round_to_minor
 from orderstore.requests import PlaceOrder
+
+
+def created_of(
+    request: PlaceOrder, *, order_id: OrderId, contact: SealedText | None, allowances: Allowances, now: datetime
+) -> OrderCreated:
+    """The order as it was asked for, its personal data sealed already."""
+    total_exact = request.total_exact
+    return OrderCreated(
+        order_id=order_id,
+        customer_id=request.customer_id,
+        channel=request.channel,
+        currency=request.currency,
+        country=request.country,
+        lines=tuple(
+            OrderLine(sku=item.sku, quantity=item.quantity, unit_price=item.price, description=item.description)
+            for item in request.items
+        ),
+        total_exact=total_exact,
+        total_minor=round_to_minor(total_exact, request.currency),
+        placed_at=request.placed_at or now,
+        request_hash=request_hash(request),
+        contact=contact,
+        reference=request.reference,
+        hooks=hooks_of(request),
+        allowances=allowances,
+    )
 
 
 def has_contact(request: PlaceOrder) -> bool:

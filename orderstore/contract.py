@@ -112,6 +112,10 @@ def public_data(event: e.Event) -> p.PublicData:
             return p.OrderCancellationDeclined(reason=event.reason)
         case e.OrderCancelled():
             return p.OrderCancelled(reason=event.reason, compensations=list(event.compensations))
+        case e.OrderHeld():
+            return p.OrderHeld(holdId=event.hold_id, reason=event.reason)
+        case e.OrderHoldReleased():
+            return p.OrderHoldReleased(holdId=event.hold_id)
         case e.ShipmentCreated():
             return p.ShipmentCreated(shipmentId=event.shipment_id, carrier=event.carrier)
         case e.ShipmentDispatched():

@@ -4,41 +4,43 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
 from uuid import uuid4
 
-from orderstore.asked import contact_of, has_contact, hooks_of, request_hash
-from orderstore.domain import decisions, ids
+from orderstore.asked import contact_of, created_of, has_contact, request_hash
+from orderstore.domain import decisions, holds, ids
+from orderstore.domain.allowances import DEFAULTS
 from orderstore.domain.events import (
+    Allowances,
     CancellationReason,
     Event,
     OrderCreated,
-    OrderLine,
-    PersonalDataErased,
+    OrderHeld,
     RefundedLine,
     RefundRequested,
 )
 from orderstore.domain.ids import OrderId
-from orderstore.domain.money import round_to_minor
-from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.state import NotPlaced, Placed, State
-from orderstore.expected import Exactly, Expected, WrongVersion
+from orderstore.domain.rejections import HoldReused
+from orderstore.domain.state import NotPlaced, State
+from orderstore.expected import Expected
 from orderstore.history import History, Standing
+from orderstore.order_log import SOURCE, OrderLog, command, placed
 from orderstore.privacy.keys import KeyErased, KeyUnusable
 from orderstore.privacy.subjects import operational_subject
 from orderstore.privacy.words import (
     UNREADABLE,
     Vault,
     cancellation_words,
+    hold_words,
     refund_words,
+    release_words,
     seal_words,
     words_say,
 )
-from orderstore.recorded import Actor, Cause
-from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
-from orderstore.transact import ANY, ATTEMPTS_MAX, Contended, Decide, DecideNumbered, Transactor
+from orderstore.recorded import Actor
+from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
+from orderstore.transact import ANY, Transactor
 
-SOURCE: Final = "order-service"
+__all__ = ("SOURCE", "placed")  # beside everything that is defined here
 
 
 class HooksRefused(Exception):
@@ -61,7 +63,7 @@ class Accepted:
     new: bool
 
 
-class Orders:
+class Orders(OrderLog):
     """Orders of one tenant. `hooks_allowed` is true only where the sandbox providers stand behind the workers."""
 
     def __init__(
@@ -73,27 +75,15 @@ class Orders:
         hooks_allowed: bool,
         now_ms: Callable[[], int],
         look: Callable[[str], Awaitable[Standing]] | None = None,
+        allowances: Allowances = DEFAULTS,
     ) -> None:
-        """`look` reads where a stream stands with less than its whole history, if it can (`orderstore.snapshots.standing`)."""
-        self._look = look or transactor.load
-        self._transactor = transactor
-        self._tenant = tenant
+        """`look` reads where a stream stands with less than its whole history, if it can (`orderstore.snapshots.standing`);
+        `allowances` are those that every order which is placed from now on keeps."""
+        super().__init__(transactor, tenant=tenant, look=look)
         self._vault = vault
         self._hooks_allowed = hooks_allowed
         self._now_ms = now_ms
-
-    async def load(self, order_id: str) -> History:
-        """The order as the log has it now. Raises UnknownOrder."""
-        history = await self._transactor.load(ids.stream_of(self._tenant, order_id))
-        if isinstance(history.state, NotPlaced):
-            raise UnknownOrder(f"there is no order {order_id}")
-        return history
-
-    async def look(self, order_id: str) -> Standing:
-        """Where the order stands: its whole history, but for a very long one that was read from a snapshot on. Raises UnknownOrder."""
-        standing = await self._look(ids.stream_of(self._tenant, order_id))
-        placed(standing)
-        return standing
+        self._allowances = allowances
 
     async def place(
         self, request: PlaceOrder, *, actor: Actor, idempotency_key: str | None, traceparent: str | None = None
@@ -112,7 +102,7 @@ class Orders:
             created = await self._created(request, order_id, stream)
         except UNREADABLE as error:
             return await self._repeated(stream, request, error)
-        cause = self._command(order_id, "order-created", actor, traceparent)
+        cause = command(order_id, "order-created", actor, traceparent)
         new = True
 
         def decide(state: State) -> tuple[Event, ...]:
@@ -143,7 +133,7 @@ class Orders:
                 self._vault, placed(history).order, request.reason, cancellation_words(history.stream)
             )
             decide = partial(decide, note=note)
-        cause = self._command(order_id, "cancellation", actor, traceparent)
+        cause = command(order_id, "cancellation", actor, traceparent)
         return await self._transactor.transact(history, decide, cause=cause, expected=expected)
 
     async def request_refund(
@@ -167,7 +157,7 @@ class Orders:
                 self._vault, placed(history).order, request.reason, refund_words(history.stream, refund_id)
             )
             decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=words)
-        cause = self._command(order_id, f"refund-requested:{key}", actor, traceparent)
+        cause = command(order_id, f"refund-requested:{key}", actor, traceparent)
         return await self._transactor.transact(history, decide, cause=cause, expected=expected)
 
     async def is_same_refund(self, history: History, refund: RefundRequested, request: RequestRefund) -> bool:
@@ -176,30 +166,58 @@ class Orders:
         purpose = refund_words(history.stream, refund.refund_id)
         return refund.lines == lines and await words_say(self._vault, refund.reason, request.reason, purpose)
 
-    async def note_erased(self, history: History, erasure: PersonalDataErased, *, cause: Cause) -> History:
-        """Append that the order's personal data are erased, once for each cause, whoever else appends meanwhile.
+    async def hold(
+        self,
+        order_id: str,
+        request: HoldOrder,
+        *,
+        actor: Actor,
+        idempotency_key: str,
+        expected: Expected = ANY,
+        traceparent: str | None = None,
+    ) -> Accepted:
+        """Stop the order until this hold is released. Its name is the request's `hold_id`, or follows from the key.
 
-        Raises CommandRejected, Contended, StoreError.
+        Raises UnknownOrder, OrderClosed, TooManyHolds, HoldReused, WrongVersion.
         """
-        decide = partial(decisions.erase_personal_data, erasure=erasure)
-        for _ in range(ATTEMPTS_MAX):
-            if any(recorded.event_id == cause.event_id(0) for recorded in history.events):
-                return history
-            try:
-                # The state does not tell whether it is noted already: so only on top of what was looked through.
-                here = Exactly(history.version)
-                return await self._transactor.transact(history, decide, cause=cause, expected=here)
-            except WrongVersion:
-                history = await self._transactor.load(history.stream)
-        raise Contended(f"{history.stream}: other writers won {ATTEMPTS_MAX} rounds; nothing was stored")
+        hold_id = hold_id_of(order_id, request, idempotency_key)
+        history = await self.load(order_id)
+        note = None
+        if request.note and holds.hold(history.state, hold_id=hold_id, reason=request.reason):
+            words = hold_words(history.stream, hold_id)
+            note = await seal_words(self._vault, placed(history).order, request.note, words)
+        new = True
 
-    async def record(self, history: History, decide: Decide, *, cause: Cause) -> History:
-        """Append a worker's outcome; an outcome that stands in the log already adds nothing."""
-        return await self._transactor.transact(history, decide, cause=cause)
+        def decide(state: State) -> tuple[Event, ...]:
+            nonlocal new
+            events = holds.hold(state, hold_id=hold_id, reason=request.reason, note=note)
+            new = bool(events)
+            return events
 
-    async def record_numbered(self, history: History, decide: DecideNumbered, *, counter: str, cause: Cause) -> History:
-        """Append an outcome that takes the next number of a series, in one transaction."""
-        return await self._transactor.transact_numbered(history, decide, counter=counter, cause=cause)
+        cause = command(order_id, f"hold:{hold_id}", actor, traceparent)
+        after = await self._transactor.transact(history, decide, cause=cause, expected=expected)
+        if not new:
+            await self._check_same_hold(after, hold_id, request)
+        return Accepted(after, new=new)
+
+    async def release_hold(
+        self,
+        order_id: str,
+        hold_id: str,
+        request: ReleaseHold,
+        *,
+        actor: Actor,
+        expected: Expected = ANY,
+        traceparent: str | None = None,
+    ) -> History:
+        """End this hold; it is no fault if it has ended. Raises UnknownOrder, UnknownHold, WrongVersion."""
+        history = await self.load(order_id)
+        decide = partial(holds.release_hold, hold_id=hold_id)
+        if request.note and decide(history.state):
+            words = release_words(history.stream, hold_id)
+            decide = partial(decide, note=await seal_words(self._vault, placed(history).order, request.note, words))
+        cause = command(order_id, f"hold-released:{hold_id}", actor, traceparent)
+        return await self._transactor.transact(history, decide, cause=cause, expected=expected)
 
     async def _repeated(self, stream: str, request: PlaceOrder, unreadable: KeyErased | KeyUnusable) -> Accepted:
         """Nothing more can be sealed for this customer; but what was placed before is still answered, from the log."""
@@ -229,50 +247,31 @@ class Orders:
         except UNREADABLE:
             return True
 
+    async def _check_same_hold(self, history: History, hold_id: str, request: HoldOrder) -> None:
+        """Raises HoldReused."""
+        events = (recorded.event for recorded in history.events)
+        first = next(event for event in events if isinstance(event, OrderHeld) and event.hold_id == hold_id)
+        words = hold_words(history.stream, hold_id)
+        same = await words_say(self._vault, first.note, request.note, words)
+        if not same and first.note is None:  # or they could not be kept, and cannot be now
+            same = await seal_words(self._vault, placed(history).order, request.note, words) is None
+        if first.reason != request.reason or not same:
+            raise HoldReused("this name was given to another hold of this order")
+
     async def _created(self, request: PlaceOrder, order_id: OrderId, stream: str) -> OrderCreated:
         contact = None
         if has_contact(request):
             subject = operational_subject(request.customer_id, order_id)
             contact = await self._vault.seal(subject, stream, contact_of(request))
-        total_exact = request.total_exact
         now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
-        return OrderCreated(
-            order_id=order_id,
-            customer_id=request.customer_id,
-            channel=request.channel,
-            currency=request.currency,
-            country=request.country,
-            lines=tuple(
-                OrderLine(sku=item.sku, quantity=item.quantity, unit_price=item.price, description=item.description)
-                for item in request.items
-            ),
-            total_exact=total_exact,
-            total_minor=round_to_minor(total_exact, request.currency),
-            placed_at=request.placed_at or now,
-            request_hash=request_hash(request),
-            contact=contact,
-            reference=request.reference,
-            hooks=hooks_of(request),
-        )
-
-    def _command(self, order_id: str, purpose: str, actor: Actor, traceparent: str | None) -> Cause:
-        return Cause(
-            causation_id=order_id,
-            purpose=purpose,
-            correlation_id=order_id,
-            actor=actor,
-            source=SOURCE,
-            traceparent=traceparent,
-        )
-
-
-def placed(order: Standing) -> Placed:
-    """The state of an order that is known to exist."""
-    if isinstance(order.state, NotPlaced):
-        raise UnknownOrder(f"there is no order in {order.stream}")
-    return order.state
+        return created_of(request, order_id=order_id, contact=contact, allowances=self._allowances, now=now)
 
 
 def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
     """The refund that a client's Idempotency-Key names: a repeat meets its own request."""
     return ids.event_id(order_id, f"refund:{idempotency_key}")
+
+
+def hold_id_of(order_id: str, request: HoldOrder, idempotency_key: str) -> str:
+    """The hold that a request means: the one that it names, or the one that its Idempotency-Key does."""
+    return request.hold_id or ids.event_id(order_id, f"hold:{idempotency_key}")

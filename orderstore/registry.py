@@ -37,7 +37,7 @@ class EventType:
 
 
 EVENT_TYPES: Final = (
-    EventType("OrderCreated", "1.0", e.OrderCreated, "order", consumers=("payment", "inventory")),
+    EventType("OrderCreated", "1.1", e.OrderCreated, "order", consumers=("payment", "inventory"), earlier=("1.0",)),
     EventType("OrderConfirmed", "1.0", e.OrderConfirmed, "order", consumers=("shipping",)),
     EventType("OrderRejected", "1.0", e.OrderRejected, "order", consumers=("notification",)),
     EventType(
@@ -51,6 +51,8 @@ EVENT_TYPES: Final = (
     EventType("OrderCancellationDeclined", "1.0", e.OrderCancellationDeclined, "order", published=False),
     EventType("OrderCancelled", "1.0", e.OrderCancelled, "order", consumers=("notification",)),
     EventType("OrderCompleted", "1.0", e.OrderCompleted, "order"),
+    EventType("OrderHeld", "1.0", e.OrderHeld, "order"),
+    EventType("OrderHoldReleased", "1.0", e.OrderHoldReleased, "order", consumers=("shipping",)),
     EventType("PaymentCompleted", "1.0", e.PaymentCompleted, "payment", consumers=("notification",)),
     EventType("PaymentFailed", "1.0", e.PaymentFailed, "payment", consumers=("notification",)),
     EventType("PaymentCaptured", "1.0", e.PaymentCaptured, "payment", published=False),

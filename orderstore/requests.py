@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from orderstore.domain.events import HoldReason
 from orderstore.domain.money import exact_sum, is_currency, round_to_minor
 from orderstore.privacy.scanner import kinds_in
 
@@ -30,6 +31,7 @@ QUANTITY_MAX: Final = 1_000_000
 PRICE_MAX: Final = Decimal(10_000_000)
 PRICE_DIGITS_MAX: Final = 6
 TOTAL_MINOR_MAX: Final = 10**15
+HOLD_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 PLACED_YEARS: Final = (1970, 9_000)
 BODY_BYTES_MAX: Final = 1024 * 1024
 
@@ -126,6 +128,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(
 Sku = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_named)]
 Price = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX)]
 Note = Annotated[_Text, Field(max_length=500)]
+HoldId = Annotated[str, Field(pattern=HOLD_ID_PATTERN), AfterValidator(_named)]
 _Address = Annotated[EmailStr, AfterValidator(_no_card_data)]
 
 
@@ -217,6 +220,20 @@ class RequestRefund(_Request):
 
     lines: Annotated[tuple[RefundLine, ...], Field(min_length=1, max_length=LINES_MAX)]
     reason: Annotated[Note, Field(repr=False)] = ""
+
+
+class HoldOrder(_Request):
+    """`POST /orders/{id}/holds`. Without a `holdId` the Idempotency-Key names the hold."""
+
+    reason: HoldReason
+    hold_id: HoldId | None = None
+    note: Annotated[Note, Field(repr=False)] = ""
+
+
+class ReleaseHold(_Request):
+    """`POST /orders/{id}/holds/{holdId}/release`."""
+
+    note: Annotated[Note, Field(repr=False)] = ""
 
 
 def check_clear_text(text: str) -> str:

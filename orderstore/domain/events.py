@@ -9,50 +9,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from orderstore.domain.values import Allowances, FreeText, OrderLine, SandboxHooks, SealedText
+
+__all__ = (
+    "Allowances",
+    "FreeText",
+    "OrderLine",
+    "SandboxHooks",
+    "SealedText",
+)  # beside everything that is defined here
+
 CancellationReason = Literal["customer", "operator", "payment_failed", "inventory_failed"]
 PaymentMode = Literal["authorized", "captured"]
 DeclineCategory = Literal["soft", "hard", "fraud"]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedText:
-    """Personal data, encrypted with the key of `subject`; opaque to the domain."""
-
-    subject: str
-    ciphertext: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreeText:
-    """Somebody's own words. What people write is sealed, since it may say anything of anybody; `plain` are the service's own words, and
-    those of people from before theirs were sealed (version 1.0 of the events that carry them). Exactly one of the two is there."""
-
-    plain: str | None = None
-    sealed: SealedText | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for neither or both."""
-        if (self.plain is None) == (self.sealed is None):
-            raise ValueError("a text is either plain or sealed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderLine:
-    """One line as it was ordered. The same SKU may stand on several lines; a price may be zero or below a penny."""
-
-    sku: str
-    quantity: int
-    unit_price: Decimal
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxHooks:
-    """What a test asks of the sandbox providers (E038); the door refuses it everywhere else."""
-
-    payment_outcome: Literal["approved", "declined"] | None = None
-    inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
-    technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
+HoldReason = Literal["fraud_review", "address", "stock", "payment", "operator"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +42,8 @@ class OrderCreated:
     contact: SealedText | None = None
     reference: str | None = None
     hooks: SandboxHooks | None = None
+    allowances: Allowances | None = None
+    """None: an order from before they were kept, which has the defaults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +226,23 @@ class OrderCompleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHeld:
+    """Somebody stopped the order: nothing is booked and nothing leaves until every hold is released. Compensation goes on."""
+
+    hold_id: str
+    reason: HoldReason
+    note: FreeText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHoldReleased:
+    """This hold is over; after the last one the order goes on."""
+
+    hold_id: str
+    note: FreeText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersonalDataErased:
     """The keys of these classes that sealed `subject`'s data are destroyed: nobody can read them any more, here or in any copy. The order
     stays what it was; `certificate` says what was done."""
@@ -285,5 +274,7 @@ Event = (
     | ShipmentDelivered
     | InvoiceIssued
     | OrderCompleted
+    | OrderHeld
+    | OrderHoldReleased
     | PersonalDataErased
 )

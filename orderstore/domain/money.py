@@ -18,6 +18,9 @@ _EXPONENTS: Final[dict[str, int]] = {
     **dict.fromkeys(_THREE.split(), 3),
 }
 
+CURRENCIES: Final = frozenset(_EXPONENTS)
+"""Those that an order may be placed in."""
+
 # Wide enough for any order that the door lets in, so that no sum is ever rounded silently.
 _EXACT: Final = Context(prec=60)
 

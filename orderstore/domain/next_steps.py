@@ -126,8 +126,10 @@ def inventory_step(state: State) -> InventoryStep | None:
 
 
 def shipping_step(state: State) -> ShippingStep | None:
-    """The shipping worker's next step."""
+    """The shipping worker's next step. A hold stops what brings the goods nearer to their leaving, and nothing else."""
     match state:
+        case Confirmed(holds=(_, *_)):
+            return None
         case Confirmed(shipment=None):
             return Book()
         case Confirmed(shipment=shipment) if shipment is not None and shipment.status is ShipmentStatus.BOOKED:

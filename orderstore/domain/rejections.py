@@ -5,7 +5,10 @@ CommandRejected
 ├── OrderClosed          the order is cancelled, rejected or being cancelled
 ├── TooLateToCancel      the goods have left, or the order is complete
 ├── RefundTooLarge       more money, or more pieces, than are left to refund
-└── NothingToRefund      no line, no piece, no money
+├── NothingToRefund      no line, no piece, no money
+├── UnknownHold          the order never had this hold
+├── TooManyHolds         more holds than an order can have
+└── HoldReused           the hold's name was given to another hold of the order
 """
 
 
@@ -43,3 +46,21 @@ class NothingToRefund(CommandRejected):
     """The request names no piece that cost anything."""
 
     code = "nothing_to_refund"
+
+
+class UnknownHold(CommandRejected):
+    """The order never had this hold."""
+
+    code = "unknown_hold"
+
+
+class TooManyHolds(CommandRejected):
+    """More holds than an order can have, at once or in its life."""
+
+    code = "too_many_holds"
+
+
+class HoldReused(CommandRejected):
+    """The hold's name was given to another hold of the order."""
+
+    code = "hold_reused"

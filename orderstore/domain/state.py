@@ -104,6 +104,14 @@ class Shipment:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Somebody stopped the order, for this reason, and has not let it go yet."""
+
+    hold_id: str
+    reason: e.HoldReason
+
+
+@dataclass(frozen=True, slots=True)
 class NotPlaced:
     """Before the first event."""
 
@@ -117,6 +125,10 @@ class Placed:
     inventory: Inventory = Inventory()
     shipment: Shipment | None = None
     invoice: e.InvoiceIssued | None = None
+    holds: tuple[Hold, ...] = ()
+    """Those that are open, in the order in which they were placed. While there is one, nothing is booked and nothing leaves."""
+    hold_ids: tuple[str, ...] = ()
+    """The ids of all that there ever were: a hold that has ended never comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +254,16 @@ def evolve(state: State, event: e.Event) -> State:
             return state
         case e.OrderCancelled():
             return replace(_become(Cancelled, state, after=(Cancelling,)), reason=event.reason)
+        case e.OrderHeld():
+            if event.hold_id in state.hold_ids:
+                raise ImpossibleTransition(f"hold {event.hold_id} is placed a second time")
+            holds = (*state.holds, Hold(event.hold_id, event.reason))
+            return replace(state, holds=holds, hold_ids=(*state.hold_ids, event.hold_id))
+        case e.OrderHoldReleased():
+            left = tuple(hold for hold in state.holds if hold.hold_id != event.hold_id)
+            if len(left) == len(state.holds):
+                raise ImpossibleTransition(f"hold {event.hold_id} is released and is not open")
+            return replace(state, holds=left)
         case e.PersonalDataErased():
             return state
         case _:
@@ -258,4 +280,6 @@ def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...], 
         inventory=state.inventory,
         shipment=shipment or state.shipment,
         invoice=state.invoice,
+        holds=() if issubclass(status, Completed | Cancelled | Rejected) else state.holds,  # the end ends them too
+        hold_ids=state.hold_ids,
     )

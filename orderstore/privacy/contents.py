@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from orderstore.domain import events as e
 from orderstore.history import History
 from orderstore.privacy.buyers import buyer_purpose
-from orderstore.privacy.words import cancellation_words, refund_words
+from orderstore.privacy.words import cancellation_words, hold_words, refund_words, release_words
 from orderstore.recorded import Recorded
 
 
@@ -38,6 +38,10 @@ def _personal(recorded: Recorded, stream: str) -> Iterator[Personal]:
             yield from _words(recorded, "note", words, cancellation_words(stream))
         case e.RefundRequested(reason=e.FreeText() as words):
             yield from _words(recorded, "reason", words, refund_words(stream, event.refund_id))
+        case e.OrderHeld(note=e.FreeText(sealed=e.SealedText() as sealed)):
+            yield Personal(version=version, field="note", sealed=sealed, purpose=hold_words(stream, event.hold_id))
+        case e.OrderHoldReleased(note=e.FreeText(sealed=e.SealedText() as sealed)):
+            yield Personal(version=version, field="note", sealed=sealed, purpose=release_words(stream, event.hold_id))
         case _:
             return
 

@@ -32,6 +32,16 @@ def refund_words(stream: str, refund_id: str) -> str:
     return f"{stream}/refund/{refund_id}"
 
 
+def hold_words(stream: str, hold_id: str) -> str:
+    """What the words of a hold are sealed for."""
+    return f"{stream}/hold/{hold_id}"
+
+
+def release_words(stream: str, hold_id: str) -> str:
+    """What the words of a hold's release are sealed for."""
+    return f"{stream}/hold/{hold_id}/release"
+
+
 async def seal_words(vault: Vault, order: OrderCreated, text: str, purpose: str) -> FreeText | None:
     """Seal what a person wrote. None once the customer is erased: what they ask for is done, but their words could not be kept without
     bringing back what was erased. Raises KeyUnusable."""

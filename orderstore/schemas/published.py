@@ -21,6 +21,7 @@ Minor = Annotated[int, Shape(minimum=0)]
 """An amount in minor units of the order's currency."""
 
 CancellationReason = Literal["customer", "operator", "payment_failed", "inventory_failed"]
+HoldReason = Literal["fraud_review", "address", "stock", "payment", "operator"]
 
 
 class Item(TypedDict):
@@ -117,6 +118,19 @@ class OrderCancelled(TypedDict):
     compensations: list[str]
 
 
+class OrderHeld(TypedDict):
+    """Nothing leaves until every hold is released. Whatever was said about it stays in the log."""
+
+    holdId: str
+    reason: HoldReason
+
+
+class OrderHoldReleased(TypedDict):
+    """This hold is over; others may be open."""
+
+    holdId: str
+
+
 class ShipmentCreated(TypedDict):
     """The carrier has a booking."""
 
@@ -164,6 +178,8 @@ PublicData = (
     | OrderCancellationRequested
     | OrderCancellationDeclined
     | OrderCancelled
+    | OrderHeld
+    | OrderHoldReleased
     | ShipmentCreated
     | ShipmentDispatched
     | Shipment
@@ -179,6 +195,8 @@ FORMS: Final[Mapping[str, type]] = MappingProxyType(
         "OrderCancellationRequested": OrderCancellationRequested,
         "OrderCancelled": OrderCancelled,
         "OrderCompleted": Nothing,
+        "OrderHeld": OrderHeld,
+        "OrderHoldReleased": OrderHoldReleased,
         "PaymentCompleted": PaymentCompleted,
         "PaymentFailed": PaymentFailed,
         "RefundRequested": Refund,

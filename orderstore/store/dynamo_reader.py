@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstore.store import items, requests
+from orderstore.store import items, requests, scanning
 from orderstore.store.blobs import BlobStore
 from orderstore.store.chain import GENESIS, check_hash, check_stored
 from orderstore.store.errors import CorruptCommit, StreamTooLong
-from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, Undecodable
+from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, ScanPage, Undecodable
+from orderstore.store.scanning import SCAN_BYTES_MAX
 from orderstore.store.side_by_side import side_by_side
 from orderstore.store.trouble import Backoff, Retrying
 
@@ -88,6 +89,35 @@ class DynamoReader:
             if (start := page.get("LastEvaluatedKey")) is None:
                 return
 
+    async def commits(self, *, segment: int, of: int, after: str | None = None) -> AsyncGenerator[ScanPage, None]:
+        """See `EventStore.commits`. A page is what one Scan returns, 1 MB of items or less; where its bodies are larger, a part of it."""
+        scanning.check_segment(segment, of)
+        start = scanning.start_key(after)
+        more = True
+        while more:
+            page = await self._call("Scan", requests.scan_commits(self._table, segment=segment, of=of, start=start))
+            units = float(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
+            began_at, start = scanning.position_of(start), page.get("LastEvaluatedKey")
+            more = start is not None
+            commits: list[Commit] = []
+            corrupt: list[Undecodable] = []
+            body_bytes = 0
+            for item in page.get("Items", []):
+                found = await self._checked(item)
+                if isinstance(found, Undecodable):
+                    corrupt.append(found)
+                    continue
+                commits.append(found)
+                body_bytes += len(found.body)
+                if body_bytes >= SCAN_BYTES_MAX:
+                    part = ScanPage(
+                        commits=tuple(commits), corrupt=tuple(corrupt), after=began_at, more=True, read_units=units
+                    )
+                    commits, corrupt, body_bytes, units = [], [], 0, 0.0
+                    yield part
+            ended_at = scanning.position_of(start)
+            yield ScanPage(commits=tuple(commits), corrupt=tuple(corrupt), after=ended_at, more=more, read_units=units)
+
     async def stored(self, stream: str) -> AsyncGenerator[Commit | Undecodable, None]:
         """See `CommitSource.stored`. Holds one page at a time."""
         start: items.Item | None = None
@@ -109,6 +139,15 @@ class DynamoReader:
             return await self._fetch(items.parse(item))
         except CorruptCommit as corrupt:
             return Undecodable(corrupt.stream, corrupt.number, corrupt.reason)
+
+    async def _checked(self, item: Mapping[str, Any]) -> Commit | Undecodable:
+        found = await self._whatever_it_is(item)
+        if isinstance(found, Commit):
+            try:
+                check_hash(found)
+            except CorruptCommit as corrupt:
+                return Undecodable(corrupt.stream, corrupt.number, corrupt.reason)
+        return found
 
     async def _fetch(self, parsed: items.Parsed) -> Commit:
         return parsed.complete(None if parsed.blob is None else await self._blobs.get(parsed.blob))

@@ -4,16 +4,21 @@ It is written to AnyIO, so it runs on Trio under virtual time; it yields to othe
 atomic, because nothing in it awaits.
 """
 
+import math
+import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from anyio.lowlevel import checkpoint
 
-from orderstore.store import items
+from orderstore.store import items, scanning
 from orderstore.store.blobs import BlobStore, MemoryBlobStore
 from orderstore.store.chain import check_follows, check_hash, check_sealed
 from orderstore.store.errors import BrokenChain, CommitConflict, CounterConflict
-from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, Undecodable
+from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit, Page, ScanPage, Undecodable
+from orderstore.store.scanning import READ_UNIT_BYTES
+
+COMMITS_PER_SCAN: Final = 1_000  # about what 1 MB holds, where DynamoDB ends a page
 
 
 class MemoryEventStore:
@@ -28,6 +33,7 @@ class MemoryEventStore:
         on_append: Sequence[Callable[[Commit], None]] = (),
         blobs: BlobStore | None = None,
         commits_per_page: int = COMMITS_PER_STREAM_MAX,
+        commits_per_scan: int = COMMITS_PER_SCAN,
     ) -> None:
         """Begin empty. `blobs` holds the bodies of images that offload theirs (`from_image`)."""
         self._commits: dict[str, list[Commit]] = {}
@@ -35,6 +41,7 @@ class MemoryEventStore:
         self._on_append = list(on_append)
         self._blobs = blobs if blobs is not None else MemoryBlobStore()
         self._commits_per_page = commits_per_page
+        self._commits_per_scan = commits_per_scan
 
     def subscribe(self, callback: Callable[[Commit], None]) -> None:
         """Call `callback` with every commit from now on."""
@@ -98,6 +105,27 @@ class MemoryEventStore:
             await checkpoint()
             yield commit
 
+    async def commits(self, *, segment: int, of: int, after: str | None = None) -> AsyncGenerator[ScanPage, None]:
+        """See `EventStore.commits`."""
+        scanning.check_segment(segment, of)
+        start = scanning.place_after(after)
+        streams = sorted((zlib.crc32(name.encode()), name) for name in self._commits)
+        page: list[Commit] = []
+        for rank, name in streams:
+            if rank % of != segment or (start is not None and (rank, name) < (zlib.crc32(start[0].encode()), start[0])):
+                continue
+            number = int(start[1]) if start is not None and start[0] == name else 0
+            while number < len(self._commits[name]):
+                if len(page) == self._commits_per_scan:
+                    await checkpoint()
+                    yield _scanned(page, more=True)
+                    page = []
+                    continue
+                page.append(self._commits[name][number])
+                number += 1
+        await checkpoint()
+        yield _scanned(page, more=False)
+
     async def from_image(self, image: Mapping[str, Any]) -> Commit:
         """See `EventStore.from_image`."""
         await checkpoint()
@@ -127,3 +155,9 @@ class MemoryEventStore:
         self._commits.setdefault(commit.stream, []).append(commit)
         for callback in self._on_append:
             callback(commit)
+
+
+def _scanned(page: list[Commit], *, more: bool) -> ScanPage:
+    units = sum(items.item_bytes(items.encode(commit).item) for commit in page) / READ_UNIT_BYTES
+    after = scanning.position(page[-1].stream, str(page[-1].number)) if page else None
+    return ScanPage(commits=tuple(page), after=after, more=more, read_units=max(1.0, float(math.ceil(units))))

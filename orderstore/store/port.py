@@ -76,6 +76,23 @@ class Page:
     more: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanPage:
+    """Commits of many streams, those of one in ascending order while they come; and what stands in a commit's place and is none."""
+
+    commits: tuple[Commit, ...]
+    corrupt: tuple[Undecodable, ...] = ()
+    after: str | None
+    """Where to go on from, when this one has been dealt with; None: the page is in parts, and goes on from where it began."""
+    more: bool
+    """Whether the segment goes on."""
+    read_units: float
+    """What reading it consumed, of the table's capacity."""
+
+
+SEGMENTS_MAX = 1_000  # of a scan; DynamoDB takes a million, nobody's client does
+
+
 class EventStore(Protocol):
     """An append-only log per stream. Every method may raise `Throttled`, `Unavailable` or `Refused` (see `errors.py`)."""
 
@@ -139,6 +156,19 @@ class EventStore(Protocol):
         Memory is bounded however large the log is. Streams that appear while this runs may or may not be named.
         `recorded_at_ms` is the writer's clock at the decision, a little before the commit becomes visible: a caller who
         looks for what it missed subtracts an allowance.
+        """
+        ...
+
+    def commits(self, *, segment: int, of: int, after: str | None = None) -> AsyncGenerator[ScanPage, None]:
+        """Yield every commit of the log that lies in segment `segment` (from 0) of `of`, in pages, each commit at least once.
+
+        Each page is strongly consistent: what was appended before the call is there, what is appended meanwhile may be. All commits of a
+        stream lie in one segment, but a page may end between them, and one that was appended late is not there although a later page
+        comes: whoever needs a stream without holes asks `read`. Hashes have been checked; links have not: also that is `read`'s.
+        What is not as it was written is named in the page and raises nothing. `after` is a page's, of the same segment of as many.
+
+        Memory is bounded however large the log is. Raises ValueError for a segment that is none, or a position that is none of it.
+        Close it (`contextlib.aclosing`) when it is left early.
         """
         ...
 

@@ -76,6 +76,18 @@ def scan_streams(table: str, *, recorded_since_ms: int | None, start: Item | Non
     return _from(request, start)
 
 
+def scan_commits(table: str, *, segment: int, of: int, start: Item | None) -> Request:
+    """Read a page of whole commits of one segment, and say what that consumed."""
+    request: Request = {
+        "TableName": table,
+        "Segment": segment,
+        "TotalSegments": of,
+        "ConsistentRead": True,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+    return _from(request, start)
+
+
 def _from(request: Request, start: Item | None) -> Request:
     return request if start is None else {**request, "ExclusiveStartKey": start}
 

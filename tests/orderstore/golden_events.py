@@ -25,6 +25,7 @@ COMPLETE: dict[str, e.Event] = {
         contact=e.SealedText(subject="customer-1", ciphertext="c2VhbGVk"),
         reference="online-retail:536365",
         hooks=e.SandboxHooks(payment_outcome="declined", inventory_outcome="out_of_stock", technical_failure="payment"),
+        allowances=e.Allowances(outcomes_s=1, dispatch_s=2, delivery_s=3, undo_s=4, refund_s=5),
     ),
     "PaymentCompleted": PAID,
     "PaymentFailed": DECLINED,
@@ -62,6 +63,14 @@ COMPLETE: dict[str, e.Event] = {
         buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
     ),
     "OrderCompleted": e.OrderCompleted(),
+    "OrderHeld": e.OrderHeld(
+        hold_id="hold-1",
+        reason="fraud_review",
+        note=e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk")),
+    ),
+    "OrderHoldReleased": e.OrderHoldReleased(
+        hold_id="hold-1", note=e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk"))
+    ),
     "PersonalDataErased": e.PersonalDataErased(
         subject="customer:c-1", certificate="0b7b5ad2-7d3c-5f55-9a53-0c2f3a3d7a11", key_classes=("operational",)
     ),
@@ -73,10 +82,14 @@ MINIMAL: dict[str, e.Event] = {
     "InventoryReserved": RESERVED,
     "InventoryReleased": e.InventoryReleased(reservation_id=None),
     "OrderCancellationRequested": e.OrderCancellationRequested(reason="customer"),
+    "OrderHeld": e.OrderHeld(hold_id="hold-1", reason="fraud_review"),
+    "OrderHoldReleased": e.OrderHoldReleased(hold_id="hold-1"),
     "InvoiceIssued": replace(COMPLETE["InvoiceIssued"], buyer=None),  # type: ignore[call-arg]  # it is an InvoiceIssued
 }
 # What older builds wrote, and the event that it is today.
 EARLIER: dict[str, e.Event] = {
+    "OrderCreated-1.0-complete": replace(COMPLETE["OrderCreated"], allowances=None),  # type: ignore[call-arg]  # it is an OrderCreated
+    "OrderCreated-1.0-minimal": MINIMAL["OrderCreated"],
     "RefundRequested-1.0-complete": e.RefundRequested(
         refund_id="r1",
         amount_minor=2_500,

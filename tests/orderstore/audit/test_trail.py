@@ -315,6 +315,10 @@ async def _lives() -> list[Recorded]:
         if not hooks:
             await world.refund(order_id, line=0, quantity=1)
             await world.deliver()
+            held = await world.place()
+            await world.hold(held, "h")
+            await world.release(held, "h")
+            events.extend((await world.orders.load(held)).events)
         world.faults.armed = False
         events.extend((await world.orders.load(order_id)).events)
         return world

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
+from orderstore.domain.holds import hold, release_hold
 from orderstore.domain.next_steps import inventory_step, payment_step, shipping_step, wants_invoice
 from orderstore.domain.rejections import CommandRejected, OrderClosed, TooLateToCancel, UnknownOrder
 from orderstore.domain.state import (
@@ -57,6 +58,10 @@ DECISIONS = [
     partial(d.request_cancellation, reason="customer"),
     partial(d.request_refund, refund_id="r1", lines=(e.RefundedLine(line=1, quantity=1),), reason="damaged"),
     partial(d.issue_refund, outcome=e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1")),
+    partial(hold, hold_id="h1", reason="fraud_review"),
+    partial(hold, hold_id="h2", reason="address"),
+    partial(release_hold, hold_id="h1"),
+    partial(release_hold, hold_id="h2"),
 ]
 
 

@@ -15,9 +15,10 @@ from orderstore.domain.follow_up import follow_up
 from orderstore.privacy import expiry
 from orderstore.privacy.contents import personal_in
 from orderstore.privacy.keys import KeyErased
+from orderstore.privacy.sealing import SealBroken
 from orderstore.privacy.subjects import fiscal_subject, fiscal_year_of, key_class_of, may_expire, operational_subject
 from orderstore.registry import EVENT_TYPES
-from orderstore.requests import CancelOrder, RequestRefund
+from orderstore.requests import CancelOrder, HoldOrder, ReleaseHold, RequestRefund
 from projections.views import invoices, order_status
 from tests.builders import given as given_order
 from tests.orderstore.privacy.shop import EMAIL, NAME, SHOP, Shop
@@ -28,6 +29,8 @@ PERSONAL_FIELDS = {
     ("OrderCancellationRequested", "note"),
     ("RefundRequested", "reason"),
     ("InvoiceIssued", "buyer"),
+    ("OrderHeld", "note"),
+    ("OrderHoldReleased", "note"),
 }
 
 
@@ -68,6 +71,35 @@ def test_each_of_them_is_found_in_a_real_order_and_opens_for_its_own_purpose_onl
         assert NAME.encode() in found["buyer"]
         assert EMAIL.encode() not in found["buyer"]
         assert EMAIL.encode() in found["contact"]
+
+    run_virtual(scenario)
+
+
+def test_the_words_of_a_hold_and_of_its_release_are_each_sealed_for_their_own_place() -> None:
+    """Neither opens as the other, nor as those of another hold of the same order."""
+
+    async def scenario() -> None:
+        shop = Shop()
+        order_id = await shop.place()
+        for hold_id in ("a", "b"):
+            asked = HoldOrder.model_validate(
+                {"reason": "address", "holdId": hold_id, "note": f"no such street {hold_id}"}
+            )
+            await shop.orders.hold(order_id, asked, actor=SHOP, idempotency_key="k")
+            released = ReleaseHold(note=f"she called {hold_id}")
+            await shop.orders.release_hold(order_id, hold_id, released, actor=SHOP)
+
+        notes = [personal for personal in personal_in(await shop.orders.load(order_id)) if personal.field == "note"]
+        assert len({personal.purpose for personal in notes}) == 4
+        opened = []
+        for personal in notes:
+            assert personal.sealed is not None
+            opened.append(await shop.sealer.open(personal.sealed, personal.purpose))
+            for other in notes:
+                if other is not personal:
+                    with pytest.raises(SealBroken):
+                        await shop.sealer.open(personal.sealed, other.purpose)
+        assert opened == [b"no such street a", b"she called a", b"no such street b", b"she called b"]
 
     run_virtual(scenario)
 

@@ -199,6 +199,7 @@ def test_whatever_it_is_shown_it_comes_to_an_end(value: object) -> None:
     list(Scanner(canaries=[NAME]).look("place", value))
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_not_unpacked_without_end() -> None:
     """Neither one layer of much, nor many layers of little."""
     value = CARD.encode()

@@ -207,6 +207,7 @@ def test_an_endpoint_that_does_not_say_who_won_is_asked() -> None:
     assert script.asked[1][1]["ConsistentRead"] is True
 
 
+@pytest.mark.thorough
 def test_a_read_is_bounded_in_bytes() -> None:
     """A stream whose bodies would fill the memory is refused, not loaded."""
     body = bytes(15 * 1024 * 1024)

@@ -1,0 +1,59 @@
+"""What several events are made of; `events` offers each of them under its own name. They are stored with the events, so what is said there
+of names and meanings holds here too."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class SealedText:
+    """Personal data, encrypted with the key of `subject`; opaque to the domain."""
+
+    subject: str
+    ciphertext: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeText:
+    """Somebody's own words. What people write is sealed, since it may say anything of anybody; `plain` are the service's own words, and
+    those of people from before theirs were sealed (version 1.0 of the events that carry them). Exactly one of the two is there."""
+
+    plain: str | None = None
+    sealed: SealedText | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for neither or both."""
+        if (self.plain is None) == (self.sealed is None):
+            raise ValueError("a text is either plain or sealed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One line as it was ordered. The same SKU may stand on several lines; a price may be zero or below a penny."""
+
+    sku: str
+    quantity: int
+    unit_price: Decimal
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxHooks:
+    """What a test asks of the sandbox providers (E038); the door refuses it everywhere else."""
+
+    payment_outcome: Literal["approved", "declined"] | None = None
+    inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
+    technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowances:
+    """How many seconds each stage of the order may take before somebody is told; `orderstore/domain/allowances.py` says where the defaults
+    come from. An order keeps those that it was placed with, so that its deadlines follow from the log alone."""
+
+    outcomes_s: int = 900
+    dispatch_s: int = 172_800
+    delivery_s: int = 432_000
+    undo_s: int = 3_600
+    refund_s: int = 1_209_600
