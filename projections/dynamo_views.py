@@ -1,100 +1,70 @@
-"""The view store on DynamoDB: up to 25 conditional writes in one `BatchExecuteStatement`, each with a result of its own.
+"""The view store on DynamoDB: conditional writes in batches, those that move totals in transactions.
 
-A call costs the client the same whatever it carries, and the write units are those of single writes. What is throttled is tried again
-entry by entry; what failed its condition is an answer. Client: low-level aiobotocore, which should not retry by itself.
+Client: low-level aiobotocore, which should not retry by itself.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import anyio
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstore.store.trouble import THROTTLED_CODES, Backoff, Trouble, classify, code_of
+from orderstore.store.trouble import Backoff, code_of
 from projections import view_items
 from projections.batches import run_all
+from projections.dynamo_calls import Calls
+from projections.dynamo_counting import CountedWrites
+from projections.dynamo_documents import PlainWrites
 from projections.view_store import (
     LIST_PAGE_MAX,
-    Conflict,
     Page,
     Place,
     Stored,
-    ViewStoreRefused,
-    ViewStoreThrottled,
-    ViewStoreUnavailable,
     Write,
     WriteResult,
-    Written,
 )
-from projections.views.view import FIRST_GENERATION
+from projections.views.view import Generations
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
-CALLS_AT_ONCE: Final = 4
-KEYS_PER_GET: Final = 100  # AWS, "BatchGetItem": at most 100 items
-SCAN_PAGE: Final = 1_000
-
-# AWS, "BatchStatementError": codes of one statement in a call that succeeded.
-_CONDITION_FAILED: Final = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
-_TRY_AGAIN: Final = THROTTLED_CODES | {"InternalServerError", "ProvisionedThroughputExceeded"}
-
-
-class _Tries:
-    """The failures of one operation: sleeps between them, and says when it is enough."""
-
-    def __init__(self, operation: str, backoff: Backoff, random: Random) -> None:
-        self._operation = operation
-        self._backoff = backoff
-        self._random = random
-        self._failures = 0
-
-    async def failed(self, error: ClientError | BotoCoreError) -> None:
-        """A whole call failed. Raises ViewStoreRefused, ViewStoreThrottled, ViewStoreUnavailable."""
-        trouble = classify(error)
-        if trouble is Trouble.REFUSED:
-            raise ViewStoreRefused(f"{self._operation}: {code_of(error)}: {error}") from error
-        await self._again(code_of(error), throttled=trouble is Trouble.THROTTLED, cause=error)
-
-    async def left_over(self, code: str) -> None:
-        """Parts of a call were not carried out. Raises ViewStoreThrottled, ViewStoreUnavailable."""
-        await self._again(code, throttled=code != "InternalServerError", cause=None)
-
-    async def _again(self, code: str, *, throttled: bool, cause: Exception | None) -> None:
-        self._failures += 1
-        if self._failures >= self._backoff.tries_max:
-            kind = ViewStoreThrottled if throttled else ViewStoreUnavailable
-            raise kind(f"{self._operation} failed {self._failures} times in a row, at last with {code}") from cause
-        await anyio.sleep(self._backoff.sleep_s(self._failures, self._random))
-
 
 class DynamoViewStore:
-    """See `ViewStore`. `random` spreads the sleeps between tries."""
+    """See `ViewStore`."""
 
-    def __init__(self, client: "DynamoDBClient", *, table: str, random: Random, backoff: Backoff | None = None) -> None:
-        self._client: Any = client  # our own low-level encoding: the stubs' item types add nothing
-        self._table = table
-        self._random = random
-        self._backoff = backoff or Backoff()
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        table: str,
+        random: Random,
+        backoff: Backoff | None = None,
+        batched: bool = True,
+    ) -> None:
+        """`random` spreads tries and totals, and names transactions: no two stores may draw the same numbers from theirs.
+
+        `batched=False` is for where PartiQL is missing: every document that moves no totals is then written by a call of its own.
+        """
+        self._calls = Calls(client, table=table, random=random, backoff=backoff)
+        self._plain = PlainWrites(self._calls, batched=batched)
+        self._counted = CountedWrites(self._calls)
 
     async def get(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See `ViewStore`."""
-        distinct = list(dict.fromkeys(keys))
-        found: dict[str, Stored] = {}
-        chunks = [distinct[start : start + KEYS_PER_GET] for start in range(0, len(distinct), KEYS_PER_GET)]
-        await run_all([partial(self._get, chunk, found) for chunk in chunks], at_once=CALLS_AT_ONCE)
-        return found
+        return {stored.key: stored for stored in map(view_items.stored_from, await self._calls.items(keys))}
 
     async def write(self, writes: Sequence[Write]) -> tuple[WriteResult, ...]:
         """See `ViewStore`."""
         if len({write.key for write in writes}) != len(writes):
             raise ValueError("a key stands twice in one call")
-        statements = [(number, view_items.statement_for(self._table, write)) for number, write in enumerate(writes)]
         results: dict[int, WriteResult] = {}
-        calls = view_items.calls(statements)
-        await run_all([partial(self._execute, call, results) for call in calls], at_once=CALLS_AT_ONCE)
+        entries = list(enumerate(writes))
+        plain = [entry for entry in entries if not entry[1].counts]
+        counted = [entry for entry in entries if entry[1].counts]
+        jobs = [partial(self._plain.write, plain, results), partial(self._counted.write, counted, results)]
+        await run_all(jobs, at_once=len(jobs))
         return tuple(results[number] for number in range(len(writes)))
 
     async def listed(self, list_key: str, *, after: Place | None, limit: int, newest_first: bool) -> Page:
@@ -102,7 +72,7 @@ class DynamoViewStore:
         if not 1 <= limit <= LIST_PAGE_MAX:
             raise ValueError(f"a page has 1 to {LIST_PAGE_MAX} documents, not {limit}")
         request: dict[str, Any] = {
-            "TableName": self._table,
+            "TableName": self._calls.table,
             "IndexName": view_items.INDEX,
             "KeyConditionExpression": "list_key = :list_key",
             "ExpressionAttributeValues": {":list_key": {"S": list_key}},
@@ -111,92 +81,54 @@ class DynamoViewStore:
         }
         if after is not None:
             request["ExclusiveStartKey"] = view_items.start_key(list_key, after)
-        answer = await self._call("Query", self._client.query, request)
+        answer = await self._calls.call("Query", self._calls.client.query, request)
         items = answer.get("Items", [])
         shown = items[:limit]
         more = len(items) > limit or (bool(shown) and "LastEvaluatedKey" in answer)
         documents = tuple(view_items.stored_from(item) for item in shown)
         return Page(documents, view_items.place_from(shown[-1]) if more else None)
 
-    async def keys(self, prefix: str) -> AsyncIterator[str]:
+    def keys(self, prefix: str) -> AsyncIterator[str]:
         """See `ViewStore`."""
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "ConsistentRead": True,
-            "Limit": SCAN_PAGE,
-            "ProjectionExpression": "#key",
-            "FilterExpression": "begins_with(#key, :prefix)",
-            "ExpressionAttributeNames": {"#key": "key"},
-            "ExpressionAttributeValues": {":prefix": {"S": prefix}},
-        }
-        while True:
-            answer = await self._call("Scan", self._client.scan, request)
-            for item in answer.get("Items", []):
-                yield item["key"]["S"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return self._calls.names("key", prefix)
 
-    async def generation(self, view: str) -> int:
+    async def totals(self, sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         """See `ViewStore`."""
-        request = {
-            "TableName": self._table,
-            "Key": {"key": {"S": view_items.pointer_key(view)}},
-            "ConsistentRead": True,
-        }
-        answer = await self._call("GetItem", self._client.get_item, request)
-        pointer = answer.get("Item")
-        return FIRST_GENERATION if pointer is None else int(pointer["generation"]["N"])
+        rows = await self._calls.items(key for name in sum_keys for key in view_items.total_keys(name))
+        return view_items.totals_from(rows)
 
-    async def _get(self, keys: list[str], found: dict[str, Stored]) -> None:
-        tries = self._tries("BatchGetItem")
-        wanted = [{"key": {"S": key}} for key in keys]
-        while wanted:
-            request = {"RequestItems": {self._table: {"Keys": wanted, "ConsistentRead": True}}}
-            answer = await self._call("BatchGetItem", self._client.batch_get_item, request)
-            for item in answer.get("Responses", {}).get(self._table, []):
-                stored = view_items.stored_from(item)
-                found[stored.key] = stored
-            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-            if len(left) == len(wanted):  # an answer that is full at 16 MB leaves some over too: that is no throttling
-                await tries.left_over("UnprocessedKeys")
-            wanted = left
+    async def sum_keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `ViewStore`."""
+        seen: set[str] = set()
+        async with aclosing(self._calls.names(view_items.TOTAL_OF, prefix)) as names:
+            async for name in names:
+                if name not in seen:
+                    seen.add(name)
+                    yield name
 
-    async def _execute(self, call: list[tuple[int, dict[str, Any]]], results: dict[int, WriteResult]) -> None:
-        tries = self._tries("BatchExecuteStatement")
-        waiting = call
-        while waiting:
-            request = {"Statements": [statement for _, statement in waiting]}
-            answer = await self._call("BatchExecuteStatement", self._client.batch_execute_statement, request)
-            left: list[tuple[int, dict[str, Any]]] = []
-            code = ""
-            for entry, response in zip(waiting, answer["Responses"], strict=True):
-                error = response.get("Error")
-                if error is None:
-                    results[entry[0]] = Written()
-                elif error["Code"] in _CONDITION_FAILED:
-                    results[entry[0]] = Conflict(_commit_of(error))
-                elif error["Code"] in _TRY_AGAIN:
-                    left.append(entry)
-                    code = error["Code"]
-                else:
-                    raise ViewStoreRefused(f"BatchExecuteStatement: {error['Code']}: {error.get('Message')}")
-            if left:
-                await tries.left_over(code)
-            waiting = left
+    async def delete(self, keys: Sequence[str]) -> None:
+        """See `ViewStore`."""
+        await self._calls.delete(keys)
 
-    async def _call(self, operation: str, method: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - botocore's answers
-        tries = self._tries(operation)
+    async def delete_totals(self, sum_keys: Sequence[str]) -> None:
+        """See `ViewStore`."""
+        await self._calls.delete(key for name in sum_keys for key in view_items.total_keys(name))
+
+    async def generations(self, views: Sequence[str]) -> Mapping[str, Generations]:
+        """See `ViewStore`."""
+        pointers = {item["key"]["S"]: item for item in await self._calls.items(map(view_items.pointer_key, views))}
+        return {view: view_items.generations_from(pointers.get(view_items.pointer_key(view))) for view in views}
+
+    async def change_generations(self, view: str, *, before: Generations, after: Generations) -> bool:
+        """See `ViewStore`. A try that landed though its answer was lost is met again as `after`."""
+        request = view_items.pointer_request(self._calls.table, view, before=before, after=after)
+        tries = self._calls.tries("PutItem")
         while True:
             try:
-                return await method(**request)
+                await self._calls.client.put_item(**request)
             except (ClientError, BotoCoreError) as error:
+                if code_of(error) == "ConditionalCheckFailedException":
+                    return (await self.generations([view]))[view] == after
                 await tries.failed(error)
-
-    def _tries(self, operation: str) -> _Tries:
-        return _Tries(operation, self._backoff, self._random)
-
-
-def _commit_of(error: Mapping[str, Any]) -> int | None:
-    commit = error.get("Item", {}).get("last_commit", {}).get("N")
-    return None if commit is None else int(commit)
+            else:
+                return True

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import anyio.lowlevel
 
 from projections.view_store import LIST_PAGE_MAX, Conflict, Page, Place, Stored, Write, WriteResult, Written
-from projections.views.view import FIRST_GENERATION
+from projections.views.view import Generations
 
 
 class MemoryViewStore:
@@ -13,7 +13,8 @@ class MemoryViewStore:
 
     def __init__(self) -> None:
         self._documents: dict[str, Write] = {}
-        self._generations: dict[str, int] = {}
+        self._totals: dict[str, dict[str, int]] = {}
+        self._generations: dict[str, Generations] = {}
 
     async def get(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         """See `ViewStore`."""
@@ -53,17 +54,55 @@ class MemoryViewStore:
             if key.startswith(prefix):
                 yield key
 
-    async def generation(self, view: str) -> int:
+    async def totals(self, sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         """See `ViewStore`."""
         await anyio.lowlevel.checkpoint()
-        return self._generations.get(view, FIRST_GENERATION)
+        return {name: dict(self._totals[name]) for name in sum_keys if name in self._totals}
+
+    async def sum_keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `ViewStore`."""
+        for name in tuple(self._totals):
+            await anyio.lowlevel.checkpoint()
+            if name.startswith(prefix):
+                yield name
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """See `ViewStore`."""
+        await anyio.lowlevel.checkpoint()
+        for key in keys:
+            self._documents.pop(key, None)
+
+    async def delete_totals(self, sum_keys: Sequence[str]) -> None:
+        """See `ViewStore`."""
+        await anyio.lowlevel.checkpoint()
+        for name in sum_keys:
+            self._totals.pop(name, None)
+
+    async def generations(self, views: Sequence[str]) -> Mapping[str, Generations]:
+        """See `ViewStore`."""
+        await anyio.lowlevel.checkpoint()
+        return {view: self._generations.get(view, Generations()) for view in views}
+
+    async def change_generations(self, view: str, *, before: Generations, after: Generations) -> bool:
+        """See `ViewStore`."""
+        await anyio.lowlevel.checkpoint()
+        current = self._generations.get(view, Generations())
+        if current == before:
+            self._generations[view] = after
+        return current in (before, after)
 
     def _write(self, write: Write) -> WriteResult:
         current = self._documents.get(write.key)
         current_commit = None if current is None else current.commit
         if current_commit != write.expected_commit:
             return Conflict(current_commit)
+        if current is not None and current.contribution != write.expected_contribution:
+            return Conflict(current_commit)
         self._documents[write.key] = write
+        for addition in write.additions:
+            totals = self._totals.setdefault(addition.sum_key, {})
+            for measure, amount in addition.amounts.items():
+                totals[measure] = totals.get(measure, 0) + amount
         return Written()
 
 
@@ -75,4 +114,5 @@ def _stored(write: Write) -> Stored:
         document=write.document,
         list_key=write.list_key,
         list_sort=write.list_sort,
+        contribution=write.contribution,
     )

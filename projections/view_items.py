@@ -2,6 +2,9 @@
 
 Table: key `key`; global index `by_list` on `list_key`, `list_sort`, with everything in it. A document is a string of JSON, readable in the
 console; compressed (zstd, as bytes) when that saves at least one write unit of 1 KB.
+
+The totals of a name are spread over `SLOTS` rows `<name>#<slot>`, so that writers of the same day do not wait for each other: each row has
+the name in `total_of` and a number `sum_<measure>` for each measure; the total is the sum of the rows.
 """
 
 import json
@@ -12,6 +15,7 @@ from typing import Any, Final
 import zstandard
 
 from projections.view_store import DOCUMENT_BYTES_MAX, Place, Stored, Write
+from projections.views.view import Generations
 
 INDEX: Final = "by_list"
 STATEMENTS_PER_CALL: Final = 25  # AWS, "BatchExecuteStatement": at most 25 statements
@@ -20,6 +24,9 @@ BYTES_PER_CALL: Final = (
 )
 WRITE_UNIT_BYTES: Final = 1024
 _LEVEL: Final = 3
+SLOTS: Final = 8  # may be raised; when it is lowered, the rows beyond it are forgotten
+TOTAL_OF: Final = "total_of"
+_MEASURE: Final = "sum_"
 
 Item = Mapping[str, Any]
 
@@ -27,6 +34,79 @@ Item = Mapping[str, Any]
 def pointer_key(view: str) -> str:
     """The item that says which generation of a view its readers use."""
     return f"pointer/{view}"
+
+
+def generations_from(pointer: Item | None) -> Generations:
+    """What a pointer item says. One from before there were rebuilds has the number of the current generation alone."""
+    if pointer is None:
+        return Generations()
+    return Generations(
+        current=int(pointer["generation"]["N"]),
+        building=_number(pointer, "building"),
+        former=_number(pointer, "former"),
+    )
+
+
+def pointer_request(table: str, view: str, *, before: Generations, after: Generations) -> dict[str, Any]:
+    """PutItem of a pointer, on the condition that it says `before`: where nobody ever wrote one, that is the first generation alone."""
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    for name, number in _pointer_fields(before).items():
+        if number is None:
+            conditions.append(f"attribute_not_exists({name})")
+        else:
+            conditions.append(f"{name} = :{name}")
+            values[f":{name}"] = {"N": str(number)}
+    condition = " AND ".join(conditions)
+    if before == Generations():
+        condition = f"attribute_not_exists(#key) OR ({condition})"
+    fields = {name: {"N": str(number)} for name, number in _pointer_fields(after).items() if number is not None}
+    request = {
+        "TableName": table,
+        "Item": {"key": {"S": pointer_key(view)}, **fields},
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+    return request | ({"ExpressionAttributeNames": {"#key": "key"}} if "#key" in condition else {})
+
+
+def _pointer_fields(generations: Generations) -> dict[str, int | None]:
+    return {"generation": generations.current, "building": generations.building, "former": generations.former}
+
+
+def _number(item: Item, name: str) -> int | None:
+    return int(item[name]["N"]) if name in item else None
+
+
+def total_keys(sum_key: str) -> tuple[str, ...]:
+    """The rows that the totals of a name are spread over."""
+    return tuple(f"{sum_key}#{slot}" for slot in range(SLOTS))
+
+
+def addition_of(table: str, sum_key: str, amounts: Mapping[str, int], *, slot: int) -> dict[str, Any]:
+    """What adds to a row of totals, and makes it if need be: an update of a transaction."""
+    names = {f"#m{n}": f"{_MEASURE}{measure}" for n, measure in enumerate(amounts)}
+    values = {f":m{n}": {"N": str(amount)} for n, amount in enumerate(amounts.values())}
+    adds = ", ".join(f"#m{n} :m{n}" for n in range(len(amounts)))
+    return {
+        "TableName": table,
+        "Key": {"key": {"S": total_keys(sum_key)[slot]}},
+        "UpdateExpression": f"SET {TOTAL_OF} = :name ADD {adds}",
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": {":name": {"S": sum_key}, **values},
+    }
+
+
+def totals_from(rows: Sequence[Item]) -> dict[str, dict[str, int]]:
+    """By name, the sum of its rows."""
+    totals: dict[str, dict[str, int]] = {}
+    for row in rows:
+        total = totals.setdefault(row[TOTAL_OF]["S"], {})
+        for attribute, value in row.items():
+            if attribute.startswith(_MEASURE):
+                measure = attribute.removeprefix(_MEASURE)
+                total[measure] = total.get(measure, 0) + int(value["N"])
+    return totals
 
 
 def stored_from(item: Item) -> Stored:
@@ -39,6 +119,7 @@ def stored_from(item: Item) -> Stored:
             document=_document_bytes(item["document"]),
             list_key=item.get("list_key", {}).get("S"),
             list_sort=item.get("list_sort", {}).get("S"),
+            contribution=item.get("contribution", {}).get("S", ""),
         )
     except (KeyError, TypeError, zstandard.ZstdError) as error:
         raise ValueError(f"no document of a view: {sorted(item)}") from error
@@ -54,27 +135,58 @@ def start_key(list_key: str, place: Place) -> dict[str, Any]:
     return {"list_key": {"S": list_key}, "list_sort": {"S": place.sort}, "key": {"S": place.key}}
 
 
+def item_of(write: Write) -> dict[str, Any]:
+    """The item that a write leaves, whatever stood there before."""
+    return {"key": {"S": write.key}, **_values(write)}
+
+
+def put_of(table: str, write: Write) -> dict[str, Any]:
+    """The write as a put on its condition: of PutItem, and of a transaction."""
+    request: dict[str, Any] = {
+        "TableName": table,
+        "Item": item_of(write),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if write.expected_commit is None:
+        condition = {
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": "key"},
+        }
+        return request | condition
+    values = {":commit": {"N": str(write.expected_commit)}}
+    contributed = "attribute_not_exists(contribution)"
+    if write.expected_contribution:
+        contributed = "contribution = :contribution"
+        values[":contribution"] = {"S": write.expected_contribution}
+    return request | {
+        "ConditionExpression": f"last_commit = :commit AND {contributed}",
+        "ExpressionAttributeValues": values,
+    }
+
+
+def commit_in(item: Item | None) -> int | None:
+    """The commit of an item that stood in a write's way; None where the answer did not show it."""
+    commit = (item or {}).get("last_commit", {}).get("N")
+    return None if commit is None else int(commit)
+
+
 def statement_for(table: str, write: Write) -> dict[str, Any]:
     """One conditional write as PartiQL: INSERT fails where there is an item, UPDATE where its commit is not the expected one.
 
-    Names stand in quotes: some of them are reserved words.
+    Names stand in quotes: some of them are reserved words. For writes that leave the contribution as it is.
     """
-    values: dict[str, Any] = {
-        "last_commit": {"N": str(write.commit)},
-        "schema": {"N": str(write.schema)},
-        "document": _document_value(write.document),
-    }
-    if write.list_key is not None:
-        values |= {"list_key": {"S": write.list_key}, "list_sort": {"S": write.list_sort}}
     if write.expected_commit is None:
-        values = {"key": {"S": write.key}, **values}
+        values = item_of(write)
         fields = ", ".join(f"'{name}': ?" for name in values)
         return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(values.values())}
+    values = _values(write)
     sets = " ".join(f'SET "{name}"=?' for name in values)
     removes = "" if write.list_key is not None else ' REMOVE "list_key" REMOVE "list_sort"'
+    contributed = [{"S": write.expected_contribution}] if write.expected_contribution else []
+    condition = '"key"=? AND "last_commit"=?' + (' AND "contribution"=?' if contributed else "")
     return {
-        "Statement": f'UPDATE "{table}" {sets}{removes} WHERE "key"=? AND "last_commit"=?',
-        "Parameters": [*values.values(), {"S": write.key}, {"N": str(write.expected_commit)}],
+        "Statement": f'UPDATE "{table}" {sets}{removes} WHERE {condition}',
+        "Parameters": [*values.values(), {"S": write.key}, {"N": str(write.expected_commit)}, *contributed],
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
 
@@ -94,11 +206,30 @@ def calls(entries: Sequence[tuple[int, dict[str, Any]]]) -> list[list[tuple[int,
 
 
 def statement_bytes(statement: Mapping[str, Any]) -> int:
-    """About what a statement weighs on the wire: text is escaped, bytes travel as base64."""
-    values = (next(iter(parameter.items())) for parameter in statement["Parameters"])
-    return len(statement["Statement"]) + sum(
-        math.ceil(len(value) * 4 / 3) if kind == "B" else len(json.dumps(value)) for kind, value in values
-    )
+    """About what a statement weighs on the wire."""
+    return len(statement["Statement"]) + sum(map(_value_bytes, statement["Parameters"]))
+
+
+def item_bytes(item: Item) -> int:
+    """About what an item weighs on the wire."""
+    return sum(len(name) + _value_bytes(value) for name, value in item.items())
+
+
+def _value_bytes(value: Mapping[str, Any]) -> int:
+    """Text is escaped, bytes travel as base64."""
+    [(kind, content)] = value.items()
+    return math.ceil(len(content) * 4 / 3) if kind == "B" else len(json.dumps(content))
+
+
+def _values(write: Write) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "last_commit": {"N": str(write.commit)},
+        "schema": {"N": str(write.schema)},
+        "document": _document_value(write.document),
+    }
+    if write.list_key is not None:
+        values |= {"list_key": {"S": write.list_key}, "list_sort": {"S": write.list_sort}}
+    return values | ({"contribution": {"S": write.contribution}} if write.contribution else {})
 
 
 def _document_value(document: bytes) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.contract.dynamodb_local import server as dynamodb_local
 from tests.contract.event_logs import Log, dynamo_log, memory_log
@@ -12,6 +11,8 @@ from tests.contract.event_logs import Log, dynamo_log, memory_log
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     """moto's server, in a thread. It has one account: each test makes tables of its own and drops them, since moto slows down with them."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
