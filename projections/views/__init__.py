@@ -2,12 +2,15 @@
 
 from typing import Any, Final
 
-from projections.views import invoices, order_status
+from projections.views import daily_sales, deadlines, exceptions, invoices, order_status
 from projections.views.view import View
 
 VIEWS: Final[tuple[View[Any], ...]] = (
     order_status.VIEW,
     invoices.VIEW,
+    daily_sales.VIEW,
+    deadlines.VIEW,
+    exceptions.VIEW,
 )
 
-__all__ = ["VIEWS", "View", "invoices", "order_status"]
+__all__ = ["VIEWS", "View", "daily_sales", "deadlines", "exceptions", "invoices", "order_status"]

@@ -14,7 +14,7 @@ from orderstore.recorded import Recorded
 from projections.views.view import Listing, OutOfPlace, View
 
 NAME: Final = "order_status"
-SCHEMA: Final = 1  # raise it with every change of meaning: documents of another schema are folded anew from the log
+SCHEMA: Final = 2  # raise it with every change of meaning: documents of another schema are folded anew from the log
 
 Status = Literal["RECEIVED", "CONFIRMED", "IN_FULFILMENT", "COMPLETED", "CANCELLING", "CANCELLED", "REJECTED"]
 PaymentStatus = Literal["PENDING", "AUTHORIZED", "CAPTURED", "FAILED", "VOIDED"]
@@ -49,6 +49,15 @@ class Cancellation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Somebody stopped the order; `since` is when, ISO 8601 in UTC."""
+
+    hold_id: str
+    reason: e.HoldReason
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStatus:
     """Times are ISO 8601 in UTC, `last_recorded_at_ms` is milliseconds since 1970. `total` is what people read: "900.00"."""
 
@@ -60,6 +69,7 @@ class OrderStatus:
     shipment: Shipment | None = None
     invoice_numbers: tuple[str, ...] = ()
     cancellation: Cancellation | None = None
+    holds: tuple[Hold, ...] = ()
     currency: str
     total_minor: int
     total_exact: str
@@ -81,7 +91,7 @@ def evolve(view: OrderStatus | None, recorded: Recorded) -> OrderStatus:
     if view is None:
         raise OutOfPlace(f"{recorded.order_id}: {recorded.name} in commit {recorded.commit}, and no order before it")
     return replace(
-        _after(view, recorded.event),
+        _after(view, recorded.event, timestamp(recorded.occurred_at)),
         updated_at=timestamp(recorded.occurred_at),
         last_recorded_at_ms=recorded.recorded_at_ms,
         version=recorded.version,
@@ -108,7 +118,7 @@ def _placed(order: e.OrderCreated, recorded: Recorded) -> OrderStatus:
     )
 
 
-def _after(view: OrderStatus, event: e.Event) -> OrderStatus:
+def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
     payment = view.payment
     match event:
         case e.OrderCreated():
@@ -157,16 +167,21 @@ def _after(view: OrderStatus, event: e.Event) -> OrderStatus:
         case e.OrderConfirmed():
             return replace(view, status="CONFIRMED")
         case e.OrderRejected():
-            return replace(view, status="REJECTED")
+            return replace(view, status="REJECTED", holds=())
         case e.OrderCancellationRequested():
             return replace(view, status="CANCELLING", cancellation=Cancellation(reason=event.reason))
         case e.OrderCancellationDeclined():
             cancellation = view.cancellation or Cancellation(reason=event.reason)
             return replace(view, cancellation=replace(cancellation, declined=True))
         case e.OrderCancelled():
-            return replace(view, status="CANCELLED", cancellation=Cancellation(reason=event.reason))
+            return replace(view, status="CANCELLED", cancellation=Cancellation(reason=event.reason), holds=())
         case e.OrderCompleted():
-            return replace(view, status="COMPLETED")
+            return replace(view, status="COMPLETED", holds=())
+        case e.OrderHeld():
+            held = Hold(hold_id=event.hold_id, reason=event.reason, since=moment)
+            return replace(view, holds=(*view.holds, held))
+        case e.OrderHoldReleased():
+            return replace(view, holds=tuple(hold for hold in view.holds if hold.hold_id != event.hold_id))
         case e.PersonalDataErased():
             return view
         case _:
@@ -199,6 +214,7 @@ def to_document(view: OrderStatus) -> dict[str, Any]:
         "cancellation": None
         if cancellation is None
         else {"reason": cancellation.reason, "declined": cancellation.declined},
+        "holds": [{"holdId": hold.hold_id, "reason": hold.reason, "since": hold.since} for hold in view.holds],
         "currency": view.currency,
         "totalMinor": view.total_minor,
         "totalExact": view.total_exact,
@@ -238,6 +254,9 @@ def from_document(document: Mapping[str, Any]) -> OrderStatus:
         cancellation=None
         if cancellation is None
         else Cancellation(reason=cancellation["reason"], declined=cancellation["declined"]),
+        holds=tuple(
+            Hold(hold_id=hold["holdId"], reason=hold["reason"], since=hold["since"]) for hold in document["holds"]
+        ),
         currency=document["currency"],
         total_minor=document["totalMinor"],
         total_exact=document["totalExact"],

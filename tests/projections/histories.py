@@ -1,6 +1,7 @@
 """Logs of orders for the read side's tests: legal histories, their commits, and the stream records that tell of them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from orderstore.codec import decode, encode
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
+from orderstore.domain import holds as h
 from orderstore.domain.ids import stream_of
 from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import INITIAL, Placed, State, fold
@@ -70,6 +72,11 @@ DECISIONS = (
     partial(d.request_cancellation, reason="customer"),
     REFUND,
     partial(issue_pending_refund),
+    partial(h.hold, hold_id="h1", reason="fraud_review"),
+    partial(h.hold, hold_id="h2", reason="address"),
+    partial(h.release_hold, hold_id="h1"),
+    partial(h.release_hold, hold_id="h2"),
+    partial(d.request_refund, refund_id="r2", lines=(e.RefundedLine(line=1, quantity=1),), reason=None),
 )
 
 Groups = tuple[tuple[e.Event, ...], ...]
@@ -125,9 +132,14 @@ def happy_groups(order_id: str = ORDER, **changes: object) -> Groups:
 
 
 def commits_for(
-    groups: Groups, *, order_id: str = ORDER, tenant: str = TENANT, start_ms: int = START_MS
+    groups: Groups,
+    *,
+    order_id: str = ORDER,
+    tenant: str = TENANT,
+    start_ms: int = START_MS,
+    moments: Sequence[datetime] | None = None,
 ) -> list[Commit]:
-    """The log of one order: a commit a second."""
+    """The log of one order: a commit a second, each of which tells of the moment that is given for it, or of noon."""
     commits: list[Commit] = []
     version = 1
     for number, events in enumerate(groups, start=1):
@@ -143,7 +155,12 @@ def commits_for(
                 stream=stream_of(tenant, order_id),
                 number=number,
                 recorded_at_ms=start_ms + number * 1_000,
-                body=encode(events, cause=cause, first_version=version, occurred_at=NOON),
+                body=encode(
+                    events,
+                    cause=cause,
+                    first_version=version,
+                    occurred_at=NOON if moments is None else moments[number - 1],
+                ),
                 previous=commits[-1] if commits else None,
             )
         )

@@ -1,5 +1,7 @@
 """The status view tells what the domain's own state tells, whatever happened, and in whatever pieces it was folded."""
 
+from datetime import timedelta
+
 import orjson
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from orderstore.domain import events as e
 from orderstore.domain.state import INITIAL, PaymentStatus, Placed, fold
 from projections.views import order_status
 from projections.views.view import Generation, OutOfPlace
-from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED, line
+from tests.builders import BOOKED, DISPATCHED, NOON, PAID, RESERVED, line
 from tests.projections.histories import (
     CANCELLED_LATE,
     HAPPY,
@@ -40,7 +42,7 @@ def folded(recorded, view=None):
 
 @given(histories())
 def test_the_view_says_what_the_domain_says(groups) -> None:
-    """Status, payment, stock, shipment, invoice and refunds equal those of the domain's own fold, after every commit."""
+    """Status, payment, stock, shipment, invoice, refunds and holds equal those of the domain's own fold, after every commit."""
     commits = commits_for(groups)
     for length in range(1, len(commits) + 1):
         view = folded(recorded_of(commits[:length]))
@@ -57,6 +59,9 @@ def test_the_view_says_what_the_domain_says(groups) -> None:
         assert view.inventory == state.inventory.status.name
         assert (view.shipment and view.shipment.status) == (state.shipment and state.shipment.status.name)
         assert view.invoice_numbers == ((state.invoice.invoice_number,) if state.invoice else ())
+        assert [(hold.hold_id, hold.reason) for hold in view.holds] == [
+            (hold.hold_id, hold.reason) for hold in state.holds
+        ]
         assert view.commit == length
 
 
@@ -90,6 +95,7 @@ def test_the_document_is_written_down() -> None:
         "shipment": {"shipmentId": "shipment-1", "status": "DELIVERED", "trackingNumber": "track-1"},
         "invoiceNumbers": ["INV-2026-7274497"],
         "cancellation": None,
+        "holds": [],
         "currency": "USD",
         "totalMinor": 90_000,
         "totalExact": "900",
@@ -124,6 +130,51 @@ def test_a_cancellation_that_came_too_late_is_told_too() -> None:
 
     assert view.status == "IN_FULFILMENT"
     assert view.cancellation == order_status.Cancellation(reason="customer", declined=True)
+
+
+HELD = e.OrderHeld(hold_id="h1", reason="fraud_review", note=e.FreeText(plain="the third card"))
+
+
+def test_open_holds_are_shown_with_when_they_began_and_never_with_what_was_written() -> None:
+    """In the order in which they were placed; a released one is gone, the others keep their time."""
+    other = e.OrderHeld(hold_id="h2", reason="address")
+    groups = (*groups_of(HAPPY[:2]), (HELD,), (other,), (e.OrderHoldReleased(hold_id="h2"),))
+    moments = [NOON + timedelta(minutes=number) for number in range(len(groups))]
+    recorded = recorded_of(commits_for(groups, moments=moments))
+    view = folded(recorded[:-1])
+    document = order_status.to_document(view)
+
+    assert document["holds"] == [
+        {"holdId": "h1", "reason": "fraud_review", "since": "2026-03-01T12:03:00.000Z"},
+        {"holdId": "h2", "reason": "address", "since": "2026-03-01T12:04:00.000Z"},
+    ]
+    assert "third card" not in str(document)
+    assert [hold.hold_id for hold in folded(recorded[-1:], view).holds] == ["h1"]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        (e.OrderCancellationRequested(reason="customer"), e.OrderCancelled(reason="customer", compensations=())),
+        (e.OrderRejected(reasons=()),),
+        (e.OrderConfirmed(), DISPATCHED, e.OrderCompleted()),
+    ],
+    ids=["cancelled", "rejected", "completed"],
+)
+def test_an_order_that_has_ended_shows_no_holds(ending: tuple[e.Event, ...]) -> None:
+    """They ended with it."""
+    for count in range(len(ending) + 1):
+        view = folded(recorded_of(commits_for((*groups_of(()), (HELD,), *((event,) for event in ending[:count])))))
+        assert len(view.holds) == (0 if count == len(ending) else 1)
+
+
+def test_a_document_of_the_schema_before_is_not_read_as_one_of_this() -> None:
+    """It has no holds: the machinery folds it anew, by its number."""
+    document = order_status.to_document(folded(recorded_of(happy_commits())))
+    del document["holds"]
+    with pytest.raises(KeyError):
+        order_status.from_document(document)
+    assert order_status.VIEW.schema == order_status.SCHEMA == 2
 
 
 def test_an_order_cannot_begin_in_the_middle_nor_twice() -> None:
