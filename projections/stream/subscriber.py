@@ -1,7 +1,7 @@
 """What a subscription does with the records: the one thing that whoever uses the reader has to write."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from projections.stream.source import Record
 
@@ -27,4 +27,27 @@ class Subscriber(Protocol):
         Raising means that it has to be done again; so does a crash. When it returns, everything that stood in the table when it
         was called, and was recorded since `since_ms`, has been applied durably.
         """
+        ...
+
+
+class KeyedSubscriber(Protocol):
+    """What `quarantine.py` makes a `Subscriber` of: one whose work falls apart into keys (orders), none of which needs another.
+
+    A record's key is what the reader's `lane_of` gives for it.
+    """
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """See `Subscriber.apply`."""
+        ...
+
+    def keys(self, since_ms: int) -> AsyncIterator[str]:
+        """Every key with something recorded at or after `since_ms` in the table, each at least once, in bounded memory."""
+        ...
+
+    async def repair(self, keys: Sequence[str], *, since_ms: int) -> None:
+        """`Subscriber.backfill`, for these keys alone. Returns when all of it is durable; raising says nothing of any of them."""
+        ...
+
+    async def resume(self, key: str, *, first: Mapping[str, Any]) -> None:
+        """Make durable, in order, what the table holds of this key from the record with the item keys `first` on, that one included."""
         ...

@@ -1,0 +1,108 @@
+"""A parked key as an item of the table with the string keys `subscription` and `key`; what is not there is left out. Pure.
+
+Released rows stand under `<subscription>#released`, with the episode behind the key: no subscription's name has a #.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from projections.stream.parking import Cause, Decision, Keys, Parked, State
+
+Item = Mapping[str, Any]
+STATES: Final[Mapping[str, State]] = {"parked": "parked", "skipped": "skipped", "released": "released"}
+_OPTIONAL: Final = ("first", "last", "failed")
+
+
+def to_item(row: Parked) -> dict[str, Any]:
+    """The row as an item."""
+    item: dict[str, Any] = {
+        **key_of(row.subscription, row.key),
+        "episode": {"S": row.episode},
+        "state": {"S": row.state},
+        "error": {"S": row.cause.error},
+        "message": {"S": row.cause.message},
+        "attempts": {"N": str(row.attempts)},
+        "parked_at_ms": {"N": str(row.parked_at_ms)},
+        "held": {"N": str(row.held)},
+        "version": {"N": str(row.version)},
+    }
+    for name in _OPTIONAL:
+        keys: Keys | None = getattr(row, name)
+        if keys is not None:
+            item[name] = {"M": dict(keys)}
+    if row.owed_since_ms is not None:
+        item["owed_since_ms"] = {"N": str(row.owed_since_ms)}
+    if row.decisions:
+        item["decisions"] = {"L": [{"M": _decision_item(decision)} for decision in row.decisions]}
+    return item
+
+
+def to_parked(item: Item) -> Parked:
+    """The item as a row, whichever of the two places it lies in."""
+    owed = item.get("owed_since_ms")
+    return Parked(
+        subscription=item["subscription"]["S"].removesuffix(_RELEASED),
+        key=item["of"]["S"] if "of" in item else item["key"]["S"],
+        episode=item["episode"]["S"],
+        first=_keys(item, "first"),
+        last=_keys(item, "last"),
+        cause=Cause(item["error"]["S"], item["message"]["S"]),
+        attempts=int(item["attempts"]["N"]),
+        parked_at_ms=int(item["parked_at_ms"]["N"]),
+        held=int(item["held"]["N"]),
+        failed=_keys(item, "failed"),
+        state=STATES[item["state"]["S"]],
+        owed_since_ms=None if owed is None else int(owed["N"]),
+        version=int(item["version"]["N"]),
+        decisions=tuple(_decision(one["M"]) for one in item.get("decisions", {"L": ()})["L"]),
+    )
+
+
+def to_released(row: Parked) -> dict[str, Any]:
+    """The row as it is kept when its key goes on."""
+    place = released_key(row)
+    return {**to_item(row), **place, "of": {"S": row.key}, "state": {"S": "released"}}
+
+
+def key_of(subscription: str, key: str) -> dict[str, Any]:
+    """Where the row of a parked key lies."""
+    return {"subscription": {"S": subscription}, "key": {"S": key}}
+
+
+def released_key(row: Parked) -> dict[str, Any]:
+    """Where the row lies once its key goes on: behind the key's earlier ones."""
+    name = f"{released_prefix(row.key)}{row.parked_at_ms:015d}#{row.episode}"
+    return key_of(released_in(row.subscription), name)
+
+
+def released_in(subscription: str) -> str:
+    """The partition of a subscription's released rows."""
+    return subscription + _RELEASED
+
+
+def released_prefix(key: str) -> str:
+    """How the sort keys of a key's released rows begin."""
+    return f"{key}#"
+
+
+_RELEASED: Final = "#released"
+
+
+def _keys(item: Item, name: str) -> Keys | None:
+    found = item.get(name)
+    return None if found is None else dict(found["M"])
+
+
+def _decision_item(decision: Decision) -> dict[str, Any]:
+    return {
+        "what": {"S": decision.what},
+        "actor": {"S": decision.actor},
+        "reason": {"S": decision.reason},
+        "at_ms": {"N": str(decision.at_ms)},
+    }
+
+
+def _decision(item: Item) -> Decision:
+    return Decision(
+        what=item["what"]["S"], actor=item["actor"]["S"], reason=item["reason"]["S"], at_ms=int(item["at_ms"]["N"])
+    )
