@@ -2,10 +2,11 @@
 
 PublishError
 ├── PublishUnavailable   throttled, failing or unreachable: try again; some of it may have been published
-└── PublishRefused       permissions, a missing topic, a malformed or too large entry: trying again does not help
+└── PublishRefused       permissions, a missing topic, a malformed or too large entry: trying again does not help;
+                         `streams` names the orders at which it lies
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,7 +28,12 @@ class PublishUnavailable(PublishError):
 
 
 class PublishRefused(PublishError):
-    """Not as it stands."""
+    """Not as it stands: some orders' events, or nothing of anybody."""
+
+    def __init__(self, reason: str, *, streams: Iterable[str] = ()) -> None:
+        """Name the orders (streams of the log) that the topic will not hear of; none when it lies at the topic itself."""
+        super().__init__(reason)
+        self.streams = frozenset(streams)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import cfnlint.decode.cfn_yaml  # type: ignore[import-untyped] # it has no types
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 PARAMETERS = {
@@ -14,25 +13,40 @@ PARAMETERS = {
     "AWS::AccountId": "111122223333",
     "ResourcePrefix": "shop",
 }
+# Conditions that do not hold unless somebody asks for them.
+UNMET = frozenset({"IsFifoTopic"})
+NO_VALUE = "<AWS::NoValue>"
+
+
+@cache
+def read(name: str) -> Any:
+    """A template of `deploy` as it is written; nobody changes it."""
+    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped] # it has no types; and it takes a second
+
+    return cfn_yaml.load(str(DEPLOY / name))
 
 
 class Template:
-    """One template. `resources(type)` gives properties in which `Ref`, `Fn::Sub` and `Fn::GetAtt` are plain text."""
+    """One template. `of_type(type)` gives resources in which `Ref`, `Fn::Sub` and `Fn::GetAtt` are plain text.
 
-    def __init__(self, name: str) -> None:
-        self.content = cfnlint.decode.cfn_yaml.load(str(DEPLOY / name))
+    `unmet` are the conditions that do not hold; what an `Fn::If` leaves out with `AWS::NoValue` is left out.
+    """
+
+    def __init__(self, name: str, *, unmet: frozenset[str] = UNMET) -> None:
+        self.content = read(name)
+        self._unmet = unmet
 
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
         """The resources of one type, by logical name, with everything resolved."""
         return {
-            name: resolve(resource)
+            name: resolve(resource, self._unmet)
             for name, resource in self.content["Resources"].items()
             if resource["Type"] == resource_type
         }
 
     def outputs(self) -> dict[str, Any]:
         """The outputs, resolved."""
-        return {name: resolve(output) for name, output in self.content["Outputs"].items()}
+        return {name: resolve(output, self._unmet) for name, output in self.content["Outputs"].items()}
 
     def by_name(self, resource_type: str, property_name: str) -> dict[str, dict[str, Any]]:
         """The properties of the resources of one type, by the name that AWS will give them (without the prefix)."""
@@ -42,8 +56,8 @@ class Template:
         }
 
 
-def resolve(value: Any) -> Any:
-    """Replace intrinsic functions: known parameters by their values, the rest by `<name>`; of `Fn::If` the first branch."""
+def resolve(value: Any, unmet: frozenset[str] = UNMET) -> Any:
+    """Replace intrinsic functions: known parameters by their values, the rest by `<name>`; of `Fn::If` one branch."""
     if isinstance(value, Mapping):
         if set(value) == {"Ref"}:
             return PARAMETERS.get(value["Ref"], f"<{value['Ref']}>")
@@ -52,10 +66,12 @@ def resolve(value: Any) -> Any:
         if set(value) == {"Fn::GetAtt"}:
             return f"<{'.'.join(value['Fn::GetAtt'])}>"
         if set(value) == {"Fn::If"}:
-            return resolve(value["Fn::If"][1])
-        return {str(key): resolve(entry) for key, entry in value.items()}
+            condition, met, not_met = value["Fn::If"]
+            return resolve(not_met if condition in unmet else met, unmet)
+        resolved = {str(key): resolve(entry, unmet) for key, entry in value.items()}
+        return {key: entry for key, entry in resolved.items() if entry != NO_VALUE}
     if isinstance(value, list):
-        return [resolve(entry) for entry in value]
+        return [resolve(entry, unmet) for entry in value]
     return value
 
 

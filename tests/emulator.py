@@ -32,7 +32,11 @@ def stop_emulator(state_dir: Path) -> None:
 
 
 def fresh_settings(
-    emulator: local.Environment, *, visibility_timeout_s: int = 120, resource_prefix: str = "orderstore-test"
+    emulator: local.Environment,
+    *,
+    visibility_timeout_s: int = 120,
+    resource_prefix: str = "orderstore-test",
+    fifo_topic: bool = False,
 ) -> dict[str, str]:
     """Make a whole data plane in a new account of the emulator and return the settings that point to it."""
     plane = DataPlane(
@@ -40,6 +44,7 @@ def fresh_settings(
         resource_prefix=resource_prefix,
         account=str(next(_accounts)),
         visibility_timeout_s=visibility_timeout_s,
+        fifo_topic=fifo_topic,
     )
     with Clients(plane, _session) as clients:
         settings = provision(plane, clients)

@@ -40,6 +40,7 @@ class DataPlane:
     account: str = ACCOUNT
     region: str = REGION
     visibility_timeout_s: int = 120
+    fifo_topic: bool = False
 
 
 class Clients:
@@ -94,6 +95,7 @@ def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]
         "ORDERSTORE_AWS_ACCESS_KEY_ID": plane.account,
         "ORDERSTORE_AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "ORDERSTORE_TOPIC_ARN": outputs["OrderEventsTopicArn"],
+        "ORDERSTORE_TOPIC_FIFO": str(plane.fifo_topic).lower(),
         "ORDERSTORE_BLOBS_BUCKET": outputs["BlobsBucketName"],
         "ORDERSTORE_KMS_KEY_ID": outputs["DataKeyArn"],
         "ORDERSTORE_AUDIT_BUCKET": outputs["AuditBucketName"],
@@ -116,6 +118,7 @@ def apply_stack(plane: DataPlane, cloudformation: Any) -> dict[str, str]:  # noq
             for name, value in {
                 "ResourcePrefix": plane.resource_prefix,
                 "VisibilityTimeoutSeconds": str(plane.visibility_timeout_s),
+                "FifoTopic": str(plane.fifo_topic).lower(),
                 "SandboxProviders": "true",
                 "DeletionProtection": "false",
                 "AuditLockMode": AUDIT_LOCK_MODE,

@@ -10,6 +10,7 @@ TABLE_KEYS = {
     "events": [("stream", "S", "HASH"), ("commit", "N", "RANGE")],
     "views": [("key", "S", "HASH")],
     "leases": [("subscription", "S", "HASH"), ("shard", "S", "RANGE")],
+    "parked": [("subscription", "S", "HASH"), ("key", "S", "RANGE")],
     "series": [("series", "S", "HASH")],
     "payments": [("attempt", "S", "HASH")],
     "inventory": [("key", "S", "HASH")],
@@ -18,7 +19,7 @@ TABLE_KEYS = {
     "archive": [("stream", "S", "HASH")],
     "sandbox": [("key", "S", "HASH")],
 }
-REBUILDABLE = {"views", "leases", "archive", "sandbox"}
+REBUILDABLE = {"views", "leases", "parked", "archive", "sandbox"}
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def queues(template):
     return template.by_name("AWS::SQS::Queue", "QueueName")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["data-plane.yaml", "service.yaml"])
 def test_templates_are_free_of_lint(name):
     """cfn-lint finds nothing at all, warnings included."""  # E085
@@ -47,7 +49,7 @@ def test_templates_are_free_of_lint(name):
 @pytest.mark.parametrize(
     ("resource_type", "count"),
     [
-        ("AWS::DynamoDB::Table", 10),
+        ("AWS::DynamoDB::Table", 11),
         ("AWS::SNS::Topic", 2),
         ("AWS::SQS::Queue", 12),
         ("AWS::SQS::QueuePolicy", 6),
@@ -58,7 +60,7 @@ def test_templates_are_free_of_lint(name):
     ],
 )
 def test_one_template_makes_every_part(template, resource_type, count):
-    """Six consumers, each with queue, dead letters, policy, subscription and two alarms; ten tables; two topics; two keys."""  # E083
+    """Six consumers, each with queue, dead letters, policy, subscription and two alarms; eleven tables; two topics; two keys."""  # E083
     assert len(template.of_type(resource_type)) == count
 
 
@@ -161,13 +163,45 @@ def test_subscriptions_let_through_what_their_consumer_handles_and_nothing_else(
         if consumer == HEARS_EVERYTHING:
             assert "FilterPolicy" not in properties
         else:
-            assert set(properties["FilterPolicy"]["eventType"]) == set(consumed_by(consumer))
+            assert sorted(properties["FilterPolicy"]["eventType"]) == sorted(consumed_by(consumer))
             assert properties["FilterPolicyScope"] == "MessageAttributes"
         assert properties["RawMessageDelivery"] is True
         assert properties["TopicArn"] == "<OrderEventsTopic>"
         assert properties["Endpoint"] == f"<{consumer.capitalize()}Queue.Arn>"
         dead_letters = f"<{consumer.capitalize()}DeadLetters.Arn>"
         assert properties["RedrivePolicy"] == {"deadLetterTargetArn": dead_letters}
+
+
+def test_the_topic_is_a_standard_one_unless_somebody_asks_for_fifo(template):
+    """CloudFormation refuses `FifoTopic: false` and its companions for a standard topic: they are left out."""
+    assert template.content["Parameters"]["FifoTopic"]["Default"] == "false"
+    topic = template.of_type("AWS::SNS::Topic")["OrderEventsTopic"]["Properties"]
+    assert topic == {"TopicName": "shop-order-events", "KmsMasterKeyId": KEY}
+
+
+def test_a_fifo_topic_deduplicates_by_our_ids_and_within_an_order():
+    """No hash of the body decides what is the same; throughput and deduplication are by group, which is the order."""
+    fifo = Template("data-plane.yaml", unmet=frozenset())
+    assert fifo.of_type("AWS::SNS::Topic")["OrderEventsTopic"]["Properties"] == {
+        "TopicName": "shop-order-events.fifo",
+        "FifoTopic": True,
+        "ContentBasedDeduplication": False,
+        "FifoThroughputScope": "MessageGroup",
+        "KmsMasterKeyId": KEY,
+    }
+
+
+def test_everything_but_the_topic_is_the_same_beside_a_fifo_topic(template):
+    """The queues stay standard ones, their filters and raw delivery stay, and whoever names the topic follows by reference."""
+    fifo = Template("data-plane.yaml", unmet=frozenset())
+    for resource_type in (
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+        "AWS::SNS::Subscription",
+        "AWS::CloudWatch::Alarm",
+    ):
+        assert fifo.of_type(resource_type) == template.of_type(resource_type)
+    assert fifo.outputs() == template.outputs()
 
 
 def test_only_the_topic_may_send_to_a_queue(template):

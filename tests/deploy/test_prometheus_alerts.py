@@ -21,7 +21,7 @@ def rules() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_a_rule_watches_a_metric_that_is_shown(rule: dict[str, Any]) -> None:
     """A rule on a name that nobody exports would be silent for ever."""
-    (name,) = re.findall(r"orderstore_\w+", rule["expr"])
+    (name,) = set(re.findall(r"orderstore_\w+", rule["expr"]))
     labels = re.findall(r'(\w+)!?="', rule["expr"]) + re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
 
     assert name in SHOWN
@@ -45,4 +45,16 @@ def test_what_the_design_wants_alarmed_is_alarmed() -> None:
         "orderstore_root_age_seconds",
         "orderstore_roots_refused_total",
         "orderstore_archive_lag_seconds",
+        "orderstore_unpublished_oldest_age_seconds",
+        "orderstore_stream_shards_owned",
     } <= watched
+
+
+def test_an_unpublished_event_warns_after_a_minute_and_pages_after_ten() -> None:
+    """By its age, however many projectors tell it; and when nobody tells it, or no relay shows itself, that is told as well."""
+    found = {rule["alert"]: (rule["expr"], rule["labels"]["severity"]) for rule in rules()}
+    age = "orderstore_unpublished_oldest_age_seconds"
+    assert found["OrderstoreUnpublished"] == (f"max({age}) > 60", "warn")
+    assert found["OrderstoreUnpublishedLong"] == (f"max({age}) > 600", "page")
+    assert found["OrderstorePublicationUnwatched"] == (f"absent({age})", "page")
+    assert found["OrderstoreRelayGone"] == ('absent(orderstore_stream_shards_owned{subscription="relay"})', "page")

@@ -13,26 +13,30 @@ EVENTS = f"arn:aws:dynamodb:{ACCOUNT}:table/shop-events"
 READS_LOG = {"GetItem", "Query"}
 READS_STREAM = {"ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"}
 HOLDS_LEASES = {"Query", "PutItem", "DeleteItem"}
+PARKS = {"Query", "PutItem", "UpdateItem"}  # only a person releases an order
 # What the adapters call, by role and table: nothing missing, nothing to spare. (TransactWriteItems asks for the right of each operation
 # in it, BatchExecuteStatement for that of each statement.)
 TABLES = {
     "api": {
         "events": {*READS_LOG, "PutItem"},
-        "views": {"GetItem", "BatchGetItem", "Query"},
-        "views/index/*": {"GetItem", "BatchGetItem", "Query"},
+        "views": {"BatchGetItem", "Query"},
+        "views/index/*": {"BatchGetItem", "Query"},
         "privacy-keys": {"GetItem", "PutItem"},
         "leases": {"Query"},  # the publication mark of every status answer
+        "parked": {"Query"},  # and what the relay left behind
     },
     "projector": {
         "events": {*READS_LOG, "Scan"},
         "events/stream/*": READS_STREAM,
         "leases": HOLDS_LEASES,
-        "views": {"GetItem", "BatchGetItem", "PartiQLInsert", "PartiQLUpdate"},
+        "parked": PARKS,
+        "views": {"BatchGetItem", "PartiQLInsert", "PartiQLUpdate", "PutItem", "UpdateItem"},
     },
     "relay": {
         "events": {*READS_LOG, "Scan"},
         "events/stream/*": READS_STREAM,
         "leases": HOLDS_LEASES,
+        "parked": PARKS,
         "archive": {"GetItem"},  # whether a restore is under way
     },
     "payment": {
@@ -149,7 +153,7 @@ def test_only_the_relay_publishes_and_only_to_the_topic(allowed):
         if any(action.startswith("sns:") for action in statement["Action"])
         for resource in statement["Resource"]
     }
-    assert publishing == {("relay", f"arn:aws:sns:{ACCOUNT}:shop-order-events")}
+    assert publishing == {("relay", "<OrderEventsTopicArn>")}
 
 
 def test_each_consumer_reaches_its_own_queue_and_no_other(allowed):
@@ -286,6 +290,7 @@ def test_a_root_is_locked_as_the_data_plane_was_told(template, containers):
     """What a put says overrides the bucket's default, and a lock of ten years cannot be taken back."""
     environment = {entry["Name"]: entry["Value"] for entry in containers["archive"]["Environment"]}
     theirs = Template("data-plane.yaml").content["Parameters"]
+    assert template.content["Parameters"]["FifoTopic"]["AllowedValues"] == theirs["FifoTopic"]["AllowedValues"]
     for name, variable in (("AuditLockMode", "AUDIT_LOCK_MODE"), ("AuditRetentionDays", "AUDIT_RETENTION_DAYS")):
         assert environment[f"ORDERSTORE_{variable}"] == f"<{name}>"
         mine = template.content["Parameters"][name]
@@ -297,6 +302,11 @@ def test_the_environment_of_each_task_is_one_that_the_service_accepts(template, 
     for role, container in containers.items():
         environment = {entry["Name"]: entry["Value"] for entry in container["Environment"]}
         environment["ORDERSTORE_PROVIDERS"] = "sandbox"
+        assert (environment["ORDERSTORE_TOPIC_ARN"], environment["ORDERSTORE_TOPIC_FIFO"]) == (
+            "<OrderEventsTopicArn>",
+            "<FifoTopic>",
+        )
+        environment["ORDERSTORE_TOPIC_FIFO"] = template.content["Parameters"]["FifoTopic"]["Default"]
         if role in CONSUMERS:
             assert environment["ORDERSTORE_VISIBILITY_TIMEOUT_S"] == "<VisibilityTimeoutSeconds>"
             visibility = template.content["Parameters"]["VisibilityTimeoutSeconds"]

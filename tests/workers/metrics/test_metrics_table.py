@@ -19,6 +19,7 @@ import orderstore.snapshots.observe
 import projections.http.observe
 import projections.observe
 import projections.stream.observe
+import projections.stream.parking_observe
 import workers.anchoring
 import workers.observe
 import workers.runtime.observe
@@ -27,6 +28,7 @@ from workers.metrics.archive import ArchiveMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
+from workers.metrics.parking import ParkingMetrics
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.queues import QueueMetrics
 from workers.metrics.snapshots import SnapshotMetrics
@@ -65,6 +67,7 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
     http: projections.http.observe.HttpObserver = HttpMetrics(metrics)
     archive: orderstore.archive.observe.ArchiveObserver = ArchiveMetrics(metrics)
     anchoring: workers.anchoring.AnchoringObserver = AnchoringMetrics(metrics)
+    parking: projections.stream.parking_observe.ParkingObserver = ParkingMetrics(metrics, "views")
     return [
         (core, orderstore.observe.Observer),
         (read_side, projections.observe.Observer),
@@ -75,6 +78,7 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (archive, orderstore.archive.observe.ArchiveObserver),
         (SnapshotMetrics(metrics), orderstore.snapshots.observe.Observer),
         (anchoring, workers.anchoring.AnchoringObserver),
+        (parking, projections.stream.parking_observe.ParkingObserver),
     ]
 
 
@@ -220,7 +224,7 @@ def test_no_label_holds_an_order() -> None:
     """A label with an id is a new time series for every order; and ids of customers are personal."""
     few = {
         "event_type", "purpose", "series", "method", "route", "status", "replayed", "step", "result", "channel", "worker",
-        "queue", "outcome", "cause", "call", "subscription", "shard", "change", "view", "code", "kind",
+        "queue", "outcome", "cause", "call", "subscription", "state", "shard", "change", "view", "code", "kind", "source",
     }  # fmt: skip
     assert {label for metric in TABLE for label in metric.labels} <= few
 
