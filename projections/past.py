@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from orderstore.audit.moments import Moment
+from orderstore.audit.moments import CommitAhead, Moment
 from orderstore.audit.time_travel import Difference, difference
 from orderstore.recorded import Recorded
-from projections.views import order_status
+from projections.views import invoices, order_status
 
 STANDING_FIELDS: Final = frozenset({"updatedAt", "lastRecordedAtMs", "version", "commit"})
 """These say where a document stands, and so differ between any two commits; the moments themselves tell that."""
@@ -18,6 +18,20 @@ def document_of(events: Sequence[Recorded]) -> dict[str, Any] | None:
     for recorded in events:
         view = order_status.evolve(view, recorded)
     return None if view is None else order_status.to_document(view)
+
+
+def invoices_of(events: Sequence[Recorded]) -> list[dict[str, Any]]:
+    """Every invoice that an order with these events has, oldest first, as the view shows them. Raises OutOfPlace."""
+    view: invoices.Invoices | None = None
+    for recorded in events:
+        view = invoices.evolve(view, recorded)
+    return [] if view is None else invoices.single_documents(invoices.to_document(view))
+
+
+def check_has(events: Sequence[Recorded], commit: int) -> None:
+    """Raises CommitAhead: an order with these events, which are all of them, has no such commit."""
+    if commit > events[-1].commit:
+        raise CommitAhead(commit, head_commit=events[-1].commit, head_version=events[-1].version)
 
 
 def changes(events: Sequence[Recorded], old: Moment, new: Moment) -> Difference:

@@ -1,102 +1,119 @@
 """What the API asks of the views, for one tenant. Views are a moment behind the log; a cursor is opaque to whoever holds it."""
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import orjson
 
-from projections.http.services import InvalidCursor, Page, ViewsUnavailable
+from projections.cursors import Position, decode_cursor, encode_cursor
+from projections.generations import CurrentGenerations
+from projections.http.observe import HttpObserver
+from projections.reading import Document, OrderDocuments, Page, ViewsUnavailable
 from projections.view_store import LIST_PAGE_MAX, Place, Stored, ViewStore, ViewStoreThrottled, ViewStoreUnavailable
-from projections.views import invoices, order_status
+from projections.views import VIEWS, invoices, order_status
 from projections.views.view import Generation
 
-CURSOR_CHARS_MAX: Final = 4_096
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Raises ViewsUnavailable in place of the store's own throttling and failures."""
+    try:
+        yield
+    except (ViewStoreThrottled, ViewStoreUnavailable) as error:
+        raise ViewsUnavailable(str(error)) from error
 
 
 class ViewQueries:
-    """See `projections.http.services.ViewReader`. Raises ViewsUnavailable in place of the store's own throttling and failures."""
+    """See `projections.reading.ViewReader`. Every question is asked of the generations that are current when it begins."""
 
-    def __init__(self, store: ViewStore, *, tenant: str, statuses: Generation, invoices: Generation) -> None:
+    def __init__(self, store: ViewStore, *, tenant: str, generations: CurrentGenerations) -> None:
         self._store = store
         self._tenant = tenant
-        self._statuses = statuses
-        self._invoices = invoices
+        self._generations = generations
 
-    async def order_status(self, order_id: str) -> Mapping[str, Any] | None:
+    async def order_status(self, order_id: str) -> Document | None:
         """The status document of an order, or None while there is none."""
-        stored = await self._get(self._statuses.key(self._tenant, order_id))
-        return None if stored is None else _document(stored)
+        return (await self.order_statuses([order_id])).get(order_id)
+
+    async def order_statuses(self, order_ids: Sequence[str]) -> Mapping[str, Document]:
+        """The status documents of these orders, those that there are, in one batched read."""
+        if not order_ids:
+            return {}
+        with in_our_words():
+            statuses = (await self._generations.now())[order_status.NAME]
+            keys = {statuses.key(self._tenant, order_id): order_id for order_id in order_ids}
+            found = await self._store.get(list(keys))
+        return {keys[key]: document_in(stored) for key, stored in found.items()}
+
+    async def order_and_invoices(self, order_id: str) -> OrderDocuments:
+        """The status document of an order and every invoice of it with its lines, oldest first, in one read."""
+        with in_our_words():
+            current = await self._generations.now()
+            status_key = current[order_status.NAME].key(self._tenant, order_id)
+            invoices_key = current[invoices.NAME].key(self._tenant, order_id)
+            found = await self._store.get([status_key, invoices_key])
+        status, numbered = found.get(status_key), found.get(invoices_key)
+        return OrderDocuments(
+            None if status is None else document_in(status),
+            [] if numbered is None else invoices.single_documents(document_in(numbered)),
+        )
+
+    async def invoices_of_order(self, order_id: str) -> Sequence[Document]:
+        """Every invoice of an order with its lines, oldest first; [] while there is none."""
+        return (await self.order_and_invoices(order_id)).invoices
 
     async def orders_of_customer(self, customer_id: str, cursor: str | None, limit: int) -> Page:
         """Status documents, newest first; at most `limit`, and never more than LIST_PAGE_MAX. Raises InvalidCursor."""
-        list_key = self._statuses.list_key(self._tenant, order_status.customer_list(customer_id))
-        after = None if cursor is None else self._place(cursor)
+        name = order_status.customer_list(customer_id)
+        list_name = f"{self._tenant}/{order_status.NAME}/{name}"
+        after = None if cursor is None else decode_cursor(list_name, cursor)
         bounded = max(1, min(limit, LIST_PAGE_MAX))
-        try:
-            page = await self._store.listed(list_key, after=after, limit=bounded, newest_first=True)
-        except (ViewStoreThrottled, ViewStoreUnavailable) as error:
-            raise ViewsUnavailable(str(error)) from error
-        following = None if page.next is None else encode_cursor(page.next)
-        return Page([_document(stored) for stored in page.documents], following)
+        with in_our_words():
+            statuses = (await self._generations.now())[order_status.NAME]
+            page = await self._store.listed(
+                statuses.list_key(self._tenant, name),
+                after=None if after is None else place_of(after, statuses, self._tenant),
+                limit=bounded,
+                newest_first=True,
+            )
+        following = None if page.next is None else encode_cursor(list_name, position_of(page.next, statuses))
+        return Page([document_in(stored) for stored in page.documents], following)
 
-    async def invoices_of_order(self, order_id: str) -> Sequence[Mapping[str, Any]]:
-        """Every invoice of an order with its lines, oldest first; [] while there is none."""
-        stored = await self._get(self._invoices.key(self._tenant, order_id))
-        return [] if stored is None else invoices.single_documents(_document(stored))
-
-    async def invoice(self, number: str) -> Mapping[str, Any] | None:
+    async def invoice(self, number: str) -> Document | None:
         """The invoice with this number, or None while there is none."""
-        list_key = self._invoices.list_key(self._tenant, invoices.number_list(number))
-        try:
+        with in_our_words():
+            generation = (await self._generations.now())[invoices.NAME]
+            list_key = generation.list_key(self._tenant, invoices.number_list(number))
             page = await self._store.listed(list_key, after=None, limit=1, newest_first=False)
-        except (ViewStoreThrottled, ViewStoreUnavailable) as error:
-            raise ViewsUnavailable(str(error)) from error
-        found = [invoice for stored in page.documents for invoice in invoices.single_documents(_document(stored))]
+        found = [invoice for stored in page.documents for invoice in invoices.single_documents(document_in(stored))]
         return next((invoice for invoice in found if invoice["invoiceNumber"] == number), None)
 
-    async def _get(self, key: str) -> Stored | None:
-        try:
-            return (await self._store.get([key])).get(key)
-        except (ViewStoreThrottled, ViewStoreUnavailable) as error:
-            raise ViewsUnavailable(str(error)) from error
 
-    def _place(self, cursor: str) -> Place:
-        place = decode_cursor(cursor)
-        if not place.key.startswith(self._statuses.key(self._tenant, "")):
-            raise InvalidCursor("the cursor is not one of this list")
-        return place
+async def open_queries(store: ViewStore, *, tenant: str, generations: CurrentGenerations | None = None) -> ViewQueries:
+    """Queries over the generations that readers are to use, whichever these are by then. Raises ViewStoreError."""
+    if generations is None:
+        generations = current_generations(store)
+    await generations.now()
+    return ViewQueries(store, tenant=tenant, generations=generations)
 
 
-async def open_queries(store: ViewStore, *, tenant: str) -> ViewQueries:
-    """Queries over the generations that readers are to use now. Raises ViewStoreError."""
-    statuses = Generation(order_status.NAME, await store.generation(order_status.NAME))
-    numbered = Generation(invoices.NAME, await store.generation(invoices.NAME))
-    return ViewQueries(store, tenant=tenant, statuses=statuses, invoices=numbered)
+def current_generations(store: ViewStore, *, observer: HttpObserver | None = None) -> CurrentGenerations:
+    """The generations of every view, for all that reads them in a process."""
+    return CurrentGenerations(store, [view.name for view in VIEWS], observer=observer)
 
 
-def encode_cursor(place: Place) -> str:
-    """A place in a list as URL-safe text."""
-    return base64.urlsafe_b64encode(orjson.dumps([place.sort, place.key])).decode().rstrip("=")
+def place_of(position: Position, generation: Generation, tenant: str) -> Place:
+    """Where a position lies in a generation's list."""
+    return Place(position.sort, generation.key(tenant, position.order_id))
 
 
-def decode_cursor(cursor: str) -> Place:
-    """The place in a cursor. Raises InvalidCursor for anything that `encode_cursor` did not make."""
-    if not cursor or len(cursor) > CURSOR_CHARS_MAX:
-        raise InvalidCursor("the cursor is empty or too long")
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error) as error:
-        raise InvalidCursor("the cursor cannot be read") from error
-    match found:
-        case [str(sort), str(key)] if sort and key:
-            return Place(sort, key)
-        case _:
-            raise InvalidCursor("the cursor is not one of this list")
+def position_of(place: Place, generation: Generation) -> Position:
+    """The position of a place, whatever the generation."""
+    return Position(place.sort, generation.order(place.key)[1])
 
 
-def _document(stored: Stored) -> dict[str, Any]:
+def document_in(stored: Stored) -> dict[str, Any]:
+    """What a stored document says."""
     document: dict[str, Any] = orjson.loads(stored.document)
     return document

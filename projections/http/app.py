@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from projections.http import docs_page, health, reads, translation, writes
+from projections.http import docs_page, health, hold_writes, reads, reports, translation, writes
 from projections.http.answers import JsonAnswer
 from projections.http.openapi import DESCRIPTION, completed
 from projections.http.requestlog import RequestLog
@@ -38,7 +38,7 @@ def build_app(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    for part in (writes, reads, health, docs_page):
+    for part in (writes, hold_writes, reads, reports, health, docs_page):
         part.add_routes(app.router)
     translation.install(app)
     app.add_middleware(RequestLog, services=services)

@@ -1,5 +1,6 @@
 """ETag and If-None-Match (RFC 9110, 8.8.3 and 13.1.2) of an order: the tag is its version, which moves with every event."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import Depends, Header
@@ -48,6 +49,6 @@ def has(tags: frozenset[str], version: int) -> bool:
     return _ANY in tags or etag_of(version) in tags
 
 
-def not_modified(version: int) -> Response:
-    """The answer to one who has it."""
-    return Response(status_code=304, headers={"ETag": etag_of(version), "Cache-Control": "no-store"})
+def not_modified(headers: Mapping[str, str]) -> Response:
+    """The answer to one who has it; `headers` are those that the whole answer would have had, its ETag among them."""
+    return Response(status_code=304, headers={"Cache-Control": "no-store", **headers})

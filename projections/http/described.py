@@ -43,6 +43,14 @@ REFUND_EXAMPLES: Final[Mapping[str, Any]] = {
     }
 }
 
+HOLD_EXAMPLES: Final[Mapping[str, Any]] = {
+    "review": {
+        "summary": "Stopped until somebody has looked at it",
+        "value": {"holdId": "review-4711", "reason": "fraud_review", "note": "the third card today"},
+    }
+}
+RELEASE_EXAMPLES: Final[Mapping[str, Any]] = {"note": {"summary": "With a note", "value": {"note": "spoke to her"}}}
+
 
 def accepts(model: type[BaseModel], examples: Mapping[str, Any], *, required: bool = True) -> dict[str, Any]:
     """The request body. It is read by hand (bounded, without floats), so the framework has to be told."""

@@ -9,26 +9,30 @@ from orderstore.audit.time_travel import Difference, FieldChange, Prefix
 from orderstore.codec import timestamp
 from orderstore.contract import public_data
 from orderstore.recorded import Recorded
+from projections.publication import Publication, first_commit
+from projections.stream.parking import Parked
 
 EVENTS_SHOWN_MAX: Final = 100
 
 
-def order_document(view: Mapping[str, Any], *, published_through_ms: int | None) -> dict[str, Any]:
-    """The status view, and where its last event stands on its way out.
-
-    An event is published once the relay's low-water mark has passed it; the mark says nothing of its own millisecond.
-    """
-    publication = {
-        "status": "published" if is_published(view, published_through_ms) else "pending",
-        "state": "EVENT_PUBLISHED" if is_published(view, published_through_ms) else "ORDER_RECEIVED",
-        "publishedThrough": None if published_through_ms is None else _moment(published_through_ms),
+def order_document(view: Mapping[str, Any], publication: Publication) -> dict[str, Any]:
+    """The status view, and where its last event stands on its way out: also whether the relay had to leave the order behind, and why."""
+    row = publication.left.get(view["orderId"])
+    status = publication.of_order(view)
+    told = {
+        "status": status,
+        "state": "EVENT_PUBLISHED" if status == "published" else "ORDER_RECEIVED",
+        "publishedThrough": None if publication.through_ms is None else _moment(publication.through_ms),
+        "parked": row is not None and row.state == "parked",
+        "leftBehind": None if row is None else left_document(row),
     }
-    return {**view, "publication": publication}
+    return {**view, "publication": told}
 
 
-def is_published(view: Mapping[str, Any], published_through_ms: int | None) -> bool:
-    """Whether all that the view knows of the order has been published."""
-    return published_through_ms is not None and view["lastRecordedAtMs"] < published_through_ms
+def left_document(row: Parked) -> dict[str, Any]:
+    """From which commit on something waits, since when, and why. `commit` is null while that is not known."""
+    cause = f"{row.cause.error}: {row.cause.message}" if row.cause.message else row.cause.error
+    return {"commit": first_commit(row), "since": _moment(row.parked_at_ms), "cause": cause}
 
 
 def past_document(view: Mapping[str, Any], then: Prefix) -> dict[str, Any]:
@@ -81,6 +85,11 @@ def event_document(recorded: Recorded) -> dict[str, Any]:
         "traceparent": recorded.traceparent,
         "data": public_data(recorded.event),
     }
+
+
+def listed_event(recorded: Recorded, publication: Publication) -> dict[str, Any]:
+    """The same, with where the event stands on its way out."""
+    return {**event_document(recorded), "publication": publication.of_event(recorded)}
 
 
 def _change_document(change: FieldChange) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What the API reports. Silent by default; Prometheus is one implementation, in `workers/metrics/business.py`."""
 
-from typing import Protocol
+from typing import Literal, Protocol
+
+Background = Literal["generations", "parked", "views"]
 
 
 class HttpObserver(Protocol):
@@ -12,6 +14,12 @@ class HttpObserver(Protocol):
     def order_accepted(self, *, replayed: bool) -> None:
         """An order was answered with 202; `replayed` when an earlier request with its key had made it."""
 
+    def commit_read(self, *, source: Literal["view", "log"], waited_s: float) -> None:
+        """A read that named a commit is answered from there, after so long a wait for the view."""
+
+    def read_failed(self, *, what: Background, error: Exception) -> None:
+        """A read failed that no caller hears of: what was known before stands, or another place was asked."""
+
 
 class SilentHttpObserver:
     """Reports nothing."""
@@ -20,4 +28,10 @@ class SilentHttpObserver:
         """Do nothing."""
 
     def order_accepted(self, *, replayed: bool) -> None:
+        """Do nothing."""
+
+    def commit_read(self, *, source: Literal["view", "log"], waited_s: float) -> None:
+        """Do nothing."""
+
+    def read_failed(self, *, what: Background, error: Exception) -> None:
         """Do nothing."""

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from orderstore.requests import PRICE_DIGITS_MAX, CancelOrder, PlaceOrder, RequestRefund
-from projections.http.schemas import ProblemDocument
+from orderstore.requests import PRICE_DIGITS_MAX, CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
+from projections.http.problem_schemas import ProblemDocument
 
 DESCRIPTION: Final = """\
 Places orders and answers what became of them. An order is durable before it is acknowledged (202); payment, stock, shipping,
@@ -17,6 +17,8 @@ What goes wrong is told as `application/problem+json` (RFC 9457) with a stable `
 a 5xx the same request may be repeated safely if it carries an `Idempotency-Key`.\
 """
 
+_WRITE_SCOPE: Final = "orders:write"
+
 # FastAPI adds these to every operation with a parameter; this API answers 400 problem+json instead.
 _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
 
@@ -25,7 +27,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     """The document with what the framework cannot see, and without what it wrongly assumes. Changes and returns it."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     _, bodies = models_json_schema(
-        [(model, "validation") for model in (PlaceOrder, CancelOrder, RequestRefund)],
+        [(model, "validation") for model in (PlaceOrder, CancelOrder, RequestRefund, HoldOrder, ReleaseHold)],
         ref_template="#/components/schemas/{model}",
     )
     _, problems = models_json_schema([(ProblemDocument, "serialization")], ref_template="#/components/schemas/{model}")
@@ -35,11 +37,22 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     for operations in document["paths"].values():
         for operation in operations.values():
+            _name_commit(operation)
             if _is_foreign(operation["responses"].get("422", {})):
                 del operation["responses"]["422"]
-            for status in [status for status in operation["responses"] if status not in {"200", "202"}]:
+            for status in [status for status in operation["responses"] if status not in {"200", "201", "202"}]:
                 _only_problem(operation["responses"][status])
     return document
+
+
+def _name_commit(operation: dict[str, Any]) -> None:
+    """Every write that was carried out is answered with the commit that it made; the middleware says so in a header."""
+    if _WRITE_SCOPE in str(operation.get("security")):
+        for response in (operation["responses"][status] for status in operation["responses"] if status.startswith("2")):
+            response.setdefault("headers", {})["Order-Commit"] = {
+                "description": "The commit that this write made, as `commit` of the body: a read may ask for it with `minCommit`.",
+                "schema": {"type": "string"},
+            }
 
 
 def _bound_price(price: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ PAGE_ITEMS_MAX: Final = 100
 PAGE_ITEMS: Final = 50
 CURSOR_CHARACTERS_MAX: Final = 2048
 COMMIT_MAX: Final = 999_999_999
+WAIT_MS_MAX: Final = 10_000
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -53,7 +54,7 @@ async def _said_once(request: Request) -> None:
 
 
 SaidOnce = Depends(_said_once)
-_MANY: Final = frozenset({"type"})
+_MANY: Final = frozenset({"type", "currency"})
 
 
 def _time(text: object) -> datetime:
@@ -81,13 +82,50 @@ Word = Annotated[str, Field(min_length=1, max_length=_NAME_CHARACTERS_MAX)]
 Limit = Annotated[int, Field(ge=1, le=PAGE_ITEMS_MAX, description="How many at most.")]
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     """A misspelt parameter is refused: ignored, it would change what the answer means."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
-class OrderAsked(_Asked):
+class _Fresh(Asked):
+    """What a reader may ask who knows of a commit."""
+
+    min_commit: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=COMMIT_MAX,
+            description="The answer shows this commit at least, such as the `commit` of a write's answer: the view is waited for, then the "
+            "log is read.",
+        ),
+    ] = None
+    wait_ms: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=WAIT_MS_MAX,
+            description="With `minCommit`: how long to wait for the view at most, before the log is read. "
+            "The service's own bound holds too.",
+        ),
+    ] = None
+
+    @property
+    def wait_s(self) -> float | None:
+        """How long to wait for the view; None: as long as the service does."""
+        return None if self.wait_ms is None else self.wait_ms / 1000
+
+    def check_wait(self) -> None:
+        """Raises Problem: there is nothing to wait for."""
+        if self.wait_ms is not None and self.min_commit is None:
+            contradiction("it says how long to wait for a commit, and there is no minCommit", "waitMs")
+
+
+class InvoicesAsked(_Fresh):
+    """`GET /orders/{orderId}/invoices`."""
+
+
+class OrderAsked(_Fresh):
     """`GET /orders/{orderId}`."""
 
     consistency: Annotated[
@@ -110,18 +148,26 @@ class OrderAsked(_Asked):
     def moment(self) -> Moment | None:
         """The moment of the past that is asked for, if any. Raises Problem: the parameters contradict each other."""
         if self.as_of is not None and self.at_commit is not None:
-            _contradiction("these name two moments: send one of them", "asOf", "atCommit")
+            contradiction("these name two moments: send one of them", "asOf", "atCommit")
         if self.clock is not None and self.as_of is None:
-            _contradiction("it says how asOf is meant, and there is no asOf", "clock")
+            contradiction("it says how asOf is meant, and there is no asOf", "clock")
+        self.check_wait()
+        if self.wait_ms is not None and self.consistency == "strong":
+            contradiction("the log is read at once: there is nothing to wait for", "waitMs", "consistency")
         if self.as_of is None and self.at_commit is None:
             return None
+        if self.min_commit is not None:
+            named = "asOf" if self.at_commit is None else "atCommit"
+            contradiction(
+                "one asks for the past, the other for the present at that commit or later", "minCommit", named
+            )
         if "consistency" in self.model_fields_set and self.consistency == "eventual":
             named = "asOf" if self.at_commit is None else "atCommit"
-            _contradiction("the past is always read from the log, never from the view", "consistency", named)
+            contradiction("the past is always read from the log, never from the view", "consistency", named)
         return AsOf(self.as_of, self.clock or "recorded") if self.as_of is not None else AtCommit(self.at_commit or 0)
 
 
-class ChangesAsked(_Asked):
+class ChangesAsked(Asked):
     """`GET /orders/{orderId}/changes`."""
 
     from_: Annotated[
@@ -137,11 +183,11 @@ class ChangesAsked(_Asked):
         clock = self.clock or "recorded"
         old, new = _moment("from", self.from_, clock), _moment("to", self.to, clock)
         if self.clock is not None and isinstance(old, AtCommit) and isinstance(new, AtCommit):
-            _contradiction("it says how times are meant, and from and to are commits", "clock")
+            contradiction("it says how times are meant, and from and to are commits", "clock")
         return old, new
 
 
-class EventsAsked(_Asked):
+class EventsAsked(Asked):
     """`GET /orders/{orderId}/events`."""
 
     after: Annotated[int, Field(ge=0, le=2**53, description="Only events with a version above this one.")] = 0
@@ -180,10 +226,10 @@ class EventsAsked(_Asked):
                 occurred=Span(self.occurred_from, self.occurred_to),
             )
         except NotAFilter as error:
-            _contradiction(str(error), *map(to_camel, error.about))
+            contradiction(str(error), *map(to_camel, error.about))
 
 
-class OrdersAsked(_Asked):
+class OrdersAsked(Asked):
     """`GET /orders`."""
 
     customer_id: Annotated[
@@ -206,12 +252,14 @@ def _moment(parameter: str, text: str, clock: Clock) -> Moment:
         raise Problem("bad_parameter", "see errors", errors=[refused]) from error
 
 
-def _contradiction(detail: str, *parameters: str) -> NoReturn:
+def contradiction(detail: str, *parameters: str) -> NoReturn:
+    """Raises Problem: these parameters, by name, cannot be meant together."""
     errors = [FieldError(parameter=name, detail=detail, code="contradictory") for name in parameters]
     raise Problem("bad_parameter", "see errors", errors=errors)
 
 
 OrderQuery = Annotated[OrderAsked, Query()]
+InvoicesQuery = Annotated[InvoicesAsked, Query()]
 ChangesQuery = Annotated[ChangesAsked, Query()]
 EventsQuery = Annotated[EventsAsked, Query()]
 OrdersQuery = Annotated[OrdersAsked, Query()]

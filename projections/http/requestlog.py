@@ -54,6 +54,8 @@ class RequestLog:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers["X-Correlation-Id"] = notes.get("correlationId", request_id)
+                if "commit" in notes:  # what a write made: a read may name it (`minCommit`)
+                    headers["Order-Commit"] = str(notes["commit"])
             await send(message)
 
         try:
@@ -105,6 +107,7 @@ def note_event(request: Request, recorded: Recorded) -> None:
         orderId=recorded.order_id,
         correlationId=recorded.correlation_id,
         eventId=recorded.event_id,
+        commit=recorded.commit,
         eventType=recorded.name,
         occurredAt=timestamp(recorded.occurred_at),
     )

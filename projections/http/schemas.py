@@ -5,32 +5,60 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+HoldReason = Literal["fraud_review", "address", "stock", "payment", "operator"]
 
-class _Answer(BaseModel):
+
+class Answer(BaseModel):
+    """A JSON object with these members and no others, named as the API names them."""
+
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
 
-class OrderAccepted(_Answer):
+class OrderAccepted(Answer):
+    """`commit` is where the log has it: `GET /orders/{orderId}?minCommit=…` shows the order with it, or later."""
+
     order_id: str
     event_id: str
+    commit: int
     status: Literal["ORDER_RECEIVED"]
 
 
-class CancellationAccepted(_Answer):
+class CancellationAccepted(Answer):
     order_id: str
     event_id: str
+    commit: int
     status: Literal["CANCELLATION_REQUESTED"]
 
 
-class RefundAccepted(_Answer):
+class RefundAccepted(Answer):
     order_id: str
     event_id: str
+    commit: int
     refund_id: str
     amount_minor: int
     status: Literal["REFUND_REQUESTED"]
 
 
-class Payment(_Answer):
+class HoldAccepted(Answer):
+    order_id: str
+    event_id: str
+    commit: int
+    hold_id: str
+    reason: HoldReason
+    status: Literal["HELD"]
+
+
+class HoldReleased(Answer):
+    """`eventId` is what ended the hold: its release, or the end of the order."""
+
+    order_id: str
+    event_id: str
+    commit: int
+    hold_id: str
+    status: Literal["HOLD_RELEASED"]
+
+
+class Payment(Answer):
     status: Literal["PENDING", "AUTHORIZED", "CAPTURED", "FAILED", "VOIDED"]
     amount_minor: int
     captured_minor: int
@@ -38,30 +66,49 @@ class Payment(_Answer):
     refund_pending_minor: int
 
 
-class Inventory(_Answer):
+class Inventory(Answer):
     status: Literal["PENDING", "RESERVED", "FAILED", "RELEASED"]
 
 
-class Shipment(_Answer):
+class Shipment(Answer):
     shipment_id: str
     status: Literal["BOOKED", "CANCELLED", "DISPATCHED", "DELIVERED"]
     tracking_number: str | None
 
 
-class Cancellation(_Answer):
+class Cancellation(Answer):
     reason: str
     declined: bool
 
 
-class Publication(_Answer):
-    """`state` is the same in the words of the event-driven flow: received, then published to every subscriber."""
+class Hold(Answer):
+    """Somebody stopped the order: nothing is booked and nothing leaves until every hold is released."""
 
-    status: Literal["pending", "published"]
+    hold_id: str
+    reason: HoldReason
+    since: str
+
+
+class LeftBehind(Answer):
+    """The relay could not publish on: from which commit (null while that is not known), since when, and why."""
+
+    commit: int | None
+    since: str
+    cause: str
+
+
+class Publication(Answer):
+    """`state` is the same in the words of the event-driven flow: received, then published to every subscriber. `skipped`: an operator
+    decided that what is left behind is never published."""
+
+    status: Literal["pending", "published", "skipped"]
     state: Literal["ORDER_RECEIVED", "EVENT_PUBLISHED"]
     published_through: str | None
+    parked: bool
+    left_behind: LeftBehind | None
 
 
-class _Order(_Answer):
+class _Order(Answer):
     """Amounts named `...Minor` are integers in minor units of `currency`; `total` is the same as people write it."""
 
     order_id: str
@@ -72,6 +119,7 @@ class _Order(_Answer):
     shipment: Shipment | None
     invoice_numbers: list[str]
     cancellation: Cancellation | None
+    holds: list[Hold]
     currency: str
     total_minor: int
     total_exact: str
@@ -90,7 +138,7 @@ class OrderStatus(_Order):
     publication: Publication
 
 
-class Asked(_Answer):
+class Asked(Answer):
     """A commit's number, or a time and the clock that it is meant by."""
 
     commit: int | None
@@ -98,7 +146,7 @@ class Asked(_Answer):
     clock: Literal["recorded", "occurred"] | None
 
 
-class AsOf(_Answer):
+class AsOf(Answer):
     """The last commit, and the number of events, that the order had at the moment that was asked for; 0 before it was placed."""
 
     asked: Asked
@@ -113,17 +161,17 @@ class OrderStatusThen(_Order):
     as_of: AsOf
 
 
-class OrdersPage(_Answer):
+class OrdersPage(Answer):
     items: list[OrderStatus]
     next_cursor: str | None
 
 
-class Actor(_Answer):
+class Actor(Answer):
     type: Literal["customer", "operator", "service", "provider"]
     id: str
 
 
-class Event(_Answer):
+class Event(Answer):
     version: int
     commit: int
     event_id: str
@@ -139,13 +187,19 @@ class Event(_Answer):
     data: dict[str, Any]
 
 
-class EventsPage(_Answer):
+class ListedEvent(Event):
+    """An event, and where it stands on its way to the topic; `internal` ones are told to nobody."""
+
+    publication: Literal["pending", "published", "skipped", "internal"]
+
+
+class EventsPage(Answer):
     order_id: str
-    items: list[Event]
+    items: list[ListedEvent]
     next_after: int | None
 
 
-class Change(_Answer):
+class Change(Answer):
     """A field that differs, by its path, and the event that gave it what it has at the later of the two moments."""
 
     field: str
@@ -160,7 +214,7 @@ class Change(_Answer):
     actor: Actor
 
 
-class Changes(_Answer):
+class Changes(Answer):
     """`backward` when `to` is the earlier moment: then what `events` did is taken back, and `new` is what was before.
     Fields that only say where a document stands (`version`, `commit`, `updatedAt`, `lastRecordedAtMs`) are not compared."""
 
@@ -173,7 +227,7 @@ class Changes(_Answer):
     events_omitted: int
 
 
-class InvoiceLine(_Answer):
+class InvoiceLine(Answer):
     sku: str
     description: str
     quantity: int
@@ -181,7 +235,7 @@ class InvoiceLine(_Answer):
     amount: str
 
 
-class Invoice(_Answer):
+class Invoice(Answer):
     """Very long orders show their first lines only: `linesOmitted` says how many more there are."""
 
     order_id: str
@@ -200,64 +254,15 @@ class Invoice(_Answer):
     lines: list[InvoiceLine]
 
 
-class Invoices(_Answer):
+class Invoices(Answer):
     order_id: str
     items: list[Invoice]
 
 
-class Alive(_Answer):
+class Alive(Answer):
     status: Literal["alive"]
 
 
-class Ready(_Answer):
+class Ready(Answer):
     status: Literal["ready"]
     parts: dict[str, bool]
-
-
-class ProblemError(BaseModel):
-    """What is wrong: at a JSON pointer into the body (RFC 6901), or in a named parameter."""
-
-    model_config = ConfigDict(title="ProblemError")
-
-    detail: str
-    code: str
-    pointer: str | None = None
-    parameter: str | None = None
-
-
-class ProblemPlace(BaseModel):
-    """Where and when an order began that did not exist at the moment that was asked for."""
-
-    model_config = ConfigDict(title="ProblemPlace", alias_generator=to_camel)
-
-    commit: int
-    version: int
-    recorded_at: str
-    occurred_at: str
-
-
-class ProblemHead(BaseModel):
-    """How far an order has come that has not the commit that was asked for."""
-
-    model_config = ConfigDict(title="ProblemHead")
-
-    commit: int
-    version: int
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457. `code` is stable; further members belong to the kind of problem."""
-
-    model_config = ConfigDict(title="Problem", alias_generator=to_camel)
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    errors: list[ProblemError] | None = None
-    errors_omitted: int | None = None
-    hint: str | None = None
-    began: ProblemPlace | None = None
-    head: ProblemHead | None = None

@@ -6,6 +6,7 @@ WrongVersion                            412 with the version that the order has
 Throttled, Unavailable, Contended,      try again: 503 with Retry-After
 ViewsUnavailable
 InvalidCursor                           400
+CommitAhead                             404 with where the order's head is
 CorruptCommit, CodecError,              500 of its own: repeating does not help, an operator must look
 StreamTooLong
 RequestValidationError, HTTPException   the framework's own, as problem+json too
@@ -21,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from orderstore.audit.moments import CommitAhead
 from orderstore.codec import CodecError
 from orderstore.domain.rejections import CommandRejected
 from orderstore.expected import WrongVersion
@@ -28,7 +30,7 @@ from orderstore.orders import CustomerErased, HooksRefused, KeyReused
 from orderstore.store.errors import CommitTooLarge, CorruptCommit, StreamTooLong, Throttled, Unavailable
 from orderstore.transact import Contended
 from projections.http.problems import KINDS, FieldError, Problem, answer
-from projections.http.services import InvalidCursor, ViewsUnavailable
+from projections.reading import InvalidCursor, ViewsUnavailable
 
 _BUSY: Final = {"Retry-After": "1"}
 _DOWN: Final = {"Retry-After": "5"}
@@ -90,7 +92,11 @@ def problem_of(error: Exception) -> Problem:
                 "customer_erased", "order under another customerId, or without customerEmail and customerName"
             )
         case InvalidCursor():
-            return Problem("bad_cursor", "begin again without a cursor", errors=_CURSOR)
+            wrong = FieldError(parameter="cursor", detail=str(error), code="bad_cursor")
+            return Problem("bad_cursor", "begin again without a cursor", errors=[wrong])
+        case CommitAhead():
+            head = {"commit": error.head_commit, "version": error.head_version}
+            return Problem("unknown_commit", str(error), extra={"head": head})
         case Throttled():
             return Problem("throttled", "nothing was stored; try again later", headers=_BUSY)
         case Contended():
@@ -118,6 +124,7 @@ _TRANSLATED: Final[tuple[type[Exception], ...]] = (
     CustomerErased,
     WrongVersion,
     InvalidCursor,
+    CommitAhead,
     Throttled,
     Contended,
     Unavailable,
@@ -129,7 +136,6 @@ _HOOKS: Final = tuple(
     FieldError(pointer=f"/{name}", detail="this field works only with the sandbox providers", code="hooks_refused")
     for name in ("paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure")
 )
-_CURSOR: Final = (FieldError(parameter="cursor", detail="not a cursor of this list", code="bad_cursor"),)
 
 
 def _parameter_errors(errors: Sequence[Any]) -> list[FieldError]:

@@ -23,8 +23,8 @@ from projections.http.problems import Problem
 from projections.http.requestlog import note_event
 from projections.http.services import ServicesOf
 
-_BODY: Final = ("not_json", "body_timeout", "body_too_large", "unsupported_media_type", "invalid")
-_STORE: Final = ("contended", "throttled", "unavailable", "internal", "unreadable_order")
+BODY_PROBLEMS: Final = ("not_json", "body_timeout", "body_too_large", "unsupported_media_type", "invalid")
+STORE_PROBLEMS: Final = ("contended", "throttled", "unavailable", "internal", "unreadable_order")
 _ORDER: Final = ("unknown_order", "order_closed")
 
 
@@ -42,7 +42,14 @@ def add_routes(router: APIRouter) -> None:
             202,
             schemas.OrderAccepted,
             "The order is durable. A repeat with the same Idempotency-Key is answered the same.",
-            ("bad_parameter", *_BODY, "hooks_refused", "idempotency_key_reused", "customer_erased", *_STORE),
+            (
+                "bad_parameter",
+                *BODY_PROBLEMS,
+                "hooks_refused",
+                "idempotency_key_reused",
+                "customer_erased",
+                *STORE_PROBLEMS,
+            ),
             headers={
                 "Location": "The order's status.",
                 "Idempotency-Replayed": "`true` when an earlier request with this key had made the order.",
@@ -61,7 +68,7 @@ def add_routes(router: APIRouter) -> None:
             202,
             schemas.CancellationAccepted,
             "Every worker will give back what it holds. Asking again is answered the same.",
-            ("bad_parameter", *_BODY, *_ORDER, "too_late_to_cancel", "wrong_version", *_STORE),
+            ("bad_parameter", *BODY_PROBLEMS, *_ORDER, "too_late_to_cancel", "wrong_version", *STORE_PROBLEMS),
         ),
     )
     router.add_api_route(
@@ -78,13 +85,13 @@ def add_routes(router: APIRouter) -> None:
             "The money is set aside and will be given back once it has been taken.",
             (
                 "bad_parameter",
-                *_BODY,
+                *BODY_PROBLEMS,
                 *_ORDER,
                 "refund_too_large",
                 "nothing_to_refund",
                 "wrong_version",
                 "idempotency_key_reused",
-                *_STORE,
+                *STORE_PROBLEMS,
             ),
         ),
     )
@@ -102,7 +109,12 @@ async def place_order(request: Request, writer: Writer, services: ServicesOf, ke
     headers = {"Location": f"/orders/{created.order_id}"}
     if not accepted.new:
         headers["Idempotency-Replayed"] = "true"
-    document = {"orderId": created.order_id, "eventId": created.event_id, "status": "ORDER_RECEIVED"}
+    document = {
+        "orderId": created.order_id,
+        "eventId": created.event_id,
+        "commit": created.commit,
+        "status": "ORDER_RECEIVED",
+    }
     return JsonAnswer(document, status_code=202, headers=headers)
 
 
@@ -116,7 +128,12 @@ async def cancel_order(
     )
     asked = next(past for past in reversed(history.events) if isinstance(past.event, OrderCancellationRequested))
     note_event(request, asked)
-    document = {"orderId": order_id, "eventId": asked.event_id, "status": "CANCELLATION_REQUESTED"}
+    document = {
+        "orderId": order_id,
+        "eventId": asked.event_id,
+        "commit": asked.commit,
+        "status": "CANCELLATION_REQUESTED",
+    }
     return JsonAnswer(document, status_code=202)
 
 
@@ -147,6 +164,7 @@ async def refund_order(
     document = {
         "orderId": order_id,
         "eventId": recorded.event_id,
+        "commit": recorded.commit,
         "refundId": refund.refund_id,
         "amountMinor": refund.amount_minor,
         "status": "REFUND_REQUESTED",

@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
+from random import Random
 from typing import Any
 
 import httpx
@@ -11,20 +13,24 @@ import structlog
 from fastapi import FastAPI
 from structlog.testing import LogCapture
 
-from orderstore import codec
-from orderstore.domain.ids import order_of
 from orderstore.orders import Orders
 from orderstore.recorded import Actor, Cause
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
-from projections.apply import current_targets
-from projections.folding import known_from, step, write_of
+from projections.exception_queries import ExceptionQueries
+from projections.fresh_reads import FreshReads
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token, sha256_of
-from projections.http.services import Page, Services
+from projections.http.services import Services
 from projections.memory_views import MemoryViewStore
-from projections.queries import ViewQueries, open_queries
+from projections.publication import Publication, RecentPublication
+from projections.queries import ViewQueries, current_generations, open_queries
+from projections.reading import Document, ExceptionKind, OrderDocuments, Page
+from projections.sales import SalesQueries
+from projections.stream.memory_parking import MemoryParkingLot
+from projections.targets import current_targets
 from tests.ordering import PlainVault
+from tests.projections.lagging import project
 
 TENANT = "acme"
 ADMIN, READER, WRITER, SCRAPER = "admin-secret", "reader-secret", "writer-secret", "scraper-secret"
@@ -59,6 +65,8 @@ class LiveViews:
 
     def __init__(self, log: MemoryEventStore) -> None:
         self.held = False
+        self.lot = MemoryParkingLot()
+        self.now_ms = Clock().ms
         self.failure: Exception | None = None
         self._log = log
         self._store = MemoryViewStore()
@@ -68,11 +76,24 @@ class LiveViews:
     async def order_status(self, order_id: str) -> Mapping[str, Any] | None:
         return await (await self._queries()).order_status(order_id)
 
+    async def order_and_invoices(self, order_id: str) -> OrderDocuments:
+        return await (await self._queries()).order_and_invoices(order_id)
+
     async def orders_of_customer(self, customer_id: str, cursor: str | None, limit: int) -> Page:
         return await (await self._queries()).orders_of_customer(customer_id, cursor, limit)
 
-    async def invoices_of_order(self, order_id: str) -> Sequence[Mapping[str, Any]]:
-        return await (await self._queries()).invoices_of_order(order_id)
+    async def exceptions(self, kind: ExceptionKind, cursor: str | None, limit: int) -> Page:
+        queries = await self._queries()
+        generations = current_generations(self._store)
+        reader = ExceptionQueries(
+            self._store, self.lot, tenant=TENANT, generations=generations, queries=queries, now_ms=lambda: self.now_ms
+        )
+        return await reader.exceptions(kind, cursor, limit)
+
+    async def sales(self, first: date, last: date, currencies: Sequence[str]) -> Sequence[Document]:
+        await self._queries()
+        reader = SalesQueries(self._store, tenant=TENANT, generations=current_generations(self._store))
+        return await reader.sales(first, last, currencies)
 
     async def invoice(self, number: str) -> Mapping[str, Any] | None:
         return await (await self._queries()).invoice(number)
@@ -87,14 +108,7 @@ class LiveViews:
     async def _catch_up(self) -> None:
         for stream in tuple(self._waiting):
             del self._waiting[stream]
-            tenant, order_id = order_of(stream)
-            log = {commit.number: codec.decode(commit) for commit in await self._log.read(stream)}
-            for target in await current_targets(self._store):
-                key = target.generation.key(tenant, order_id)
-                known = known_from(target.view, (await self._store.get([key])).get(key))
-                grown = step(target.view, known, log)
-                if grown.folded > known.folded:
-                    await self._store.write([write_of(target, tenant, order_id, grown)])
+            await project(self._log, self._store, stream, await current_targets(self._store))
 
 
 class Measures:
@@ -103,6 +117,8 @@ class Measures:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, int]] = []
         self.accepted: list[bool] = []
+        self.commit_reads: list[tuple[str, float]] = []
+        self.failed_reads: list[str] = []
 
     def request_finished(self, *, method: str, route: str, status: int, duration_s: float) -> None:
         assert duration_s >= 0
@@ -110,6 +126,13 @@ class Measures:
 
     def order_accepted(self, *, replayed: bool) -> None:
         self.accepted.append(replayed)
+
+    def commit_read(self, *, source: str, waited_s: float) -> None:
+        assert waited_s >= 0
+        self.commit_reads.append((source, waited_s))
+
+    def read_failed(self, *, what: str, error: Exception) -> None:
+        self.failed_reads.append(what)
 
 
 @dataclass(kw_only=True)
@@ -183,16 +206,22 @@ async def running(
     )
     made: list[Api] = []
 
-    async def published_through_ms() -> int | None:
+    async def mark() -> int | None:
         return made[0].published_through_ms
+
+    async def publication() -> Publication:
+        return await RecentPublication(mark, views.lot, subscription="relay", tenant=TENANT).get()
 
     services = Services(
         orders=orders,
         views=views,
+        fresh=FreshReads(views, orders, random=Random(1), observer=measures),
+        exceptions=views,
+        sales=views,
         authentication=BearerTokens(TOKENS),
         readiness=lambda: made[0].parts,
         metrics=lambda: (b"orders_total 1\n", "text/plain; version=0.0.4; charset=utf-8"),
-        published_through_ms=published_through_ms,
+        publication=publication,
         tenant=TENANT,
         logger=structlog.wrap_logger(None, processors=[logs], wrapper_class=structlog.make_filtering_bound_logger(0)),
         observer=measures,

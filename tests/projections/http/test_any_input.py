@@ -1,10 +1,13 @@
 """Whatever is sent, the door answers 202 or 4xx, never 5xx; and what it took can be read back."""
 
 import asyncio
+import base64
 import json
 from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -49,6 +52,7 @@ BODIES = (
 NAMES = [
     "customerId", "cursor", "limit", "after", "consistency", "x", "asOf", "clock", "atCommit", "from", "to", "type", "actorType",
     "actorId", "source", "recordedFrom", "recordedTo", "occurredFrom", "occurredTo", "correlationId", "causationId",
+    "minCommit", "waitMs", "kind", "currency",
 ]  # fmt: skip
 MOMENTS = [
     "0",
@@ -58,6 +62,12 @@ MOMENTS = [
     "9999-12-31T23:59:59-23:59",
     "2026-03-01T12:00:00Z",
     "OrderCreated",
+    "2026-03-01",
+    "9999-12-31",
+    "0001-01-01",
+    "stalled",
+    "parked",
+    "EUR",
 ]
 THOROUGHLY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -97,7 +107,9 @@ async def _placed_or_refused(api: Api, body: bytes) -> None:
 @given(
     name=st.sampled_from(NAMES),
     value=st.text(max_size=30) | st.sampled_from(MOMENTS),
-    path=st.sampled_from(["/orders", "/orders/6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11", "/invoices/INV-1"]),
+    path=st.sampled_from(
+        ["/orders", "/orders/6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11", "/invoices/INV-1", "/exceptions", "/sales"]
+    ),
     rest=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=10),
 )
 def test_any_question_is_answered_or_refused(name: str, value: str, path: str, rest: str) -> None:
@@ -106,7 +118,42 @@ def test_any_question_is_answered_or_refused(name: str, value: str, path: str, r
 
 
 async def _answered_or_refused(api: Api, name: str, value: str, path: str, rest: str) -> None:
-    for asked in (path, path + "/events", path + "/changes", f"{path}/{quote(rest, safe='/')}"):
-        for others in ({"customerId": "c"}, {"from": "0", "to": "1"}, {}):
+    days = {"from": "2026-03-01", "to": "2026-03-02"}
+    for asked in (path, path + "/events", path + "/changes", path + "/invoices", f"{path}/{quote(rest, safe='/')}"):
+        for others in ({"customerId": "c"}, {"from": "0", "to": "1"}, days, {"kind": "held"}, {"kind": "parked"}, {}):
             response = await api.get(asked, **{**others, name: value})
             assert response.status_code < 500
+
+
+CURSORS = st.one_of(
+    st.binary(max_size=60).map(lambda made_up: base64.urlsafe_b64encode(made_up).decode().rstrip("=")),
+    st.builds(
+        lambda form, sort, order_id, name: base64.urlsafe_b64encode(
+            orjson.dumps([form, f"{crc32(name.encode()):08x}", sort, order_id])
+        ).decode(),
+        st.sampled_from([1, 2, "2", None]),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(["views ", "relay x", "x y"]),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+        st.sampled_from(
+            ["acme/parked", "acme/exceptions/held", "acme/exceptions/stalled", "acme/order_status/customer/c", "x"]
+        ),
+    ),
+)
+
+
+@pytest.mark.thorough
+@THOROUGHLY
+@given(cursor=CURSORS)
+def test_any_cursor_is_answered_or_refused(cursor: str) -> None:
+    """Also one that is made up by somebody who has read this code."""
+    serving(_walked_or_refused, cursor)
+
+
+async def _walked_or_refused(api: Api, cursor: str) -> None:
+    for asked in (
+        "/orders?customerId=c",
+        "/exceptions?kind=held",
+        "/exceptions?kind=stalled",
+        "/exceptions?kind=parked",
+    ):
+        assert (await api.get(f"{asked}&cursor={quote(cursor)}")).status_code in {200, 400}

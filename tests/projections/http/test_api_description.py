@@ -3,13 +3,15 @@
 import re
 from typing import Any
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from projections.http.problems import KINDS
-from tests.projections.http.api import SCRAPER, Api, running
+from tests.projections.http.api import SCRAPER, TENANT, Api, running
 from tests.projections.http.stories import NOWHERE, dispatched, invoiced
+from tests.projections.parked import row
 
 
 def schema_of(document: dict[str, Any], method: str, path: str, status: int) -> dict[str, Any]:
@@ -51,7 +53,11 @@ async def test_every_operation_is_described_with_its_scope() -> None:
             ("GET", "/orders/{orderId}/invoices"): ["orders:read"],
             ("POST", "/orders/{orderId}/cancel"): ["orders:write"],
             ("POST", "/orders/{orderId}/refunds"): ["orders:write"],
+            ("POST", "/orders/{orderId}/holds"): ["orders:write"],
+            ("POST", "/orders/{orderId}/holds/{holdId}/release"): ["orders:write"],
             ("GET", "/invoices/{invoiceNumber}"): ["orders:read"],
+            ("GET", "/exceptions"): ["orders:read"],
+            ("GET", "/sales"): ["orders:read"],
             ("GET", "/metrics"): ["metrics:read"],
             ("GET", "/healthz"): [],
             ("GET", "/readyz"): [],
@@ -73,6 +79,13 @@ async def test_the_examples_are_accepted_as_they_stand() -> None:
             await api.post(f"/orders/{order_id}/refunds", body) for body in examples("/orders/{orderId}/refunds")
         ]
         placed_id = answers[0].json()["orderId"]
+        held = [await api.post(f"/orders/{placed_id}/holds", body) for body in examples("/orders/{orderId}/holds")]
+        hold_id = held[0].json()["holdId"]
+        held += [
+            await api.post(f"/orders/{placed_id}/holds/{hold_id}/release", body)
+            for body in examples("/orders/{orderId}/holds/{holdId}/release")
+        ]
+        assert [answer.status_code for answer in held] == [201, 200]
         answers += [
             await api.post(f"/orders/{placed_id}/cancel", body) for body in examples("/orders/{orderId}/cancel")
         ]
@@ -81,11 +94,36 @@ async def test_the_examples_are_accepted_as_they_stand() -> None:
         assert (await api.get(f"/orders/{placed_id}")).json()["total"] == "900.00"
 
 
+async def holding(api: Api, order_id: str) -> list[tuple[str, httpx.Response]]:
+    """Placed, repeated, shown, taken for another, refused, released, and released once more."""
+    placing, releasing = "/orders/{orderId}/holds", "/orders/{orderId}/holds/{holdId}/release"
+    holds, hold = f"/orders/{order_id}/holds", {"reason": "stock", "holdId": "h-1"}
+    return [
+        (placing, await api.post(holds, hold)),
+        (placing, await api.post(holds, hold)),
+        ("/orders/{orderId}", await api.get(f"/orders/{order_id}")),
+        (placing, await api.post(holds, {**hold, "reason": "payment"})),
+        (placing, await api.post(holds, {"reason": "because"})),
+        (placing, await api.post(f"/orders/{NOWHERE}/holds", hold)),
+        (releasing, await api.post(f"{holds}/h-1/release")),
+        (releasing, await api.post(f"{holds}/h-1/release", {"note": "again"})),
+        (releasing, await api.post(f"{holds}/h-2/release")),
+        (releasing, await api.post(f"{holds}/-/release")),
+    ]
+
+
 async def test_real_answers_fit_what_is_promised() -> None:
     """Good ones and refusals, field for field: additional members are not allowed."""
     async with running() as api:
         document = await described(api)
         order_id = await invoiced(api, customerId="c")
+        for left in (
+            row(order_id, tenant=TENANT),
+            row(await api.place(customerId="c"), tenant=TENANT, state="skipped"),
+        ):
+            await api.views.lot.park(left)
+        held = await api.place()
+        await api.post(f"/orders/{held}/holds", {"reason": "address"})
         received = await api.place()
         refund = {"lines": [{"line": 1, "quantity": 1}]}
         spoken = [
@@ -120,9 +158,22 @@ async def test_real_answers_fit_what_is_promised() -> None:
             ("/invoices/{invoiceNumber}", await api.get("/invoices/INV-000001")),
             ("/invoices/{invoiceNumber}", await api.get("/invoices/INV-000002")),
             ("/orders/{orderId}/refunds", await api.post(f"/orders/{order_id}/refunds", refund)),
+            *await holding(api, received),
             ("/orders/{orderId}/cancel", await api.post(f"/orders/{order_id}/cancel", {})),
             ("/orders/{orderId}/cancel", await api.post(f"/orders/{received}/cancel", {})),
             ("/orders/{orderId}", await api.get(f"/orders/{received}")),
+            ("/orders/{orderId}", await api.get(f"/orders/{order_id}?minCommit=2")),
+            ("/orders/{orderId}", await api.get(f"/orders/{order_id}?minCommit=99")),
+            ("/orders/{orderId}", await api.get(f"/orders/{order_id}?minCommit=2&atCommit=2")),
+            ("/orders/{orderId}/invoices", await api.get(f"/orders/{order_id}/invoices?minCommit=2")),
+            ("/orders/{orderId}/invoices", await api.get(f"/orders/{order_id}/invoices?minCommit=99")),
+            ("/orders/{orderId}/invoices", await api.get(f"/orders/{order_id}/invoices?waitMs=1")),
+            ("/exceptions", await api.get("/exceptions?kind=parked")),
+            ("/exceptions", await api.get("/exceptions?kind=held")),
+            ("/exceptions", await api.get("/exceptions?kind=held&cursor=x")),
+            ("/exceptions", await api.get("/exceptions")),
+            ("/sales", await api.get("/sales?from=2026-03-01&to=2026-03-02")),
+            ("/sales", await api.get("/sales?from=2026-03-01&to=2026-02-02")),
             ("/healthz", await api.get("/healthz")),
             ("/readyz", await api.get("/readyz")),
         ]
@@ -133,6 +184,26 @@ async def test_real_answers_fit_what_is_promised() -> None:
         for path, response in spoken:
             schema = schema_of(document, response.request.method, path, response.status_code)
             Draft202012Validator(schema).validate(response.json())
+
+
+async def test_headers_are_promised_where_they_are_sent() -> None:
+    """A program that is made from the document may rely on them: where an answer was read, what it shows, what a write made."""
+    async with running() as api:
+        paths = (await described(api))["paths"]
+        order_id = await dispatched(api)
+        for path, asked in (
+            ("/orders/{orderId}", f"/orders/{order_id}"),
+            ("/orders/{orderId}/invoices", f"/orders/{order_id}/invoices?minCommit=1"),
+        ):
+            promised = paths[path]["get"]["responses"]["200"]["headers"]
+            assert {"Order-Source", "Order-Commit"} <= set(promised)
+            sent = (await api.get(asked)).headers
+            assert all(name in sent for name in promised)
+        for path, operations in paths.items():
+            if "post" in operations:
+                done = [answer for status, answer in operations["post"]["responses"].items() if status.startswith("2")]
+                assert done
+                assert all("Order-Commit" in answer["headers"] for answer in done), path
 
 
 async def test_every_kind_of_problem_is_promised_somewhere() -> None:

@@ -20,7 +20,12 @@ async def test_an_order_is_cancelled() -> None:
         asked = (await api.orders.load(order_id)).events[-1]
 
         assert response.status_code == 202
-        assert response.json() == {"orderId": order_id, "eventId": asked.event_id, "status": "CANCELLATION_REQUESTED"}
+        assert response.json() == {
+            "orderId": order_id,
+            "eventId": asked.event_id,
+            "commit": asked.commit,
+            "status": "CANCELLATION_REQUESTED",
+        }
         assert (await api.get(f"/orders/{order_id}")).json()["status"] == "CANCELLING"
         assert (await api.get(f"/orders/{order_id}")).json()["cancellation"]["reason"] == "customer"
 
@@ -115,6 +120,7 @@ async def test_a_refund_is_set_aside_at_the_price_that_was_paid() -> None:
         assert response.json() == {
             "orderId": order_id,
             "eventId": recorded.event_id,
+            "commit": recorded.commit,
             "refundId": response.json()["refundId"],
             "amountMinor": 2_500,
             "status": "REFUND_REQUESTED",

@@ -21,7 +21,12 @@ async def test_the_articles_request_is_accepted() -> None:
         (created,) = history.events
 
         assert response.status_code == 202
-        assert body == {"orderId": body["orderId"], "eventId": created.event_id, "status": "ORDER_RECEIVED"}
+        assert body == {
+            "orderId": body["orderId"],
+            "eventId": created.event_id,
+            "commit": 1,
+            "status": "ORDER_RECEIVED",
+        }
         assert response.headers["location"] == f"/orders/{body['orderId']}"
         assert response.headers["x-correlation-id"] == body["orderId"] == created.correlation_id
         assert placed(history).order.total_minor == 90_000

@@ -12,11 +12,15 @@ OPERATIONS = [
     ("POST", "/orders", "orders:write"),
     ("POST", f"{ORDER}/cancel", "orders:write"),
     ("POST", f"{ORDER}/refunds", "orders:write"),
+    ("POST", f"{ORDER}/holds", "orders:write"),
+    ("POST", f"{ORDER}/holds/h-1/release", "orders:write"),
     ("GET", "/orders?customerId=c", "orders:read"),
     ("GET", ORDER, "orders:read"),
     ("GET", f"{ORDER}/events", "orders:read"),
     ("GET", f"{ORDER}/invoices", "orders:read"),
     ("GET", "/invoices/INV-000001", "orders:read"),
+    ("GET", "/exceptions?kind=held", "orders:read"),
+    ("GET", "/sales?from=2026-03-01&to=2026-03-02", "orders:read"),
     ("GET", "/metrics", "metrics:read"),
 ]
 HOLDERS = {"orders:read": READER, "orders:write": WRITER, "metrics:read": SCRAPER}

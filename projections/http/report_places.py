@@ -1,0 +1,95 @@
+"""The query parameters of the reports, with their bounds."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Final
+
+from fastapi import Query
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from orderstore.domain.money import CURRENCIES, is_currency
+from projections.http.places import CURSOR_CHARACTERS_MAX, PAGE_ITEMS, Asked, Limit, contradiction
+from projections.reading import ExceptionKind
+from projections.sales import BUCKETS_MAX, DAYS_MAX
+
+CURRENCIES_NAMED_MAX: Final = 10
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _day(text: object) -> date:
+    told = str(text)
+    try:
+        if _DAY.fullmatch(told):
+            return date.fromisoformat(told)
+    except ValueError:
+        pass
+    raise PydanticCustomError("not_a_day", "a day of the calendar such as 2026-03-01")
+
+
+def _currencies(codes: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(map(is_currency, codes)):
+        raise PydanticCustomError("unknown_currency", "an ISO 4217 code that orders are placed in, such as EUR")
+    return codes
+
+
+def _in_json_schema(**schema: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON Schema
+    return schema
+
+
+Day = Annotated[date, BeforeValidator(_day), Field(json_schema_extra=_in_json_schema(type="string", format="date"))]
+
+
+class ExceptionsAsked(Asked):
+    """`GET /exceptions`."""
+
+    kind: Annotated[
+        ExceptionKind,
+        Field(
+            description="`stalled`: late with its outcomes, its dispatch or its delivery. `compensation_failed`: late with being undone "
+            "or with a refund. `held`: somebody stopped it. `cancellation_declined`: too late to be undone, the goods had left. "
+            "`parked`: its events could not be projected or published."
+        ),
+    ]
+    cursor: Annotated[
+        str | None,
+        Field(
+            max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[\x21-\x7e]+$", description="`nextCursor` of the page before."
+        ),
+    ] = None
+    limit: Limit = PAGE_ITEMS
+
+
+class SalesAsked(Asked):
+    """`GET /sales`."""
+
+    from_: Annotated[Day, Field(alias="from", description="The first day (UTC), such as 2026-03-01.")]
+    to: Annotated[Day, Field(description=f"The last day (UTC), which is included; at most {DAYS_MAX} days in all.")]
+    currencies: Annotated[
+        tuple[str, ...],
+        Field(
+            alias="currency",
+            max_length=CURRENCIES_NAMED_MAX,
+            description="Only sales in this currency; it may be repeated for several. Without any: in all; a long range has to name them.",
+        ),
+        AfterValidator(_currencies),
+    ] = ()
+
+    def check(self) -> None:
+        """Raises Problem: such a range cannot be meant, or is too long."""
+        if self.to < self.from_:
+            contradiction("the range ends before it begins", "from", "to")
+        days = (self.to - self.from_).days + 1
+        if days > DAYS_MAX:
+            contradiction(f"{days} days; at most {DAYS_MAX} can be asked for at once", "from", "to")
+        if days * (len(set(self.currencies)) or len(CURRENCIES)) > BUCKETS_MAX:
+            contradiction(
+                f"{days} days in every currency, or in so many, are too much at once: name the currencies, or a shorter range",
+                "from",
+                "to",
+                "currency",
+            )
+
+
+ExceptionsQuery = Annotated[ExceptionsAsked, Query()]
+SalesQuery = Annotated[SalesAsked, Query()]
