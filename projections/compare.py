@@ -5,21 +5,22 @@ the log, so a document that is ahead of what was read of the log cannot be; one 
 bounded number of times before it counts as a difference.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final
 
 import anyio
-import orjson
 
 from orderstore.codec import decode
 from orderstore.domain.ids import order_of, stream_of
-from orderstore.recorded import Recorded
 from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.port import EventStore
 from projections.batches import for_each_batch, run_all
-from projections.folding import NOTHING, Known, Log, Target, step, write_of
+from projections.compare_sums import SumDifference, compare_sums
+from projections.differences import Difference, difference, of_order
+from projections.folding import Log
+from projections.targets import Target
 from projections.view_store import Stored, ViewStore
 
 ORDERS_AT_ONCE: Final = 100
@@ -28,49 +29,6 @@ DIFFERENCES_MAX: Final = 1_000
 SEEN_MAX: Final = 100_000  # orders remembered as compared, about 20 MB; what does not fit costs another read
 LOOKS_MAX: Final = 5
 LOOK_AGAIN_AFTER_S: Final = 1.0
-DETAIL_CHARACTERS_MAX: Final = 500
-
-LIST_FIELD: Final = "(list)"
-_ABSENT: Final = object()
-
-Kind = Literal[
-    "missing",
-    "behind",
-    "ahead",
-    "different",
-    "other_schema",
-    "unknown_order",
-    "unreadable_order",
-    "unfoldable_order",
-    "disagreement",
-]
-OF_THE_ORDER: Final = "(log)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldDifference:
-    """`commit` is the last one that changed this field in the log's own fold."""
-
-    field: str
-    expected: Any
-    found: Any
-    commit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """A document that is not what the log says. It stands at `commit` (0: there is none), the log at `log_commit`."""
-
-    stream: str
-    view: str
-    kind: Kind
-    commit: int
-    log_commit: int
-    fields: tuple[FieldDifference, ...] = ()
-    cause: str = ""
-    """The error that kept the order from being read or folded, by its name."""
-    detail: str = ""
-
 
 Examine = Callable[[str, Log], Iterable[Difference]]
 """A further look at a stream and its whole log. What it raises is a difference too."""
@@ -83,8 +41,13 @@ class Report:
     orders: int = 0
     events: int = 0
     documents: int = 0
+    buckets: int = 0
     differences_count: int = 0
     differences: list[Difference] = field(default_factory=list)
+    sums: list[SumDifference] = field(default_factory=list)
+    """Totals that differ; counted among the differences."""
+    moving: list[str] = field(default_factory=list)
+    """Buckets of totals that moved during every look: neither equal nor different, look again when they rest."""
 
     @property
     def equal(self) -> bool:
@@ -96,6 +59,12 @@ class Report:
         self.differences_count += 1
         if len(self.differences) < DIFFERENCES_MAX:
             self.differences.append(difference)
+
+    def add_sum(self, difference: SumDifference) -> None:
+        """The same of a total."""
+        self.differences_count += 1
+        if len(self.sums) < DIFFERENCES_MAX:
+            self.sums.append(difference)
 
 
 async def compare(
@@ -134,6 +103,20 @@ async def compare(
     for target in targets:
         check = partial(_report_unknown, store, target, report, seen)
         await for_each_batch(view_store.keys(target.generation.prefix), check, batch_size=ORDERS_AT_ONCE)
+        if target.view.sums is not None:
+            suspects = [found.stream for found in report.differences if found.view == target.view.name]
+            sums = await compare_sums(
+                store,
+                view_store,
+                target,
+                suspects=suspects,
+                looks_max=looks_max,
+                look_again_after_s=look_again_after_s,
+            )
+            report.buckets += sums.proved
+            report.moving += sums.moving
+            for found in sums.differences:
+                report.add_sum(found)
         progress(report)
     return report
 
@@ -157,7 +140,7 @@ class _Orders:
                 place = order_of(stream)
             except ValueError as error:  # no write of ours: it has no documents, and the rest is compared all the same
                 self.report.orders += 1
-                self.report.add(_of_order(stream, "unreadable_order", error))
+                self.report.add(of_order(stream, "unreadable_order", error))
                 continue
             orders.append(stream)
             keys |= {(stream, target.view.name): target.generation.key(*place) for target in self.targets}
@@ -187,93 +170,22 @@ class _Orders:
         try:
             commits = await self.store.read(stream)
         except (CorruptCommit, StreamTooLong) as error:
-            return {}, [_of_order(stream, "unreadable_order", error)]
+            return {}, [of_order(stream, "unreadable_order", error)]
         try:
             log = {commit.number: decode(commit) for commit in commits}
         except Exception as error:  # noqa: BLE001 - also what an upcaster raises that the codec does not expect
-            return {}, [_of_order(stream, "unreadable_order", error)]
+            return {}, [of_order(stream, "unreadable_order", error)]
         wrong: list[Difference] = []
         try:
             found = [difference(stream, target, document, log) for target, document in documents]
             wrong += [one for one in found if one is not None]
         except Exception as error:  # noqa: BLE001 - OutOfPlace, or a fault in a view: the gate names it and goes on
-            wrong.append(_of_order(stream, "unfoldable_order", error))
+            wrong.append(of_order(stream, "unfoldable_order", error))
         try:
             wrong += self.examine(stream, log)
         except Exception as error:  # noqa: BLE001 - the same of the domain's fold
-            wrong.append(_of_order(stream, "unfoldable_order", error))
+            wrong.append(of_order(stream, "unfoldable_order", error))
         return log, wrong
-
-
-def _of_order(stream: str, kind: Kind, error: Exception) -> Difference:
-    return Difference(
-        stream=stream,
-        view=OF_THE_ORDER,
-        kind=kind,
-        commit=0,
-        log_commit=0,
-        cause=type(error).__name__,
-        detail=str(error)[:DETAIL_CHARACTERS_MAX],
-    )
-
-
-def difference(
-    stream: str, target: Target, stored: Stored | None, log: Mapping[int, tuple[Recorded, ...]]
-) -> Difference | None:
-    """What is wrong with a document, None when it is what the log's fold gives. Raises OutOfPlace."""
-    view = target.view
-    at = 0 if stored is None else stored.commit
-    then = step(view, NOTHING, {number: log[number] for number in log if number <= at})
-    now = step(view, then, log)
-
-    def wrong(kind: Kind, *fields: FieldDifference) -> Difference:
-        return Difference(stream=stream, view=view.name, kind=kind, commit=at, log_commit=now.folded, fields=fields)
-
-    if stored is None:
-        return wrong("missing") if now.folded else None
-    if at > now.folded:
-        return wrong("ahead")
-    if stored.schema != view.schema:
-        return wrong("other_schema")
-    if then.folded != at:
-        return wrong("different")
-    if _shown(stored, orjson.loads(stored.document)) != _expected(stream, target, then):
-        return wrong("different", *_field_differences(stream, target, stored, log))
-    return wrong("behind") if at < now.folded else None
-
-
-def _shown(stored: Stored, document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document with its place in a list, which has to be right too: a reader finds it by that."""
-    return {**document, LIST_FIELD: [stored.list_key, stored.list_sort]}
-
-
-def _expected(stream: str, target: Target, known: Known[Any]) -> dict[str, Any]:
-    """What a document should show at this state of the log."""
-    write = write_of(target, *order_of(stream), known)
-    return {**orjson.loads(write.document), LIST_FIELD: [write.list_key, write.list_sort]}
-
-
-def _field_differences(
-    stream: str, target: Target, stored: Stored, log: Mapping[int, tuple[Recorded, ...]]
-) -> tuple[FieldDifference, ...]:
-    """Field by field, with the commit after which each has stayed as it is."""
-    known: Known[Any] = NOTHING
-    expected: dict[str, Any] = {}
-    changed: dict[str, int] = {}
-    for number in sorted(number for number in log if number <= stored.commit):
-        known = step(target.view, known, {seen: log[seen] for seen in log if seen <= number})
-        if known.folded == number:
-            following = _expected(stream, target, known)
-            changed |= {name: number for name in following if expected.get(name, _ABSENT) != following[name]}
-            expected = following
-    found = _shown(stored, orjson.loads(stored.document))
-    return tuple(
-        FieldDifference(
-            field=name, expected=expected.get(name), found=found.get(name), commit=changed.get(name, stored.commit)
-        )
-        for name in sorted({*expected, *found})
-        if expected.get(name, _ABSENT) != found.get(name, _ABSENT)
-    )
 
 
 async def _report_unknown(

@@ -18,13 +18,12 @@ from orderstore.store.port import EventStore
 from projections.compare import (
     LOOK_AGAIN_AFTER_S,
     LOOKS_MAX,
-    OF_THE_ORDER,
-    Difference,
-    FieldDifference,
     Report,
     compare,
 )
-from projections.folding import NOTHING, Log, Target, step
+from projections.differences import OF_THE_ORDER, Difference, FieldDifference
+from projections.folding import NOTHING, Log, step
+from projections.targets import Target
 from projections.view_store import ViewStore
 from projections.views import order_status
 

@@ -8,7 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 OURS = ("orderstore", "projections", "workers", "deploy", "tests")
 LINES_MAX = 300
-COMPOSERS = ("workers.core", "workers.wiring", "workers.cli", "workers.demo", "workers.commands")
+COMPOSERS = (
+    "workers.core",
+    "workers.subscriptions",
+    "workers.wiring",
+    "workers.cli",
+    "workers.demo",
+    "workers.commands",
+)
 # Adapters that may name the AWS library: everything else is written to AnyIO and to ports.
 AWS_LIBRARIES = ("aiobotocore", "botocore", "boto3", "types_aiobotocore_")
 
@@ -72,6 +79,24 @@ def forbidden(module: str) -> tuple[str, ...]:
             "projections.relay",
             "projections.apply",
         )
+    if starts_with(module, "projections.rebuild"):
+        # Side effects are impossible by construction: nothing in here can reach anything that speaks to the world.
+        return (
+            "workers",
+            "deploy",
+            "tests",
+            "projections.stream",
+            "projections.relay",
+            "projections.publisher",
+            "projections.sns",
+            "projections.sending",
+            "projections.outbox",
+            "projections.announcements",
+            "projections.http",
+            "orderstore.orders",
+            "orderstore.transact",
+            "orderstore.privacy",
+        )
     if starts_with(module, "projections"):
         return ("workers", "deploy", "tests")
     if starts_with(module, "workers.runtime"):
@@ -92,6 +117,23 @@ def test_imports_run_one_way() -> None:
     ]
 
     assert crossings == []
+
+
+def test_a_rebuild_reaches_nothing_that_speaks_to_the_world() -> None:
+    """Nor does anything that it imports, however far: no topic, queue, mail, provider, nor the stream that would tell others."""  # D06
+    paths = dict(modules())
+    reached: set[str] = set()
+    waiting = [module for module in paths if starts_with(module, "projections.rebuild")]
+    while waiting:
+        module = waiting.pop()
+        if module in paths and module not in reached:
+            reached.add(module)
+            parents = [module.rpartition(".")[0]] if "." in module else []
+            waiting += [*imports_of(paths[module]), *parents]
+
+    speaking = ("workers", "projections.stream", "projections.relay", "projections.publisher", "projections.sns")
+    assert [module for module in sorted(reached) if starts_with(module, *speaking)] == []
+    assert "projections.bringing_up" in reached
 
 
 def test_the_domain_needs_nothing_but_the_standard_library() -> None:

@@ -10,8 +10,8 @@ from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from projections.apply import ViewProjector
 from projections.compare import Report, compare
-from projections.folding import Target
 from projections.memory_views import MemoryViewStore
+from projections.targets import Target
 from projections.view_store import Stored, ViewStoreUnavailable, Write, WriteResult
 from projections.views import VIEWS
 from projections.views.view import Generation
@@ -26,6 +26,7 @@ class CountingObserver:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.lags_ms: list[int] = []
+        self.ages_ms: list[int] = []
         self.projected_ids: list[tuple[str, str]] = []
 
     def applied(self, *, view: str, commits: int) -> None:
@@ -62,6 +63,12 @@ class CountingObserver:
 
     def publish_failed(self, *, events: int, code: str) -> None:
         self.counts[f"publish failed {code}"] += events
+
+    def unpublished(self, *, oldest_age_ms: int) -> None:
+        self.ages_ms.append(oldest_age_ms)
+
+    def publication_unseen(self, *, error: Exception) -> None:
+        self.counts[f"unseen {type(error).__name__}"] += 1
 
     def backfill_progress(self, *, subscription: str, orders: int, commits: int) -> None:
         self.counts[f"back-filled {subscription}"] += orders

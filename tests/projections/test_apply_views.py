@@ -9,11 +9,13 @@ import pytest
 from orderstore.codec import CodecError, decode
 from orderstore.store.errors import CorruptCommit
 from orderstore.store.port import Commit
-from projections import apply as apply_module
-from projections.apply import Contended, LogBehindStream, current_targets
+from projections.apply import Contended, LogBehindStream
+from projections.bringing_up import ROUNDS_MAX
 from projections.stream import Record
+from projections.targets import current_targets
 from projections.view_store import ViewStoreUnavailable, Write
 from projections.views import VIEWS
+from projections.views.view import Generations
 from tests.projections.histories import ORDER, happy_commits, order_number, record_of, records_of
 from tests.projections.read_side import TARGETS, ReadSide
 from tests.virtual_time import run_virtual
@@ -42,7 +44,7 @@ def test_a_whole_life_in_one_batch_is_one_write_per_view_and_no_read() -> None:
 
 
 def test_commit_by_commit_the_steady_state_needs_no_read_of_the_views() -> None:
-    """The documents just written are remembered: only the invoice, once in a life, looks back into the log."""
+    """The documents just written are remembered: only the invoice, and whether an exception is over, look back into the log."""
 
     async def scenario() -> None:
         side = ReadSide()
@@ -51,9 +53,10 @@ def test_commit_by_commit_the_steady_state_needs_no_read_of_the_views() -> None:
             await side.append([commit])
             await side.deliver(commit)
 
-        assert side.views.gets == 1
-        assert side.store.reads == 1
+        assert side.views.gets == 2
+        assert side.store.reads == 2
         assert side.observer.counts[f"writes {STATUS}"] == 8
+        assert side.observer.counts["writes daily_sales"] == 4
         assert side.observer.counts["writes invoices"] == 1
         assert side.observer.counts[f"missing {STATUS}"] == 0
         assert side.observer.counts["missing invoices"] == 0, "what a view does not react to is not missing"
@@ -260,6 +263,33 @@ def test_a_crash_between_write_and_checkpoint_repeats_to_no_effect() -> None:
     run_virtual(scenario)
 
 
+def test_batches_that_end_anywhere_in_an_order_need_no_read_either() -> None:
+    """What a batch brought behind the last commit that changes a document is remembered as seen."""
+
+    async def scenario(cut: int) -> None:
+        side = ReadSide()
+        commits = happy_commits()
+        await side.append(commits)
+        asked: list[str] = []
+        get = side.views.get
+
+        async def noted(keys):
+            asked.extend(keys)
+            return await get(keys)
+
+        side.views.get = noted
+        for part in (commits[:cut], commits[cut:]):
+            await side.deliver(*part)
+
+        looked_at = {key.split("/")[1] for key in asked}
+        assert looked_at <= {target.view.name for target in TARGETS if not target.view.from_the_start}
+        assert side.observer.counts["writes daily_sales"] == 1 + (cut < 7)
+        await side.assert_equal()
+
+    for cut in range(1, 8):
+        run_virtual(scenario, cut)
+
+
 def test_documents_that_vanished_are_folded_anew() -> None:
     """Every view can be thrown away, even under a running projector."""
 
@@ -269,6 +299,7 @@ def test_documents_that_vanished_are_folded_anew() -> None:
         await side.append(commits)
         await side.deliver(*commits[:7])
         side.views._documents.clear()
+        side.views._totals.clear()  # they go with the documents: what is folded anew is added anew
         side.views.commits_seen.clear()
 
         await side.deliver(commits[7])
@@ -288,7 +319,7 @@ def test_a_document_of_another_schema_is_folded_anew_from_the_log() -> None:
         commits = happy_commits()
         await side.append(commits)
         await side.deliver(*commits[:4])
-        [key] = side.views._documents
+        key = TARGETS[0].generation.key("main", ORDER)
         old = side.views._documents[key]
         side.views._documents[key] = replace(old, schema=0, document=b'{"old":true}')
 
@@ -434,7 +465,7 @@ def test_a_document_that_is_ahead_of_the_log_is_an_error() -> None:
         commits = happy_commits()
         await side.append(commits[:3])
         await side.projector.backfill(0)
-        [key] = side.views._documents
+        key = TARGETS[0].generation.key("main", ORDER)
         old = side.views._documents[key]
         side.views._documents[key] = replace(old, commit=9, schema=0)
 
@@ -464,7 +495,7 @@ def test_endless_contention_ends_as_an_error() -> None:
 
         with pytest.raises(Contended):
             await side.deliver(*commits[1:])
-        assert side.observer.counts[f"conflicts {STATUS}"] == apply_module.ROUNDS_MAX
+        assert side.observer.counts[f"conflicts {STATUS}"] == ROUNDS_MAX
 
     run_virtual(scenario)
 
@@ -493,11 +524,12 @@ def test_the_views_are_written_in_the_generation_that_readers_use() -> None:
 
     async def scenario() -> None:
         side = ReadSide()
-        side.views._generations["invoices"] = 3
+        await side.views.change_generations("invoices", before=Generations(), after=Generations(current=3, building=4))
 
         targets = await current_targets(side.views)
 
-        assert [target.generation.prefix for target in targets] == ["g1/order_status/", "g3/invoices/"]
-        assert [target.view for target in targets] == list(VIEWS)
+        prefixes = {target.view.name: target.generation.prefix for target in targets}
+        assert prefixes == {view.name: f"g{3 if view.name == 'invoices' else 1}/{view.name}/" for view in VIEWS}
+        assert all(target.served for target in targets)
 
     run_virtual(scenario)

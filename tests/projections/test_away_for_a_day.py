@@ -123,6 +123,7 @@ def run_away(seed: int, faults: Faults, story: Callable[[World, Service], object
     run_seeded(seed, scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_projector_that_was_down_for_25_hours_under_load_ends_with_equal_views(seed: int) -> None:
     """The gap is noticed, told with its cause, healed from the table; then it is read live again."""  # fault 20, design 4

@@ -12,11 +12,12 @@ from aiobotocore.session import get_session
 from orderstore.domain.events import OrderLine
 from orderstore.store.blobs import MemoryBlobStore
 from orderstore.store.dynamo import DynamoEventStore
-from projections.apply import ViewProjector, current_targets
+from projections.apply import ViewProjector
 from projections.compare import compare
 from projections.dynamo_views import DynamoViewStore
 from projections.queries import open_queries
 from projections.stream import Record
+from projections.targets import current_targets
 from tests.builders import line
 from tests.projections.histories import ORDER, happy_commits, order_number, records_of
 from tests.projections.read_side import CountingObserver
@@ -82,7 +83,7 @@ async def test_shuffled_repeated_records_and_three_projectors_end_equal(environm
 
         report = await world.compare()
         assert report.equal, report.differences
-        assert report.documents == 40
+        assert report.documents == 20 * 4
         assert world.observer.counts["applied order_status"] == 160
 
 
@@ -93,7 +94,7 @@ async def test_a_planted_difference_is_found_in_the_table(environment) -> None:
             for commit in happy_commits(order_number(index)):
                 await world.store.append(commit)
         await (await world.projector()).backfill(0)
-        table = world.views._table
+        table = world.views._calls.table
         keys = [f"g1/order_status/main/{order_number(index)}" for index in range(3)]
         await world.client.update_item(
             TableName=table,

@@ -2,6 +2,8 @@
 
 import pytest
 
+from orderstore.domain.allowances import DEFAULTS
+from orderstore.domain.events import Allowances
 from orderstore.registry import CONSUMERS
 from workers import settings as module
 from workers.settings import ROLES, Settings, SettingsError, from_environment, is_configured
@@ -43,6 +45,14 @@ def test_every_problem_is_told_at_once() -> None:
     ]
 
 
+def test_views_are_written_in_batches_unless_somebody_says_otherwise() -> None:
+    """PartiQL is the fast way; where it is missing, one word takes the plain one."""
+    assert from_environment(REQUIRED).view_writes == "batch"
+    assert from_environment({**REQUIRED, "ORDERSTORE_VIEW_WRITES": "single"}).view_writes == "single"
+    [problem] = problems_of(ORDERSTORE_VIEW_WRITES="batched")
+    assert problem.startswith("ORDERSTORE_VIEW_WRITES: ")
+
+
 def test_a_typing_error_is_no_silent_default() -> None:
     """A variable of ours that nobody reads is refused; those of others are none of our business."""
     assert problems_of(ORDERSTORE_LOG_LEVL="debug") == ["ORDERSTORE_LOG_LEVL: unknown (see `orderstore settings`)"]
@@ -53,6 +63,11 @@ def test_a_typing_error_is_no_silent_default() -> None:
     ("variable", "text"),
     [
         ("ORDERSTORE_TENANT", " "),
+        ("ORDERSTORE_ALLOWED_OUTCOMES_S", "0"),
+        ("ORDERSTORE_ALLOWED_DISPATCH_S", "-1"),
+        ("ORDERSTORE_ALLOWED_DELIVERY_S", "31622401"),
+        ("ORDERSTORE_ALLOWED_UNDO_S", "1.5"),
+        ("ORDERSTORE_ALLOWED_REFUND_S", ""),
         ("ORDERSTORE_API_PORT", "65536"),
         ("ORDERSTORE_API_PORT", "80.5"),
         ("ORDERSTORE_API_PORT", ""),
@@ -62,6 +77,8 @@ def test_a_typing_error_is_no_silent_default() -> None:
         ("ORDERSTORE_LOG_LEVEL", "INFO"),
         ("ORDERSTORE_UNTRACKED_SKU", "maybe"),
         ("ORDERSTORE_PAYMENT_CONCURRENCY", "0"),
+        ("ORDERSTORE_TOPIC_FIFO", "True"),
+        ("ORDERSTORE_TOPIC_FIFO", "1"),
     ],
 )
 def test_a_value_out_of_its_bounds_is_refused_with_what_it_is(variable: str, text: str) -> None:
@@ -78,6 +95,11 @@ def test_a_value_out_of_its_bounds_is_refused_with_what_it_is(variable: str, tex
         ({"ORDERSTORE_VISIBILITY_TIMEOUT_S": "89"}, "ORDERSTORE_VISIBILITY_TIMEOUT_S"),  # E078
         ({"ORDERSTORE_DRAIN_BUDGET_S": "60", "ORDERSTORE_STOP_TIMEOUT_S": "60"}, "ORDERSTORE_DRAIN_BUDGET_S"),
         ({"ORDERSTORE_RETRY_BASE_S": "301"}, "ORDERSTORE_RETRY_BASE_S"),
+        ({"ORDERSTORE_TOPIC_FIFO": "true"}, "ORDERSTORE_TOPIC_FIFO"),
+        (
+            {"ORDERSTORE_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:shop-order-events.fifo"},
+            "ORDERSTORE_TOPIC_FIFO",
+        ),
         ({"ORDERSTORE_AWS_ACCESS_KEY_ID": "key"}, "ORDERSTORE_AWS_ACCESS_KEY_ID"),
         ({"ORDERSTORE_AWS_SECRET_ACCESS_KEY": "secret"}, "ORDERSTORE_AWS_ACCESS_KEY_ID"),
         ({"ORDERSTORE_PROVIDERS": "live"}, "ORDERSTORE_PROVIDERS"),
@@ -142,3 +164,14 @@ def test_the_secret_shows_in_no_representation() -> None:
     assert isinstance(settings, Settings)
     assert settings.aws_secret_access_key == "hush-hush"
     assert "hush-hush" not in repr(settings)
+
+
+def test_the_allowances_of_new_orders_are_those_that_were_set() -> None:
+    """Each stage its own variable; those that nobody sets have the domain's defaults."""
+    stages = ("OUTCOMES", "DISPATCH", "DELIVERY", "UNDO", "REFUND")
+    chosen = {f"ORDERSTORE_ALLOWED_{stage}_S": str(number) for number, stage in enumerate(stages, start=1)}
+
+    assert from_environment({**REQUIRED, **chosen}).allowances == Allowances(
+        outcomes_s=1, dispatch_s=2, delivery_s=3, undo_s=4, refund_s=5
+    )
+    assert from_environment(REQUIRED).allowances == DEFAULTS

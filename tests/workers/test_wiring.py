@@ -1,6 +1,7 @@
 """The composition root asks for nothing that a role has no right to, and answers for the process from its first moment."""
 
 import socket
+from dataclasses import replace
 
 from workers.core import open_core
 from workers.metrics.table import Metrics
@@ -38,5 +39,12 @@ async def test_what_every_role_stands_on_is_opened_without_a_call() -> None:
 async def test_the_server_starts_before_what_may_be_unable_to() -> None:
     """A reader whose stream is out of reach waits for it; meanwhile `/healthz` answers, so that ECS does not kill a live process."""
     async with open_service(out_of_reach(), ["relay"], Metrics()) as running:
-        assert list(running.service.readiness()) == ["metrics", "relay reader", "queue watch"]
+        assert list(running.service.readiness()) == ["metrics", "relay reader", "relay parking watch", "queue watch"]
         running.service.stop_now()
+
+
+async def test_new_orders_have_the_allowances_of_the_settings() -> None:
+    """What the environment says is what the door gives them, whichever process has the door."""
+    settings = replace(out_of_reach(), allowed_outcomes_s=1, allowed_dispatch_s=2, allowed_undo_s=3)
+    async with open_core(settings, Metrics()) as core:
+        assert core.orders._allowances == settings.allowances

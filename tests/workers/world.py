@@ -12,7 +12,7 @@ from orderstore import codec, contract
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from orderstore.registry import BY_NAME, CONSUMERS
-from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
+from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
 from tests.ordering import PlainVault
@@ -35,6 +35,7 @@ from workers.shipping.sandbox import SandboxCarrier
 from workers.tables.memory import MemoryTable
 
 CUSTOMER = Actor("customer", "customer-1")
+OPERATOR = Actor("operator", "ops")
 TEXTS = Texts()
 LAPTOP_AND_MICE = (("LAPTOP-001", 1, "850"), ("MOUSE-002", 2, "25"))
 
@@ -182,6 +183,17 @@ class World:
     async def cancel(self, order_id: str) -> None:
         armed, self.faults.armed = self.faults.armed, False
         await self.orders.cancel(order_id, CancelOrder(), actor=CUSTOMER)
+        self.faults.armed = armed
+
+    async def hold(self, order_id: str, hold_id: str) -> None:
+        armed, self.faults.armed = self.faults.armed, False
+        asked = HoldOrder.model_validate({"holdId": hold_id, "reason": "fraud_review"})
+        await self.orders.hold(order_id, asked, actor=OPERATOR, idempotency_key=hold_id)
+        self.faults.armed = armed
+
+    async def release(self, order_id: str, hold_id: str) -> None:
+        armed, self.faults.armed = self.faults.armed, False
+        await self.orders.release_hold(order_id, hold_id, ReleaseHold(), actor=OPERATOR)
         self.faults.armed = armed
 
     async def refund(self, order_id: str, line: int, quantity: int) -> None:

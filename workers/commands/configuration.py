@@ -25,7 +25,7 @@ def settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print as J
         {
             "variable": variable(known),
             "meaning": known.metadata["meaning"],
-            "default": None if known.default in (MISSING, None) else str(known.default),
+            "default": _as_given(known.default),
             "required": known.default is MISSING,
             "unit": known.metadata["unit"],
         }
@@ -39,6 +39,13 @@ def settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print as J
         default = "(required)" if row["required"] else row["default"] or "(none)"
         table.add_row(str(row["variable"]), str(default), str(row["unit"]), str(row["meaning"]))
     wide_console().print(table)
+
+
+def _as_given(default: object) -> str | None:
+    """A default as one would write it into the environment; None for none."""
+    if default in (MISSING, None):
+        return None
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def version() -> None:

@@ -19,10 +19,11 @@ from orderstore.audit.root_maker import RootTooSoon
 from orderstore.domain.ids import order_of
 from orderstore.recorded import Actor
 from orderstore.requests import PlaceOrder
-from projections.apply import ViewProjector, current_targets
+from projections.apply import ViewProjector
 from projections.compare import compare
 from projections.publisher import MemoryPublisher
 from projections.relay import Relay
+from projections.targets import current_targets
 from tests.builders import line
 from tests.e2e.emulated import Emulated
 from tests.emulator import clients_for
