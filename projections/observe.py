@@ -43,6 +43,12 @@ class Observer(Protocol):
     def publish_failed(self, *, events: int, code: str) -> None:
         """The topic refused so many entries, or a whole call failed; they will be sent again."""
 
+    def unpublished(self, *, oldest_age_ms: int) -> None:
+        """The oldest event that is not with the topic is so old; 0 when none waits. Told every few seconds, by the projectors."""
+
+    def publication_unseen(self, *, error: Exception) -> None:
+        """How far the relay has come could not be read; what was known before stands."""
+
     def backfill_progress(self, *, subscription: Subscription, orders: int, commits: int) -> None:
         """Since the last such call, a back-fill brought so many orders, with so many commits, up to the log."""
 
@@ -81,6 +87,12 @@ class SilentObserver:
         """See `Observer`."""
 
     def publish_failed(self, *, events: int, code: str) -> None:
+        """See `Observer`."""
+
+    def unpublished(self, *, oldest_age_ms: int) -> None:
+        """See `Observer`."""
+
+    def publication_unseen(self, *, error: Exception) -> None:
         """See `Observer`."""
 
     def backfill_progress(self, *, subscription: Subscription, orders: int, commits: int) -> None:

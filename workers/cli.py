@@ -21,8 +21,9 @@ from projections.http.auth import OpenService
 from projections.http.services import ViewsUnavailable
 from projections.passing_over import StreamStuck
 from projections.stream.leases import LeaseError
+from projections.stream.parking import ParkingError
 from projections.view_store import ViewStoreError
-from workers.commands import archive, audit, bulk, configuration, privacy, schemas, serve, stock, views
+from workers.commands import archive, audit, bulk, configuration, parked, privacy, schemas, serve, stock, views
 from workers.commands.environment import EnvironmentFailed
 from workers.demo.feed import FeedError
 from workers.queues import QueueMismatch
@@ -49,6 +50,7 @@ def build() -> typer.Typer:
     audit.add_to(app)
     archive.add_to(app)
     views.add_to(app)
+    parked.add_to(app)
     stock.add_to(app)
     privacy.add_to(app)
     schemas.add_to(app)
@@ -65,6 +67,7 @@ MENDABLE: Final = (
     FeedError,
     LeaseError,
     OpenService,
+    ParkingError,
     PortTaken,
     PrivacyError,
     QueueMismatch,

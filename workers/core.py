@@ -24,6 +24,7 @@ from orderstore.store.dynamo import DynamoEventStore
 from orderstore.transact import Transactor
 from projections.dynamo_views import DynamoViewStore
 from projections.stream.dynamo_leases import DynamoLeaseStore
+from projections.stream.dynamo_parking import DynamoParkingLot
 from workers.aws import Clients, open_clients
 from workers.metrics.core import CoreMetrics
 from workers.metrics.snapshots import SnapshotMetrics
@@ -60,6 +61,7 @@ class Core:
     views: DynamoViewStore
     shelf: SnapshotShelf
     leases: DynamoLeaseStore
+    parked: DynamoParkingLot
     queues: Queues
 
 
@@ -99,8 +101,14 @@ async def open_core(
             hooks_allowed=settings.providers == "sandbox",
             now_ms=now_ms,
             look=partial(read_standing, store, shelf),
+            allowances=settings.allowances,
         )
-        views = DynamoViewStore(clients.dynamodb, table=settings.table("views"), random=random)
+        views = DynamoViewStore(
+            clients.dynamodb,
+            table=settings.table("views"),
+            random=random,
+            batched=settings.view_writes == "batch",
+        )
         yield Core(
             settings=settings,
             metrics=metrics,
@@ -116,5 +124,6 @@ async def open_core(
             views=views,
             shelf=shelf,
             leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
+            parked=DynamoParkingLot(clients.dynamodb, settings.table("parked"), random=random),
             queues=Queues(clients.sqs, settings),
         )

@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
+from orderstore.domain.allowances import DEFAULTS, LONGEST_S, SHORTEST_S
+from orderstore.domain.events import Allowances
+
 PREFIX: Final = "ORDERSTORE_"
 Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification", "archive"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -63,6 +66,12 @@ def _count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _switch(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value == "true"
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value not in choices:
@@ -70,6 +79,9 @@ def _choice(*choices: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+_allowance: Final = _count(SHORTEST_S, LONGEST_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,9 @@ class Settings:
         _text, "how the names of tables, queues and alarms begin (ResourcePrefix of the template)"
     )
     topic_arn: str = _setting(_text, "the SNS topic of the order events (output of the template)")
+    topic_fifo: bool = _setting(
+        _switch, "whether that topic is a FIFO one (FifoTopic of the template): group = order", default=False
+    )
     blobs_bucket: str = _setting(_text, "the S3 bucket of commits that are too large for the table")
     kms_key_id: str = _setting(_text, "the KMS key that wraps the customers' keys")
     audit_bucket: str = _setting(_text, "the S3 bucket, under Object Lock, of signed roots and certificates")
@@ -103,6 +118,7 @@ class Settings:
     api_tokens: str | None = _setting(
         _text, "JSON list of {name, sha256, scopes}; the api role refuses to start without it", default=None
     )
+    read_wait_s: float = _setting(_number(0, 10), "how long a read waits for a named commit", default=1, unit="s")
     metrics_host: str = _setting(_text, "the address of /metrics in roles without the API", default="127.0.0.1")
     metrics_port: int = _setting(
         _count(0, 65_535), "the port of /metrics in roles without the API; 0 takes a free one", default=9090
@@ -149,6 +165,9 @@ class Settings:
     stream_idle_s: float = _setting(
         _number(0.05, 10), "the longest pause between reads of an idle shard", default=1, unit="s"
     )
+    view_writes: Literal["batch", "single"] = _setting(
+        _choice("batch", "single"), "views are written by PartiQL batches, or a document a call", default="batch"
+    )
     clock_skew_margin_s: float = _setting(
         _number(0, 3_600), "how far writers' clocks may be apart, for back-filling", default=300, unit="s"
     )
@@ -160,6 +179,27 @@ class Settings:
         _choice("refuse", "accept"),
         "an SKU without a stock record: out of stock, or not a stocked good",
         default="refuse",
+    )
+    allowed_outcomes_s: int = _setting(
+        _allowance,
+        "how long payment and stock may take to answer before an order counts as stalled",
+        default=DEFAULTS.outcomes_s,
+        unit="s",
+    )
+    allowed_dispatch_s: int = _setting(
+        _allowance,
+        "how long a confirmed order may wait for its dispatch; holds do not count",
+        default=DEFAULTS.dispatch_s,
+        unit="s",
+    )
+    allowed_delivery_s: int = _setting(
+        _allowance, "how long a parcel may be on its way", default=DEFAULTS.delivery_s, unit="s"
+    )
+    allowed_undo_s: int = _setting(
+        _allowance, "how long a cancellation may take until everything is given back", default=DEFAULTS.undo_s, unit="s"
+    )
+    allowed_refund_s: int = _setting(
+        _allowance, "how long a refund may take once it was asked for", default=DEFAULTS.refund_s, unit="s"
     )
     invoice_series: str = _setting(_text, "how the names of invoice series begin (the year follows)", default="INV")
     fiscal_retention_years: int = _setting(
@@ -174,6 +214,17 @@ class Settings:
     mail_sender: str = _setting(
         _text, "the address that customers' mail comes from", default="orders@orderstore.example"
     )
+
+    @property
+    def allowances(self) -> Allowances:
+        """How long each stage of an order that is placed now may take."""
+        return Allowances(
+            outcomes_s=self.allowed_outcomes_s,
+            dispatch_s=self.allowed_dispatch_s,
+            delivery_s=self.allowed_delivery_s,
+            undo_s=self.allowed_undo_s,
+            refund_s=self.allowed_refund_s,
+        )
 
     def table(self, name: str) -> str:
         """The full name of a table of the data plane."""
@@ -239,6 +290,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("ORDERSTORE_RETRY_BASE_S: must not be above ORDERSTORE_RETRY_MAX_S")
     if settings.archive_linger_s * 2 > settings.handler_deadline_s:
         found.append("ORDERSTORE_ARCHIVE_LINGER_S: must be at most half of ORDERSTORE_HANDLER_DEADLINE_S")
+    if settings.topic_fifo != settings.topic_arn.endswith(".fifo"):
+        found.append("ORDERSTORE_TOPIC_FIFO: must be true for a topic whose name ends with .fifo, and for no other")
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         found.append("ORDERSTORE_AWS_ACCESS_KEY_ID and ORDERSTORE_AWS_SECRET_ACCESS_KEY: give both or neither")
     if settings.providers == "live":

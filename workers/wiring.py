@@ -18,20 +18,22 @@ from orderstore.archive.dynamo_positions import DynamoPositions
 from orderstore.archive.writer import Archiver
 from orderstore.audit.root_maker import RootMaker
 from orderstore.registry import CONSUMERS
-from projections.apply import ViewProjector, current_targets
 from projections.commits import order_of_record
+from projections.exception_queries import ExceptionQueries
+from projections.fresh_reads import FreshReads
 from projections.holding import Holding
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
 from projections.http.services import Services
-from projections.queries import open_queries
-from projections.relay import Relay
-from projections.sns import SnsPublisher
+from projections.publication import RecentPublication
+from projections.queries import current_generations, open_queries
+from projections.sales import SalesQueries
 from projections.stream.dynamo_source import DynamoStreamSource
 from projections.stream.low_water import RecentMark
 from projections.stream.reader import StreamReader
 from projections.stream.settings import StreamSettings
 from projections.stream.subscriber import Subscriber
+from projections.unpublished import Unpublished
 from workers.anchoring import Anchoring
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler
@@ -39,7 +41,7 @@ from workers.archive.remembering import remembering
 from workers.classify import classify
 from workers.core import CONNECTIONS_BESIDE, Core, now_ms, open_core
 from workers.departments import Departments
-from workers.logged import LoggedHandler, LoggedPublisher
+from workers.logged import LoggedHandler
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
@@ -52,12 +54,12 @@ from workers.runtime.outcome import Handler
 from workers.runtime.sqs import SqsQueue
 from workers.service import Cancellable, HttpServer, Part, Service, listen
 from workers.settings import Role, Settings, SettingsError
+from workers.subscriptions import RELAY_SUBSCRIPTION, VIEWS_SUBSCRIPTION, parking_watch, quarantined
 
-SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": "views", "relay": "relay"}
+SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": VIEWS_SUBSCRIPTION, "relay": RELAY_SUBSCRIPTION}
 CONNECTIONS_MAX: Final = 512
 POLLS_PER_QUEUE: Final = 4
 STREAM_IDLE_INITIAL_S: Final = 0.25
-MARK_KEPT_S: Final = 1.0
 
 RESTORING: Final = (
     "a restore into this environment is not finished: nothing is published before (orderstore archive restore)"
@@ -143,15 +145,25 @@ async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
 
 async def subscribers(core: Core, roles: Sequence[Role]) -> dict[str, Subscriber]:
     """What the stream's two subscriptions do with its records."""
-    observer = ProjectionMetrics(core.metrics)
-    found: dict[str, Subscriber] = {}
-    if "projector" in roles:
-        found["views"] = ViewProjector(core.store, core.views, await current_targets(core.views), observer=observer)
-    if "relay" in roles:
-        publisher = LoggedPublisher(SnsPublisher(core.clients.sns, topic_arn=core.settings.topic_arn))
-        relay = Relay(core.store, publisher, now_ms=now_ms, random=core.random, observer=observer)
-        found["relay"] = Holding(relay, may_begin=partial(nothing_is_being_restored, core), why=RESTORING)
+    found: dict[str, Subscriber] = {
+        name: quarantined(core, name) for role, name in SUBSCRIPTIONS.items() if role in roles
+    }
+    if (relay := SUBSCRIPTIONS["relay"]) in found:
+        found[relay] = Holding(found[relay], may_begin=partial(nothing_is_being_restored, core), why=RESTORING)
     return found
+
+
+def publication_watch(core: Core) -> Unpublished:
+    """What tells the age of the oldest unpublished event, in the projector's process: the relay's may be dead."""
+    return Unpublished(
+        core.store,
+        core.leases,
+        core.parked,
+        publishing=SUBSCRIPTIONS["relay"],
+        projecting=SUBSCRIPTIONS["projector"],
+        now_ms=now_ms,
+        observer=ProjectionMetrics(core.metrics),
+    )
 
 
 async def nothing_is_being_restored(core: Core) -> bool:
@@ -195,18 +207,28 @@ def authentication(settings: Settings) -> BearerTokens:
 
 async def api(core: Core, readiness: Readiness) -> HttpServer:
     """The HTTP API."""
-    relay = SUBSCRIPTIONS["relay"]
-    mark = RecentMark(core.leases, relay, kept_s=MARK_KEPT_S, observer=StreamMetrics(core.metrics, relay))
+    relay, tenant, observer = SUBSCRIPTIONS["relay"], core.settings.tenant, HttpMetrics(core.metrics)
+    mark = RecentMark(core.leases, relay, kept_s=0, observer=StreamMetrics(core.metrics, relay))
+    lot = core.parked
+    generations = current_generations(core.views, observer=observer)
+    queries = await open_queries(core.views, tenant=tenant, generations=generations)
     services = Services(
         orders=core.orders,
-        views=await open_queries(core.views, tenant=core.settings.tenant),
+        views=queries,
+        fresh=FreshReads(
+            queries, core.orders, random=core.random, read_wait_s=core.settings.read_wait_s, observer=observer
+        ),
+        exceptions=ExceptionQueries(
+            core.views, lot, tenant=tenant, generations=generations, queries=queries, now_ms=now_ms
+        ),
+        sales=SalesQueries(core.views, tenant=tenant, generations=generations),
         authentication=authentication(core.settings),
         readiness=readiness,
         metrics=core.metrics.render,
-        published_through_ms=mark.get,
-        tenant=core.settings.tenant,
+        publication=RecentPublication(mark.get, lot, subscription=relay, tenant=tenant, observer=observer).get,
+        tenant=tenant,
         logger=structlog.get_logger("projections.http"),
-        observer=HttpMetrics(core.metrics),
+        observer=observer,
     )
     listener = listen(core.settings.api_host, core.settings.api_port)
     return HttpServer(build_app(services), name="api", listener=listener)
@@ -240,10 +262,16 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
             queues = [consumer.queue for consumer in consuming]
             # The server first: whether the process lives and what it lacks is answered also while something else cannot start yet.
             parts: list[Part] = [server]
+            subscribing = await subscribers(core, roles)
+            if "projector" in roles:
+                watch, views = publication_watch(core), SUBSCRIPTIONS["projector"]
+                subscribing[views] = watch.noting(subscribing[views])
+                parts.append(Cancellable("publication watch", watch.run))
             parts.extend(
                 Cancellable(f"{subscription} reader", reader(core, subscription, subscriber).run)
-                for subscription, subscriber in (await subscribers(core, roles)).items()
+                for subscription, subscriber in subscribing.items()
             )
+            parts.extend(Cancellable(f"{name} parking watch", parking_watch(core, name).watch) for name in subscribing)
             parts.extend(consuming)
             if "archive" in roles:
                 parts.append(Cancellable("daily root", daily_root(core).run))

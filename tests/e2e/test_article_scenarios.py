@@ -32,7 +32,7 @@ def place(served: Program, **hooks: str) -> str:
     """Place the order of the article; its id."""
     answer = served.api.call("POST", "/orders", order_of_the_article(**hooks))
     assert answer.status == 202, answer.text
-    assert set(answer.document) == {"orderId", "eventId", "status"}
+    assert set(answer.document) == {"orderId", "eventId", "commit", "status"}
     uuid.UUID(answer.document["eventId"])
     assert answer.document["status"] == "ORDER_RECEIVED"
     order_id: str = answer.document["orderId"]

@@ -117,7 +117,8 @@ class Demo:
     async def _statuses(self, order_ids: list[str]) -> dict[str, str]:
         """By order, as the view has it now; an order that the view does not know yet is missing."""
         views, tenant = self._core.views, self._core.settings.tenant
-        generation = Generation(order_status.NAME, await views.generation(order_status.NAME))
+        current = (await views.generations([order_status.NAME]))[order_status.NAME].current
+        generation = Generation(order_status.NAME, current)
         found: dict[str, str] = {}
         for start in range(0, len(order_ids), ORDERS_PER_LOOK):
             keys = {

@@ -1,6 +1,12 @@
 """The workers' facts, and the API's, as metrics."""
 
+from typing import Final
+
+import structlog
+
 from workers.metrics.table import Metrics
+
+_LOG: Final = structlog.get_logger("workers.metrics.business")
 
 
 class WorkerMetrics:
@@ -48,3 +54,12 @@ class HttpMetrics:
     def order_accepted(self, *, replayed: bool) -> None:
         """Count."""
         self._metrics.count("orderstore_orders_accepted", {"replayed": str(replayed).lower()})
+
+    def commit_read(self, *, source: str, waited_s: float) -> None:
+        """Time."""
+        self._metrics.observe("orderstore_http_commit_read_seconds", {"source": source}, waited_s)
+
+    def read_failed(self, *, what: str, error: Exception) -> None:
+        """Count and log: nobody who asked hears of it."""
+        self._metrics.count("orderstore_http_reads_failed", {"kind": what})
+        _LOG.warning("read_failed", what=what, error=type(error).__name__)

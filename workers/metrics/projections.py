@@ -81,6 +81,15 @@ class ProjectionMetrics:
         self._metrics.count("orderstore_publish_failures", {"code": code}, events)
         _log.warning("publication refused, to be sent again", events=events, code=code)
 
+    def unpublished(self, *, oldest_age_ms: int) -> None:
+        """Show."""
+        self._metrics.set("orderstore_unpublished_oldest_age_seconds", None, oldest_age_ms / 1000)
+
+    def publication_unseen(self, *, error: Exception) -> None:
+        """Count and log: the age that is shown is an upper bound."""
+        self._metrics.count("orderstore_stream_troubles", {"subscription": "relay", "kind": "unseen"})
+        _log.warning("how far the relay has come could not be read", error=repr(error))
+
     def backfill_progress(self, *, subscription: str, orders: int, commits: int) -> None:
         """Count and log."""
         self._metrics.count("orderstore_backfilled_orders", {"subscription": subscription}, orders)

@@ -34,6 +34,8 @@ TABLE: Final = (
     Metric("orderstore_http_requests", "counter", ("method", "route", "status"), "Requests answered, by route and status."),
     Metric("orderstore_http_request_seconds", "histogram", ("method", "route"), "From the first byte of a request to its answer."),
     Metric("orderstore_orders_accepted", "counter", ("replayed",), "Orders answered with 202; replayed: a repeat met its own order."),
+    Metric("orderstore_http_commit_read_seconds", "histogram", ("source",), "Waits of reads with minCommit, until the view or the log."),
+    Metric("orderstore_http_reads_failed", "counter", ("kind",), "Failed reads behind an answer: generations, parked, views."),
     # business
     Metric("orderstore_payments", "counter", ("step", "result"), "Answers of the payment provider: authorize, capture, void, refund."),
     Metric("orderstore_reservations", "counter", ("result",), "Reservations: reserved, short, released, withdrawn."),
@@ -69,6 +71,12 @@ TABLE: Final = (
     Metric("orderstore_stream_backfills", "counter", ("subscription", "result"), "Back-fills from the table: done or failed."),
     Metric("orderstore_stream_shards_owned", "gauge", SUBSCRIPTION, "Shards that this worker reads."),
     Metric("orderstore_stream_leases", "counter", ("subscription", "change"), "Leases taken, lost and released."),
+    # quarantine
+    Metric("orderstore_parked", "gauge", ("subscription", "state"), "Orders that wait for somebody (parked) or are set aside (skipped)."),
+    Metric("orderstore_parked_oldest_age_seconds", "gauge", SUBSCRIPTION, "Age of the order that is parked longest; 0 when none is."),
+    Metric("orderstore_parkings", "counter", ("subscription", "cause"), "Orders parked, by the class of the error."),
+    Metric("orderstore_parkings_refused", "counter", SUBSCRIPTION, "Orders not parked because too many are: their shard waits."),
+    Metric("orderstore_parking_suspicions", "counter", ("subscription", "cause"), "Failures that may lie at one order, retries included."),
     # views and relay
     Metric("orderstore_view_commits_applied", "counter", ("view",), "Commits that a view has taken in."),
     Metric("orderstore_view_duplicates_dropped", "counter", ("view",), "Commits that came again and were dropped."),
@@ -81,6 +89,7 @@ TABLE: Final = (
     Metric("orderstore_log_images_replaced", "counter", SUBSCRIPTION, "Stream images not as written: the table's commits were taken."),
     Metric("orderstore_events_published", "counter", (), "Events that are with the topic."),
     Metric("orderstore_publish_lag_seconds", "gauge", (), "Age of the oldest event of the last publication."),
+    Metric("orderstore_unpublished_oldest_age_seconds", "gauge", (), "Age of the oldest event not published; 0 when none waits."),
     Metric("orderstore_publish_failures", "counter", ("code",), "Entries that the topic refused; they are sent again."),
     Metric("orderstore_backfilled_orders", "counter", SUBSCRIPTION, "Orders that a back-fill brought up to the log."),
     Metric("orderstore_stream_troubles", "counter", ("subscription", "kind"), "Throttled reads, expired iterators, failed calls."),
