@@ -19,9 +19,9 @@ from orderstore.store.errors import StoreError
 from orderstore.transact import Contended
 from projections.http.auth import OpenService
 from projections.http.services import ViewsUnavailable
-from projections.passing_over import StreamStuck
 from projections.stream.leases import LeaseError
 from projections.stream.parking import ParkingError
+from projections.stream.passing_over import StreamStuck
 from projections.view_store import ViewStoreError
 from workers.commands import archive, audit, bulk, configuration, parked, privacy, schemas, serve, stock, views
 from workers.commands.environment import EnvironmentFailed

@@ -22,9 +22,9 @@ from orderstore.snapshots.standing import read_standing
 from orderstore.store.blobs import ObjectBlobStore
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.transact import Transactor
-from projections.dynamo_views import DynamoViewStore
 from projections.stream.dynamo_leases import DynamoLeaseStore
-from projections.stream.dynamo_parking import DynamoParkingLot
+from projections.stream.parking.dynamo import DynamoParkingLot
+from projections.view_store.dynamo import DynamoViewStore
 from workers.aws import Clients, open_clients
 from workers.metrics.core import CoreMetrics
 from workers.metrics.snapshots import SnapshotMetrics

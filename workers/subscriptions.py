@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from projections.apply import ViewProjector
 from projections.commits import order_of_record
-from projections.judging import judge
-from projections.relay import Relay
-from projections.sns import SnsPublisher
-from projections.stream.parking_known import ParkedKeys
+from projections.parked_orders.judging import judge
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import LiveTargets
+from projections.publishing.relay import Relay
+from projections.publishing.sns import SnsPublisher
 from projections.stream.quarantine import Quarantine
+from projections.stream.quarantine.known_keys import ParkedKeys
 from projections.stream.subscriber import KeyedSubscriber
-from projections.targets import LiveTargets
 from projections.views import VIEWS
 from workers.core import Core, now_ms
 from workers.logged import LoggedPublisher

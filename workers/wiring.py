@@ -18,22 +18,22 @@ from orderstore.archive.dynamo_positions import DynamoPositions
 from orderstore.archive.writer import Archiver
 from orderstore.audit.root_maker import RootMaker
 from orderstore.registry import CONSUMERS
+from projections.answers.exceptions import ExceptionQueries
+from projections.answers.fresh_reads import FreshReads
+from projections.answers.orders import current_generations, open_queries
+from projections.answers.publication import RecentPublication
+from projections.answers.sales import SalesQueries
 from projections.commits import order_of_record
-from projections.exception_queries import ExceptionQueries
-from projections.fresh_reads import FreshReads
-from projections.holding import Holding
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
 from projections.http.services import Services
-from projections.publication import RecentPublication
-from projections.queries import current_generations, open_queries
-from projections.sales import SalesQueries
+from projections.publishing.unpublished import Unpublished
 from projections.stream.dynamo_source import DynamoStreamSource
+from projections.stream.gate import Holding
 from projections.stream.low_water import RecentMark
 from projections.stream.reader import StreamReader
 from projections.stream.settings import StreamSettings
 from projections.stream.subscriber import Subscriber
-from projections.unpublished import Unpublished
 from workers.anchoring import Anchoring
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler

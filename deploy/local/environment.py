@@ -1,8 +1,10 @@
 """Start, look at, stop and remove the embedded environment. Each may be called at any time, twice at once, and after any crash."""
 
+import errno
 import hashlib
 import json
 import shutil
+import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,8 @@ LOCK_WAIT_S = 90.0
 START_WAIT_S = 30.0
 STOP_WAIT_S = 30.0
 TAKEOVER_WAIT_S = 5.0
+LAST_WRITER_WAIT_S = 10.0
+REMOVE_AGAIN_S = 0.05
 TOKEN_SCOPES = ("orders:read", "orders:write", "admin")
 
 
@@ -130,8 +134,25 @@ def clean(path: Path) -> bool:
         emulator = process.find_when_known(state, TAKEOVER_WAIT_S)
         if emulator is not None:
             process.kill(state, emulator, wait_s=STOP_WAIT_S)
-        shutil.rmtree(state.path)
+        remove(state.path)
     return True
+
+
+def remove(path: Path) -> None:
+    """Remove a folder in which the writer of a snapshot, who outlives a killed emulator, may still make files for a moment.
+
+    Raises OSError when it is still not empty after LAST_WRITER_WAIT_S.
+    """
+    deadline = time.monotonic() + LAST_WRITER_WAIT_S
+    while True:
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        time.sleep(REMOVE_AGAIN_S)
 
 
 def wait_for_answer(emulator: process.Emulator) -> bool:

@@ -9,7 +9,7 @@ from orderstore.audit.time_travel import Difference, FieldChange, Prefix
 from orderstore.codec import timestamp
 from orderstore.contract import public_data
 from orderstore.recorded import Recorded
-from projections.publication import Publication, first_commit
+from projections.answers.publication import Publication, first_commit
 from projections.stream.parking import Parked
 
 EVENTS_SHOWN_MAX: Final = 100

@@ -10,8 +10,10 @@ from starlette.responses import Response
 from orderstore.audit.moments import Moment
 from orderstore.audit.time_travel import prefix_at
 from orderstore.recorded import Recorded
-from projections import past
-from projections.fresh_reads import Shown, Source
+from projections.answers import past
+from projections.answers.fresh_reads import Shown, Source
+from projections.answers.ports import Document
+from projections.answers.publication import Publication
 from projections.http import documents, schemas
 from projections.http.answers import JsonAnswer
 from projections.http.auth import Reader
@@ -31,8 +33,6 @@ from projections.http.places import (
 from projections.http.problems import Problem
 from projections.http.requestlog import note_order
 from projections.http.services import Services, ServicesOf
-from projections.publication import Publication
-from projections.reading import Document
 
 _STORE: Final = ("throttled", "unavailable", "internal", "unreadable_order")
 _HINT: Final = (

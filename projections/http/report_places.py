@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from orderstore.domain.money import CURRENCIES, is_currency
+from projections.answers.ports import ExceptionKind
+from projections.answers.sales import BUCKETS_MAX, DAYS_MAX
 from projections.http.places import CURSOR_CHARACTERS_MAX, PAGE_ITEMS, Asked, Limit, contradiction
-from projections.reading import ExceptionKind
-from projections.sales import BUCKETS_MAX, DAYS_MAX
 
 CURRENCIES_NAMED_MAX: Final = 10
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

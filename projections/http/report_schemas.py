@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from projections.answers.ports import ExceptionKind
 from projections.http.schemas import Answer
-from projections.reading import ExceptionKind
 
 
 class OrderSummary(Answer):

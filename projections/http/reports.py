@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from projections import sales
+from projections.answers import sales
 from projections.http import report_schemas
 from projections.http.answers import JsonAnswer
 from projections.http.auth import Reader

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from structlog.typing import FilteringBoundLogger
 
 from orderstore.orders import Orders
-from projections.fresh_reads import FreshReads
+from projections.answers.fresh_reads import FreshReads
+from projections.answers.ports import ExceptionReader, InvalidCursor, Page, SalesReader, ViewReader, ViewsUnavailable
+from projections.answers.publication import Publication
 from projections.http.auth import Authentication
 from projections.http.observe import HttpObserver, SilentHttpObserver
-from projections.publication import Publication
-from projections.reading import ExceptionReader, InvalidCursor, Page, SalesReader, ViewReader, ViewsUnavailable
 
 __all__ = ["InvalidCursor", "Page", "Services", "ServicesOf", "ViewReader", "ViewsUnavailable"]
 

@@ -29,8 +29,8 @@ from orderstore.expected import WrongVersion
 from orderstore.orders import CustomerErased, HooksRefused, KeyReused
 from orderstore.store.errors import CommitTooLarge, CorruptCommit, StreamTooLong, Throttled, Unavailable
 from orderstore.transact import Contended
+from projections.answers.ports import InvalidCursor, ViewsUnavailable
 from projections.http.problems import KINDS, FieldError, Problem, answer
-from projections.reading import InvalidCursor, ViewsUnavailable
 
 _BUSY: Final = {"Retry-After": "1"}
 _DOWN: Final = {"Retry-After": "5"}

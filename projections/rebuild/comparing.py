@@ -16,12 +16,12 @@ from orderstore.codec import decode
 from orderstore.domain.ids import stream_of
 from orderstore.store.port import EventStore
 from projections.batches import for_each_batch, run_all
-from projections.compare_sums import compare_sums
-from projections.differences import Difference, difference
+from projections.comparing.compare_totals import compare_sums
+from projections.comparing.differences import Difference, difference
+from projections.projecting.targets import Target
 from projections.rebuild.filling import OF_THE_WAY, Filler, Patience
 from projections.rebuild.metering import Meter, MeteredLog, MeteredViews
 from projections.rebuild.state import DETAIL_CHARACTERS_MAX, NAMED_MAX, Trouble, Verdict, trouble_of
-from projections.targets import Target
 from projections.view_store import Stored, ViewStore
 
 ORDERS_AT_ONCE: Final = 100

@@ -7,9 +7,9 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstore.store.trouble import Backoff, code_of
-from projections.dynamo_calls import Calls
 from projections.rebuild.state import Rebuild
 from projections.view_store import ViewStoreRefused
+from projections.view_store.dynamo_calls import Calls
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient

@@ -14,10 +14,10 @@ from orderstore.archive import reader as archive
 from orderstore.objects import ObjectStore
 from orderstore.store.errors import Refused, Throttled, Unavailable
 from orderstore.store.port import Commit, EventStore, Undecodable
-from projections.bringing_up import ORDERS_AT_ONCE, BringingUp, Contended, Order, orders_of
+from projections.projecting.catching_up import ORDERS_AT_ONCE, BringingUp, Contended, Order, orders_of
+from projections.projecting.targets import Target
 from projections.rebuild.metering import Meter, MeteredLog, MeteredViews
 from projections.rebuild.state import Segment, Trouble, trouble_of
-from projections.targets import Target
 from projections.view_store import ViewStore, ViewStoreRefused, ViewStoreThrottled, ViewStoreUnavailable
 
 CACHE_ENTRIES: Final = 2_000

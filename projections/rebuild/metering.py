@@ -14,8 +14,8 @@ import anyio
 from orderstore.store.items import WRITE_UNIT_BYTES, item_bytes
 from orderstore.store.port import Commit, EventStore
 from orderstore.store.scanning import READ_UNIT_BYTES
-from projections import view_items
 from projections.view_store import Stored, ViewStore, Write, WriteResult, Written
+from projections.view_store import items as view_items
 
 BURST_S: Final = 1.0
 COMMIT_BYTES_BESIDE: Final = 250  # of an item, beside its body: names, hashes, the key

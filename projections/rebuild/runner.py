@@ -16,6 +16,7 @@ import anyio
 from orderstore.objects import ObjectStore
 from orderstore.store.port import EventStore
 from projections.batches import first_error
+from projections.projecting.targets import TARGETS_KEPT_S, Target
 from projections.rebuild.book import RebuildBook
 from projections.rebuild.comparing import Comparison
 from projections.rebuild.errors import NotNow, RebuildError, TakenOver
@@ -33,7 +34,6 @@ from projections.rebuild.state import (
     next_generation,
 )
 from projections.rebuild.switching import switch
-from projections.targets import TARGETS_KEPT_S, Target
 from projections.view_store import ViewStore
 from projections.views.view import Generation, Generations, View
 

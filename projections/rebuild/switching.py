@@ -24,7 +24,7 @@ from projections.view_store import ViewStore
 from projections.views.view import Generation, Generations
 
 DELETED_AT_ONCE: Final = 100
-# Readers keep a generation for a second, and for a minute when the table does not answer (`projections/generations.py`).
+# Readers keep a generation for a second, and for a minute when the table does not answer (`projections/answers/current_generations.py`).
 READERS_FORGET_S: Final = 61.0
 
 

@@ -11,8 +11,6 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from projections.stream.dynamo_parking import DynamoParkingLot
-from projections.stream.memory_parking import MemoryParkingLot
 from projections.stream.parking import (
     DECISIONS_MAX,
     MESSAGE_CHARACTERS_MAX,
@@ -27,6 +25,8 @@ from projections.stream.parking import (
     every_row,
     failed_again,
 )
+from projections.stream.parking.dynamo import DynamoParkingLot
+from projections.stream.parking.memory import MemoryParkingLot
 from tests.contract.event_logs import Wire, refusal, time_out
 
 MOTO = pytest.param("moto", marks=pytest.mark.moto)

@@ -1,5 +1,4 @@
-"""One suite for every view store: what `projections/view_store.py` promises, in memory, on moto, on the embedded environment and on AWS's
-own DynamoDB Local.
+"""What each implementation of a view store promises: in memory, on moto, on the embedded environment and on DynamoDB Local.
 
 On moto only the plain path, a call for each document: its server answers 500 to PartiQL batches, and lets 32 of 64 racing writers win.
 Its transactions fail under concurrency and know no tokens, so that it judges only those that come one after the other.
@@ -17,10 +16,7 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from projections import contributions
-from projections.dynamo_views import DynamoViewStore
-from projections.memory_views import MemoryViewStore
-from projections.view_items import pointer_key
+from projections.projecting import contributions
 from projections.view_store import (
     ADDITIONS_MAX,
     DOCUMENT_BYTES_MAX,
@@ -32,6 +28,9 @@ from projections.view_store import (
     Write,
     Written,
 )
+from projections.view_store.dynamo import DynamoViewStore
+from projections.view_store.items import pointer_key
+from projections.view_store.memory import MemoryViewStore
 from projections.views.view import Generations
 
 pytestmark = pytest.mark.parametrize(

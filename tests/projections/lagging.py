@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from orderstore import codec
 from orderstore.domain.ids import order_of
 from orderstore.store.port import EventStore
-from projections.folding import known_from, step, write_of
-from projections.targets import Target
+from projections.projecting.folding import known_from, step, write_of
+from projections.projecting.targets import Target
 from projections.view_store import ViewStore
 from projections.views import VIEWS
 from projections.views.view import Generation

@@ -8,11 +8,11 @@ import orjson
 from orderstore.recorded import Recorded
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from projections.apply import ViewProjector
-from projections.compare import Report, compare
-from projections.memory_views import MemoryViewStore
-from projections.targets import Target
+from projections.comparing.compare import Report, compare
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import Target
 from projections.view_store import Stored, ViewStoreUnavailable, Write, WriteResult
+from projections.view_store.memory import MemoryViewStore
 from projections.views import VIEWS
 from projections.views.view import Generation
 from tests.projections.histories import TENANT, records_of

@@ -11,8 +11,8 @@ from orderstore.domain.ids import stream_of
 from orderstore.recorded import Actor, Cause
 from orderstore.store.chain import seal
 from orderstore.store.port import Commit
-from projections import contributions
-from projections.targets import Target
+from projections.projecting import contributions
+from projections.projecting.targets import Target
 from projections.view_store import ViewStore
 from projections.views import daily_sales
 from projections.views.view import Generation

@@ -13,9 +13,9 @@ from orderstore.store import items
 from orderstore.store.chain import seal
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from projections.apply import ViewProjector
 from projections.commits import order_of_record
-from projections.compare import Report, compare
+from projections.comparing.compare import Report, compare
+from projections.projecting.projector import ViewProjector
 from projections.stream import GapCause
 from tests.builders import NOON
 from tests.projections.histories import TENANT, Groups, happy_groups, order_number

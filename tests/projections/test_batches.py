@@ -5,7 +5,7 @@ import anyio.lowlevel
 import pytest
 
 from projections.batches import for_each_batch, run_all
-from projections.publisher import PublishUnavailable
+from projections.publishing.publisher import PublishUnavailable
 from tests.virtual_time import run_virtual
 
 

@@ -8,12 +8,12 @@ from orderstore.contract import PublicEvent
 from orderstore.domain.events import OrderLine
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from projections.apply import ViewProjector
 from projections.commits import BODY_BYTES_AT_ONCE
-from projections.memory_views import MemoryViewStore
-from projections.publisher import Failed, MemoryPublisher
-from projections.relay import Relay
+from projections.projecting.projector import ViewProjector
+from projections.publishing.publisher import Failed, MemoryPublisher
+from projections.publishing.relay import Relay
 from projections.view_store import Write, WriteResult
+from projections.view_store.memory import MemoryViewStore
 from tests.builders import line
 from tests.projections.histories import START_MS, happy_commits, order_number, records_of
 from tests.projections.read_side import TARGETS

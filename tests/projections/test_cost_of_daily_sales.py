@@ -9,8 +9,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from orderstore.store.memory import MemoryEventStore
-from projections.apply import ViewProjector
-from projections.dynamo_views import DynamoViewStore
+from projections.projecting.projector import ViewProjector
+from projections.view_store.dynamo import DynamoViewStore
 from tests.projections.histories import happy_commits, order_number, records_of
 from tests.projections.sales import TARGET, counted_from, stored_totals
 

@@ -10,9 +10,9 @@ import pytest
 from orderstore.orders import Orders
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
-from projections.apply import ViewProjector
-from projections.compare import compare
-from projections.memory_views import MemoryViewStore
+from projections.comparing.compare import compare
+from projections.projecting.projector import ViewProjector
+from projections.view_store.memory import MemoryViewStore
 from tests.ordering import PlainVault
 from tests.projections.sales import TARGET, stored_totals
 from tests.virtual_time import run_virtual

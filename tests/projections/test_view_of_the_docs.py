@@ -8,10 +8,10 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.apply import ViewProjector
-from projections.compare import compare
-from projections.folding import NOTHING, step
-from projections.targets import Target
+from projections.comparing.compare import compare
+from projections.projecting.folding import NOTHING, step
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import Target
 from projections.views.view import Generation, View
 from tests.projections.histories import (
     TENANT,

@@ -12,12 +12,12 @@ from aiobotocore.session import get_session
 from orderstore.domain.events import OrderLine
 from orderstore.store.blobs import MemoryBlobStore
 from orderstore.store.dynamo import DynamoEventStore
-from projections.apply import ViewProjector
-from projections.compare import compare
-from projections.dynamo_views import DynamoViewStore
-from projections.queries import open_queries
+from projections.answers.orders import open_queries
+from projections.comparing.compare import compare
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import current_targets
 from projections.stream import Record
-from projections.targets import current_targets
+from projections.view_store.dynamo import DynamoViewStore
 from tests.builders import line
 from tests.projections.histories import ORDER, happy_commits, order_number, records_of
 from tests.projections.read_side import CountingObserver

@@ -9,7 +9,7 @@ from orderstore.domain import events as e
 from orderstore.registry import BY_NAME, CONSUMERS, EVENT_TYPES, HEARS_EVERYTHING, consumed_by
 from orderstore.schemas.documents import documents
 from orderstore.store.chain import seal
-from projections.announcements import announcements
+from projections.publishing.announcements import announcements
 from tests.builders import NOON
 from tests.cloudformation import Template
 from tests.ordering import cause

@@ -10,7 +10,7 @@ _log: Final = structlog.get_logger("projections.stream")
 
 
 class ParkingMetrics:
-    """Implements `projections.stream.parking_observe.ParkingObserver` for one subscription."""
+    """Implements `projections.stream.quarantine.observe.ParkingObserver` for one subscription."""
 
     def __init__(self, metrics: Metrics, subscription: str) -> None:
         self._metrics = metrics

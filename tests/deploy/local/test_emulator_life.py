@@ -262,6 +262,24 @@ def test_clean_leaves_nothing(folder):
         os.kill(running.pid, 0)
 
 
+def test_clean_outlasts_the_writer_of_a_snapshot(folder):
+    """A snapshot is written by a child, which goes on for a moment when the emulator is killed; its files go too."""
+    environment.start(folder)
+    write = (
+        "import pathlib, sys\n"
+        "late = pathlib.Path(sys.argv[1]); late.mkdir(); print('writing', flush=True)\n"
+        "for number in range(20_000):\n"
+        "    try: (late / str(number)).touch()\n"
+        "    except FileNotFoundError: break\n"
+    )
+    late = folder / "emulator" / "state.0"
+    with subprocess.Popen([sys.executable, "-c", write, str(late)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        assert environment.clean(folder)
+        assert not folder.exists()
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="a process's variables are looked up in /proc")
 def test_a_stray_variable_of_the_caller_does_not_reach_the_emulator(folder, monkeypatch):
     """Somebody's AWS or proxy settings must not send the embedded environment elsewhere."""

@@ -15,7 +15,7 @@ from orderstore.objects import MemoryObjectStore
 from orderstore.store import items
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from projections.compare import compare
+from projections.comparing.compare import compare
 from tests.orderstore.archive.archives import Crash, Faults, Reports, World
 from tests.projections.histories import happy_commits, order_number, records_of
 from tests.projections.read_side import TARGETS, ReadSide

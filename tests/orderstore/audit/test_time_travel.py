@@ -12,7 +12,7 @@ from orderstore.domain.state import INITIAL, Cancelling, Confirmed, Received, fo
 from orderstore.history import History
 from orderstore.recorded import Recorded
 from orderstore.store.port import Commit
-from projections.past import STANDING_FIELDS, changes, document_of
+from projections.answers.past import STANDING_FIELDS, changes, document_of
 from tests.builders import PAID, RESERVED
 from tests.orderstore.audit.clocked import START_MS, Clocks, at, commits_of, events_of, pasts
 from tests.projections.histories import CANCELLED_LATE, HAPPY, groups_of

@@ -13,7 +13,7 @@ from orderstore import codec
 from orderstore.registry import CONSUMERS, EVENT_TYPES, HEARS_EVERYTHING, consumed_by
 from orderstore.schemas import asyncapi as made
 from orderstore.store.chain import seal
-from projections.announcements import announcements
+from projections.publishing.announcements import announcements
 from tests.builders import NOON
 from tests.cloudformation import Template
 from tests.ordering import cause

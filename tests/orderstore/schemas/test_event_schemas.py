@@ -25,7 +25,7 @@ from orderstore.schemas.documents import documents
 from orderstore.schemas.published import FORMS, PublicData
 from orderstore.schemas.shape import NoSchema, schema_of
 from orderstore.store.chain import seal
-from projections.announcements import announcements
+from projections.publishing.announcements import announcements
 from tests.builders import NOON, order_created
 from tests.ordering import cause
 from tests.orderstore.golden_events import EARLIER, PRESENT

@@ -17,18 +17,18 @@ from orderstore.orders import Orders
 from orderstore.recorded import Actor, Cause
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
-from projections.exception_queries import ExceptionQueries
-from projections.fresh_reads import FreshReads
+from projections.answers.exceptions import ExceptionQueries
+from projections.answers.fresh_reads import FreshReads
+from projections.answers.orders import ViewQueries, current_generations, open_queries
+from projections.answers.ports import Document, ExceptionKind, OrderDocuments, Page
+from projections.answers.publication import Publication, RecentPublication
+from projections.answers.sales import SalesQueries
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token, sha256_of
 from projections.http.services import Services
-from projections.memory_views import MemoryViewStore
-from projections.publication import Publication, RecentPublication
-from projections.queries import ViewQueries, current_generations, open_queries
-from projections.reading import Document, ExceptionKind, OrderDocuments, Page
-from projections.sales import SalesQueries
-from projections.stream.memory_parking import MemoryParkingLot
-from projections.targets import current_targets
+from projections.projecting.targets import current_targets
+from projections.stream.parking.memory import MemoryParkingLot
+from projections.view_store.memory import MemoryViewStore
 from tests.ordering import PlainVault
 from tests.projections.lagging import project
 

@@ -4,10 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
-from projections.fresh_reads import READ_WAIT_S
+from projections.answers.fresh_reads import READ_WAIT_S
+from projections.answers.ports import EXCEPTION_KINDS
 from projections.http.problems import KINDS
 from projections.http.report_places import DAYS_MAX
-from projections.reading import EXCEPTION_KINDS
 from tests.projections.http.api import ADMIN, Api, running
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()

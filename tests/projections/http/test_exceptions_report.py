@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orderstore.domain import decisions
-from projections.reading import EXCEPTION_KINDS, ViewsUnavailable
+from projections.answers.ports import EXCEPTION_KINDS, ViewsUnavailable
 from tests.builders import BOOKED, DISPATCHED, PAID_AT_ONCE, RESERVED
 from tests.projections.http.api import ARTICLE, READER, SCRAPER, WRITER, Api, running
 from tests.projections.http.stories import dispatched

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstore.domain import decisions
-from projections.fresh_reads import FreshReads
-from projections.reading import ViewsUnavailable
+from projections.answers.fresh_reads import FreshReads
+from projections.answers.ports import ViewsUnavailable
 from tests.builders import PAID_AT_ONCE
 from tests.projections.http.api import READER, WRITER, Api, bearer, running
 from tests.projections.http.stories import NOWHERE, dispatched, invoiced

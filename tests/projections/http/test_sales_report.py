@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from orderstore.domain import decisions
 from orderstore.domain.money import CURRENCIES, major
-from projections.generations import CurrentGenerations
-from projections.sales import BUCKETS_MAX, DAYS_MAX, SalesQueries, TooMuchAsked, buckets_of, together
+from projections.answers.current_generations import CurrentGenerations
+from projections.answers.sales import BUCKETS_MAX, DAYS_MAX, SalesQueries, TooMuchAsked, buckets_of, together
 from projections.views import daily_sales
 from tests.builders import DECLINED, PAID_AT_ONCE, SHORT
 from tests.projections.http.api import Api, running
@@ -148,8 +148,8 @@ def test_the_bounds_themselves_are_good() -> None:
 )
 def test_totals_are_the_sums_of_the_days_and_text_is_the_amount(sold: list[tuple[int, str, int]]) -> None:
     """Exactly, in integers, whatever the currency's digits."""
-    from projections.memory_views import MemoryViewStore
     from projections.view_store import Addition, Write
+    from projections.view_store.memory import MemoryViewStore
     from projections.views.view import Generation
 
     async def scenario() -> None:

@@ -11,14 +11,14 @@ import anyio
 from orderstore.objects import MemoryObjectStore
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from projections.apply import ViewProjector
-from projections.compare import Report, compare
-from projections.memory_views import MemoryViewStore
+from projections.comparing.compare import Report, compare
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import LiveTargets, Target
 from projections.rebuild.book import MemoryRebuildBook
 from projections.rebuild.runner import Rebuilder
 from projections.rebuild.state import Rebuild
-from projections.targets import LiveTargets, Target
 from projections.view_store import Stored, ViewStoreThrottled, ViewStoreUnavailable, Write, WriteResult
+from projections.view_store.memory import MemoryViewStore
 from projections.views.view import Generation, Generations, View
 from tests.projections.histories import happy_commits, order_number, records_of
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import anyio
 
-from projections.stream.memory_parking import MemoryParkingLot
 from projections.stream.parking import Cause, Decision, LotUnavailable, Parked, Standing
-from projections.stream.parking_observe import SilentParkingObserver
-from projections.stream.parking_rules import WAIT, Verdict
+from projections.stream.parking.memory import MemoryParkingLot
+from projections.stream.quarantine.observe import SilentParkingObserver
+from projections.stream.quarantine.rules import WAIT, Verdict
 from projections.stream.source import Record
 
 BY_ANN = Decision(what="retry", actor="ann", reason="the table was mended", at_ms=1)

@@ -7,11 +7,11 @@ from random import Random
 import anyio
 import pytest
 
-from projections.stream.memory_parking import MemoryParkingLot
 from projections.stream.parking import Cause, Decision, LotUnavailable, Parked, decided
-from projections.stream.parking_known import ParkedKeys
-from projections.stream.parking_rules import QuarantineSettings
+from projections.stream.parking.memory import MemoryParkingLot
 from projections.stream.quarantine import NotParkedYet, ParkingStopped, Quarantine
+from projections.stream.quarantine.known_keys import ParkedKeys
+from projections.stream.quarantine.rules import QuarantineSettings
 from projections.stream.source import Record
 from tests.projections.stream.ledger import (
     PATIENCE_S,

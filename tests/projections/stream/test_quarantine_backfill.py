@@ -5,10 +5,10 @@ from random import Random
 import anyio
 import pytest
 
-from projections.stream.memory_parking import MemoryParkingLot
 from projections.stream.parking import Parked
-from projections.stream.parking_rules import QuarantineSettings
+from projections.stream.parking.memory import MemoryParkingLot
 from projections.stream.quarantine import ParkingStopped, Quarantine
+from projections.stream.quarantine.rules import QuarantineSettings
 from tests.projections.stream.ledger import (
     PATIENCE_S,
     Down,

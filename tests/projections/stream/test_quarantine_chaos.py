@@ -8,11 +8,11 @@ from random import Random
 import anyio
 import pytest
 
+from projections.parked_orders.unparking import Released, Unparking
 from projections.stream.parking import LotUnavailable, ParkedChanged, every_row
-from projections.stream.parking_rules import QuarantineSettings
 from projections.stream.quarantine import Quarantine, QuarantineError
+from projections.stream.quarantine.rules import QuarantineSettings
 from projections.stream.source import Record
-from projections.unparking import Released, Unparking
 from tests.projections.stream.ledger import (
     BY_ANN,
     Down,

@@ -5,10 +5,10 @@ from random import Random
 import anyio
 import pytest
 
-from projections.stream.memory_parking import MemoryParkingLot
+from projections.parked_orders.unparking import Released, Unparking
 from projections.stream.parking import every_row
+from projections.stream.parking.memory import MemoryParkingLot
 from projections.stream.quarantine import Quarantine
-from projections.unparking import Released, Unparking
 from tests.projections.stream.fake_stream import FakeStream
 from tests.projections.stream.faults import drawn
 from tests.projections.stream.ledger import BY_ANN, Ledger, ParkingWatch, Poison, judge, key_of, keys_of

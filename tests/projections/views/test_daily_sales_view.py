@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from orderstore.domain import events as e
-from projections import contributions
-from projections.folding import NOTHING, step
+from projections.projecting import contributions
+from projections.projecting.folding import NOTHING, step
 from projections.views import VIEWS, daily_sales
 from projections.views.view import OutOfPlace
 from tests.builders import CAPTURED, PAID, PAID_AT_ONCE, VOIDED, order_created

@@ -26,10 +26,10 @@ from orderstore.domain.state import (
     fold,
 )
 from orderstore.recorded import Recorded
-from projections.apply import ViewProjector
-from projections.folding import NOTHING, step, write_of
-from projections.memory_views import MemoryViewStore
-from projections.targets import Target
+from projections.projecting.folding import NOTHING, step, write_of
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import Target
+from projections.view_store.memory import MemoryViewStore
 from projections.views import deadlines
 from projections.views.deadlines import REFUNDS_MAX, SHARDS, Deadlines, Due, PendingRefund
 from projections.views.view import Generation, OutOfPlace

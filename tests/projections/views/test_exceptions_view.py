@@ -14,11 +14,11 @@ from orderstore.domain import events as e
 from orderstore.domain.holds import EVER_MAX, OPEN_MAX
 from orderstore.domain.state import INITIAL, fold
 from orderstore.registry import EVENT_TYPES
-from projections.apply import ViewProjector
-from projections.folding import NOTHING, known_from, step, write_of
-from projections.memory_views import MemoryViewStore
-from projections.targets import Target
+from projections.projecting.folding import NOTHING, known_from, step, write_of
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import Target
 from projections.view_store import Stored
+from projections.view_store.memory import MemoryViewStore
 from projections.views import exceptions
 from projections.views.exceptions import HISTORY_MAX, KINDS, OWNERS, Exceptions
 from projections.views.view import Generation, OutOfPlace

@@ -7,8 +7,8 @@ import orjson
 from hypothesis import given
 
 from orderstore.domain import events as e
-from projections.folding import NOTHING, step, write_of
-from projections.targets import Target
+from projections.projecting.folding import NOTHING, step, write_of
+from projections.projecting.targets import Target
 from projections.view_store import DOCUMENT_BYTES_MAX
 from projections.views import invoices
 from projections.views.view import Generation

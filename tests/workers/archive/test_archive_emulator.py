@@ -9,8 +9,8 @@ import pytest
 from orderstore.archive.reader import read
 from orderstore.schemas.envelopes import NOTICE
 from orderstore.store.port import Commit
-from projections.relay import Relay
-from projections.sns import SnsPublisher
+from projections.publishing.relay import Relay
+from projections.publishing.sns import SnsPublisher
 from tests.e2e.emulated import Emulated
 from tests.projections.histories import happy_commits, order_number
 from workers.archive.batcher import Batcher

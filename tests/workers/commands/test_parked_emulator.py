@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from orderstore.domain.ids import stream_of
 from orderstore.store import items
 from orderstore.store.port import Commit
-from projections.queries import open_queries
+from projections.answers.orders import open_queries
 from projections.stream.parking import Cause, Parked
 from tests.projections.histories import TENANT, happy_commits, order_number
 from workers.cli import build

@@ -17,8 +17,8 @@ from orderstore.orders import placed
 from orderstore.privacy.buyers import seal_buyer
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder
-from projections.apply import ViewProjector
-from projections.targets import current_targets
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import current_targets
 from tests.builders import BOOKED, CAPTURED, DELIVERED, DISPATCHED, NOON, PAID, RESERVED
 from tests.e2e.programs import Finished, orderstore
 from tests.emulator import clients_for

@@ -12,12 +12,12 @@ from anyio import to_thread
 
 from orderstore.archive.positions import MemoryPositions
 from orderstore.archive.writer import Archiver
-from projections.apply import ViewProjector
-from projections.compare import compare
+from projections.comparing.compare import compare
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import LiveTargets, Target
 from projections.rebuild.dynamo_book import DynamoRebuildBook
 from projections.rebuild.runner import Rebuilder, Wanted
 from projections.rebuild.switching import discard, switch
-from projections.targets import LiveTargets, Target
 from projections.views import VIEWS
 from projections.views.view import Generation, Generations
 from tests.e2e.programs import Finished, orderstore

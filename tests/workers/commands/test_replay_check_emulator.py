@@ -2,9 +2,9 @@
 
 import pytest
 
-from projections.apply import ViewProjector
-from projections.replay_check import replay_check
-from projections.targets import current_targets
+from projections.comparing.replay_check import replay_check
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import current_targets
 from projections.views import VIEWS
 from tests.projections.histories import happy_commits, order_number, records_of
 from tests.projections.read_side import CountingObserver

@@ -19,11 +19,11 @@ from orderstore.audit.root_maker import RootTooSoon
 from orderstore.domain.ids import order_of
 from orderstore.recorded import Actor
 from orderstore.requests import PlaceOrder
-from projections.apply import ViewProjector
-from projections.compare import compare
-from projections.publisher import MemoryPublisher
-from projections.relay import Relay
-from projections.targets import current_targets
+from projections.comparing.compare import compare
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import current_targets
+from projections.publishing.publisher import MemoryPublisher
+from projections.publishing.relay import Relay
 from tests.builders import line
 from tests.e2e.emulated import Emulated
 from tests.emulator import clients_for

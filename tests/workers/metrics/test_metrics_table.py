@@ -19,7 +19,7 @@ import orderstore.snapshots.observe
 import projections.http.observe
 import projections.observe
 import projections.stream.observe
-import projections.stream.parking_observe
+import projections.stream.quarantine.observe
 import workers.anchoring
 import workers.observe
 import workers.runtime.observe
@@ -67,7 +67,7 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
     http: projections.http.observe.HttpObserver = HttpMetrics(metrics)
     archive: orderstore.archive.observe.ArchiveObserver = ArchiveMetrics(metrics)
     anchoring: workers.anchoring.AnchoringObserver = AnchoringMetrics(metrics)
-    parking: projections.stream.parking_observe.ParkingObserver = ParkingMetrics(metrics, "views")
+    parking: projections.stream.quarantine.observe.ParkingObserver = ParkingMetrics(metrics, "views")
     return [
         (core, orderstore.observe.Observer),
         (read_side, projections.observe.Observer),
@@ -78,12 +78,14 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (archive, orderstore.archive.observe.ArchiveObserver),
         (SnapshotMetrics(metrics), orderstore.snapshots.observe.Observer),
         (anchoring, workers.anchoring.AnchoringObserver),
-        (parking, projections.stream.parking_observe.ParkingObserver),
+        (parking, projections.stream.quarantine.observe.ParkingObserver),
     ]
 
 
 def methods_of(protocol: type) -> dict[str, Callable[..., None]]:
-    return {name: value for name, value in vars(protocol).items() if inspect.isfunction(value) and name[0] != "_"}
+    """Those of the protocols that it extends too."""
+    everything = {name: value for base in reversed(protocol.__mro__) for name, value in vars(base).items()}
+    return {name: value for name, value in everything.items() if inspect.isfunction(value) and name[0] != "_"}
 
 
 def example(hint: Any) -> Any:

@@ -14,11 +14,11 @@ from orderstore.archive.restore import Proven, Restored, Target
 from orderstore.archive.restore import restore as restore_all
 from orderstore.store import items
 from orderstore.store.port import Commit
-from projections.apply import ViewProjector
-from projections.passing_over import SETTLE_S, pass_over
+from projections.projecting.projector import ViewProjector
+from projections.projecting.targets import current_targets
 from projections.stream.dynamo_source import DynamoStreamSource
+from projections.stream.passing_over import SETTLE_S, pass_over
 from projections.stream.source import Record
-from projections.targets import current_targets
 from workers.commands.archive.places import FromBucket, objects_of
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting, with_core
 from workers.core import Core, now_ms

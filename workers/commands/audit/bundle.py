@@ -13,8 +13,8 @@ from orderstore.audit.roots import RootUnreadable, SignedRoot
 from orderstore.audit.whole import newest_root
 from orderstore.domain.ids import stream_of
 from orderstore.store.errors import CorruptCommit
+from projections.answers.orders import open_queries
 from projections.http.services import ViewsUnavailable
-from projections.queries import open_queries
 from workers.commands.audit.options import OrderArgument
 from workers.commands.audit.proof import (
     log_of,

@@ -9,8 +9,8 @@ from orderstore.audit.history import shown
 from orderstore.audit.moments import AtCommit
 from orderstore.audit.time_travel import Difference, Prefix
 from orderstore.recorded import Recorded
+from projections.answers.past import changes
 from projections.http.documents import changes_document, place_document
-from projections.past import changes
 from workers.commands.audit.options import (
     ClockOf,
     OrderArgument,

@@ -7,9 +7,9 @@ from typing import Any, Final
 import anyio
 import typer
 
-from projections.differences import Difference
-from projections.replay_check import ReplayReport, replay_check
-from projections.targets import current_targets
+from projections.comparing.differences import Difference
+from projections.comparing.replay_check import ReplayReport, replay_check
+from projections.projecting.targets import current_targets
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
 from workers.core import Core
 

@@ -8,8 +8,8 @@ import typer
 from orderstore.audit.moments import AtCommit, Clock, Moment
 from orderstore.audit.time_travel import Prefix, flattened, prefix_at
 from orderstore.recorded import Recorded
+from projections.answers.past import document_of
 from projections.http.documents import past_document, place_document
-from projections.past import document_of
 from workers.commands.audit.options import (
     ClockOf,
     OrderArgument,

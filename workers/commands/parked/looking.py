@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orderstore.codec import decode, timestamp
-from projections.judging import judge
+from projections.parked_orders.judging import judge
 from projections.stream.parking import Decision, Parked, every_row, oldest_first
 from workers.commands.audit.options import OrderArgument
 from workers.commands.parked.words import (

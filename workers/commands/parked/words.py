@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final, Literal, NoReturn
 import typer
 
 from orderstore.domain.ids import order_of, stream_of
-from projections.dynamo_log_items import DynamoLogItems
+from projections.parked_orders.dynamo_log_items import DynamoLogItems
+from projections.parked_orders.unparking import number_of
 from projections.stream.parking import Decision, Parked
-from projections.unparking import number_of
 from workers.commands.audit.options import order_id_of
 from workers.commands.running import fail
 from workers.core import Core, now_ms

@@ -8,7 +8,7 @@ import typer
 from orderstore.domain.events import InvoiceIssued
 from orderstore.privacy.buyers import NoBuyer, open_buyer
 from orderstore.privacy.keys import KeyErased
-from projections.queries import open_queries
+from projections.answers.orders import open_queries
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 

@@ -15,7 +15,7 @@ from orderstore.privacy.subjects import operational_subject
 from orderstore.privacy.survey import NotTheirOrder, SurveyedOrder, orders_by_scan
 from orderstore.recorded import Actor
 from orderstore.requests import check_clear_text, check_identifier
-from projections.queries import open_queries
+from projections.answers.orders import open_queries
 from projections.view_store import LIST_PAGE_MAX
 from workers.commands.audit.options import order_id_of
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, with_core

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from projections.compare import Report, compare
-from projections.differences import Difference
+from projections.comparing.compare import Report, compare
+from projections.comparing.differences import Difference
+from projections.projecting.targets import Target, current_targets
 from projections.stream.parking import LotUnavailable, Standing
-from projections.targets import Target, current_targets
 from projections.views import VIEWS
 from projections.views.view import Generation
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting

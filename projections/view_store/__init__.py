@@ -1,0 +1,41 @@
+"""Where documents and totals of views are kept: the port, a store in memory, and DynamoDB."""
+
+from projections.view_store.port import (
+    ADDITIONS_MAX,
+    DOCUMENT_BYTES_MAX,
+    LIST_PAGE_MAX,
+    Addition,
+    Conflict,
+    DocumentTooLarge,
+    Page,
+    Place,
+    Stored,
+    ViewStore,
+    ViewStoreError,
+    ViewStoreRefused,
+    ViewStoreThrottled,
+    ViewStoreUnavailable,
+    Write,
+    WriteResult,
+    Written,
+)
+
+__all__ = [
+    "ADDITIONS_MAX",
+    "DOCUMENT_BYTES_MAX",
+    "LIST_PAGE_MAX",
+    "Addition",
+    "Conflict",
+    "DocumentTooLarge",
+    "Page",
+    "Place",
+    "Stored",
+    "ViewStore",
+    "ViewStoreError",
+    "ViewStoreRefused",
+    "ViewStoreThrottled",
+    "ViewStoreUnavailable",
+    "Write",
+    "WriteResult",
+    "Written",
+]
