@@ -7,6 +7,7 @@ EMULATOR_STAMP := $(VENV)/emulator/.installed
 STATE_DIR ?= .orderstore
 DYNAMODB_LOCAL ?= run
 BENCH ?=
+WORKERS ?= 2
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
@@ -34,16 +35,16 @@ $(EMULATOR_STAMP): requirements/emulator.txt | $(STAMP)
 run: setup ## Run the whole service on this machine and feed it orders; Ctrl-C stops it.
 	@$(BIN)/orderstore demo --state-dir $(STATE_DIR)
 
-test: setup ## All tests.
-	@$(BIN)/python -m pytest
+test: setup ## All tests, file by file in WORKERS processes (2), each with emulators of its own.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-unit: setup ## The tests that need no process beside them, in seconds.
-	@$(BIN)/python -m pytest -n 2 --hypothesis-profile=unit -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local and not long"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=unit -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local and not long"
 
 long: setup ## The searches and seeds that take minutes: the lease protocol in every state, streams in hundreds of bad moods.
-	@$(BIN)/python -m pytest -n 2 -m long
+	@$(BIN)/python -m pytest -n $(WORKERS) -m long
 
-conformance: setup ## The suite of the event store on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
+conformance: setup ## The suites of the event store and the stream reader on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
 	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)
 
 bench: setup ## Speed, as ratios to the bare calls; exits 1 below a floor.

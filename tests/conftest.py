@@ -1,9 +1,11 @@
 """Resources that several test folders share. Plain ones only: what runs tasks is built inside the test that needs it."""
 
+import functools
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import botocore.session
 import pytest
 import structlog
 from hypothesis import settings
@@ -32,10 +34,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The option's marker stands beside it, and the collector comes seldom: thousands of tests are a large heap to walk through."""
-    gc.set_threshold(50_000, 20, 50)
+    """The option's marker stands beside it. Each session of the AWS client reads megabytes of JSON about the services, which takes longer
+    than most tests: here all share one reading."""
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     config.addinivalue_line("markers", "dynamodb_local: runs against AWS's own DynamoDB Local, see --dynamodb-local")
     config.stash[LEFT_OUT] = left_out(config.getoption("--dynamodb-local"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and thousands of tests stay to the end: the garbage collector need not walk through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,7 +1,8 @@
-"""`python -m tests.benchmarks [--quick] [--growth] [--json] [--data FILE]`: one table; ends with 1 when something is below its floor.
+"""`python -m tests.benchmarks [--only log|views] [--quick] [--growth] [--json] [--data FILE]`: one table; ends with 1 below a floor.
 
+--only     the log alone (replay, append, step), or what follows it alone (stream to view, folding, rebuild)
 --quick    fewer orders and rounds: seconds instead of minutes, and a wider spread
---growth   also append and load at 1,000, 10,000 and 100,000 orders (minutes)
+--growth   also append and load at 1,000, 10,000 and 100,000 orders, and the rebuild at 5,000 and 20,000 (many minutes)
 --json     the same as JSON
 --data     the data set Online Retail as CSV, plain or gzipped (https://doi.org/10.24432/C5BW33)
 """
@@ -12,28 +13,44 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final, Literal
 
 from tests.benchmarks.growing import SIZES, growth, long_order
 from tests.benchmarks.logs import backend
 from tests.benchmarks.measures import Result, table
-from tests.benchmarks.real_orders import WHOLE_FILE, real_histories
+from tests.benchmarks.projecting import folding, stream_to_view
+from tests.benchmarks.real_orders import WHOLE_FILE, Histories, real_histories
+from tests.benchmarks.rebuilding import rebuild
 from tests.benchmarks.replaying import flat_memory, mix, replay, write_units
 from tests.benchmarks.writing import append, step
 
+Part = Literal["log", "views"]
+PARTS: Final[tuple[Part, ...]] = ("log", "views")
 APPEND_MIN = 0.9
 STEP_MIN = 0.85
+QUICK_ORDERS, ORDERS = 400, 4_000
+REBUILT_QUICKLY, REBUILT, REBUILT_GROWING = (1_000, 2_000), (2_000, 8_000), (5_000, 20_000)
 
 
 async def measure(
-    *, data: Path, quick: bool, grow: bool
+    *, data: Path, parts: tuple[Part, ...], quick: bool, grow: bool
 ) -> tuple[list[Result], list[tuple[str, int, int, float, int]], str]:
     """Everything, in one run."""
-    histories = await real_histories(400 if quick else 4_000, data)
+    histories = await real_histories(QUICK_ORDERS if quick else ORDERS, data)
+    results: list[Result] = []
+    if "log" in parts:
+        results += await of_the_log(histories, quick=quick, grow=grow)
+    if "views" in parts:
+        results += await of_the_views(histories, quick=quick, grow=grow)
+    return results, write_units(histories), mix(histories)
+
+
+async def of_the_log(histories: Histories, *, quick: bool, grow: bool) -> list[Result]:
+    """Replay, append, a worker's step, a long order, and all of that in a log that grows."""
     results = replay(histories, rounds=3 if quick else 9)
     results.append(flat_memory(histories))
-    rounds, calls = (
-        (20, 64) if quick else (60, 96)
-    )  # many short rounds: neighbours disturb a few of them, not the median
+    # Many short rounds: neighbours disturb a few of them, not the median.
+    rounds, calls = (20, 64) if quick else (60, 96)
     async with backend() as log:
         appended = await append(log, histories, rounds=rounds, appends=calls)
         stepped = await step(log, histories, rounds=rounds, steps=calls * 2 // 3)
@@ -54,7 +71,18 @@ async def measure(
     if grow:
         async with backend() as log:
             results += await growth(log, histories, sizes=SIZES, rounds=rounds, calls=calls)
-    return results, write_units(histories), mix(histories)
+    return results
+
+
+async def of_the_views(histories: Histories, *, quick: bool, grow: bool) -> list[Result]:
+    """From the stream to the views, what folding saves, and the rebuild of one."""
+    results = await folding(histories, orders=QUICK_ORDERS if quick else ORDERS // 2)
+    async with backend() as log:
+        results += await stream_to_view(log, histories, orders=100 if quick else 400, rounds=3 if quick else 7)
+    async with backend() as log:
+        sizes = REBUILT_GROWING if grow else REBUILT_QUICKLY if quick else REBUILT
+        results += await rebuild(log, histories, sizes=sizes, rounds=1 if quick else 3)
+    return results
 
 
 def main() -> int:
@@ -62,6 +90,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     for flag in ("--quick", "--growth", "--json"):
         parser.add_argument(flag, action="store_true")
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--data", type=Path, default=WHOLE_FILE)
     asked = parser.parse_args()
     if not asked.data.is_file():
@@ -69,7 +98,8 @@ def main() -> int:
             f"the real orders are not at {asked.data}; nothing was measured.\n"
             "They are the data set Online Retail (https://doi.org/10.24432/C5BW33) as CSV: python -m tests.benchmarks --data FILE"
         )
-    results, units, ends = asyncio.run(measure(data=asked.data, quick=asked.quick, grow=asked.growth))
+    parts = (asked.only,) if asked.only else PARTS
+    results, units, ends = asyncio.run(measure(data=asked.data, parts=parts, quick=asked.quick, grow=asked.growth))
     out = sys.stdout.write
     passed = all(result.passed for result in results)
     if asked.json:

@@ -16,6 +16,8 @@ from orderstore.store.blobs import ObjectBlobStore
 from orderstore.store.chain import seal
 from orderstore.store.dynamo import DynamoEventStore
 from orderstore.store.port import Commit
+from projections.stream.dynamo_leases import DynamoLeaseStore
+from projections.view_store.dynamo import DynamoViewStore
 from tests.benchmarks.real_orders import Histories
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
 from workers.aws import open_clients
@@ -28,12 +30,16 @@ ITEMS_PER_BATCH = 25
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Our store, and what it stands on."""
+    """Our stores, and what they stand on."""
 
     store: DynamoEventStore
     objects: S3ObjectStore
     client: Any
     table: str
+    stream_client: Any
+    views: DynamoViewStore
+    views_table: str
+    leases: DynamoLeaseStore
 
 
 @asynccontextmanager
@@ -52,7 +58,17 @@ async def backend() -> AsyncIterator[Backend]:
                     blobs=ObjectBlobStore(objects),
                     random=Random(1),
                 )
-                yield Backend(store, objects, clients.dynamodb, settings.table("events"))
+                views_table = settings.table("views")
+                yield Backend(
+                    store=store,
+                    objects=objects,
+                    client=clients.dynamodb,
+                    table=settings.table("events"),
+                    stream_client=clients.streams,
+                    views=DynamoViewStore(clients.dynamodb, table=views_table, random=Random(1)),
+                    views_table=views_table,
+                    leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
+                )
         finally:
             stop_emulator(state_dir)
 
@@ -74,8 +90,11 @@ async def at_once(jobs: Iterable[Any], *, workers: int = AT_ONCE) -> int:
     return done
 
 
-async def fill(log: Backend, commits: Sequence[Commit]) -> None:
-    """Put commits into the table, quickly and unconditionally: what is there before the clock starts."""
+async def fill(log: Backend, commits: Sequence[Commit], *, in_order: bool = False) -> None:
+    """Put commits into the table, quickly and unconditionally: what is there before the clock starts.
+
+    `in_order`: as they stand, also in the table's stream.
+    """
     requests = [{"PutRequest": {"Item": items.encode(commit).item}} for commit in commits]
     batches = [requests[first : first + ITEMS_PER_BATCH] for first in range(0, len(requests), ITEMS_PER_BATCH)]
 
@@ -83,7 +102,7 @@ async def fill(log: Backend, commits: Sequence[Commit]) -> None:
         answer = await log.client.batch_write_item(RequestItems={log.table: batch})
         assert not answer.get("UnprocessedItems"), "the emulator takes whole batches"
 
-    await at_once([lambda batch=batch: put(batch) for batch in batches], workers=PUT_AT_ONCE)
+    await at_once([lambda batch=batch: put(batch) for batch in batches], workers=1 if in_order else PUT_AT_ONCE)
 
 
 def renamed(commits: Sequence[Commit], copy: str) -> list[Commit]:

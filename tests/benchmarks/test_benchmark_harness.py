@@ -1,5 +1,7 @@
 """The arithmetic of the benchmarks is right, and the harness runs: no timing is judged here."""
 
+import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -7,8 +9,12 @@ import pytest
 
 from orderstore.history import History
 from orderstore.snapshots.standing import COMMITS_BETWEEN
+from orderstore.store.memory import MemoryEventStore
+from orderstore.store.port import Commit
+from projections.view_store import Addition, Write
+from projections.views import VIEWS, order_status
 from tests.benchmarks import __main__ as program
-from tests.benchmarks import growing, logs, measures, replaying, writing
+from tests.benchmarks import growing, logs, measures, projecting, rebuilding, replaying, writing
 from tests.benchmarks.measures import Comparison, Result, Side, compare, quartiles, table
 from tests.benchmarks.real_orders import histories_of
 from workers.intake.online_retail.model import CancelOrder, Line, RefundLine, RefundLines, Sale
@@ -129,3 +135,89 @@ def test_each_round_has_its_own_work_and_both_sides_the_same() -> None:
     """Round by round through all there is, and around again."""
     assert writing._part("abcde", 0, 3) == ["a", "b", "c"]
     assert writing._part("abcde", 1, 3) == ["d", "e", "a"]
+
+
+def orders(*lengths: int) -> tuple[tuple[Commit, ...], ...]:
+    return tuple(
+        tuple(growing.long_history(f"test/order-ffffffff-0000-0000-0000-{number:012d}", length))
+        for number, length in enumerate(lengths)
+    )
+
+
+def test_the_stream_that_is_made_up_keeps_each_order_in_order_and_so_many_under_way() -> None:
+    """One commit of each in turn; an order that has ended makes room for the next."""
+    histories = orders(6, 4, 5, 4)
+
+    stream = projecting.interleaved(histories, in_flight=2)
+
+    for order in histories:
+        assert [commit.number for commit in stream if commit.stream == order[0].stream] == list(
+            range(1, len(order) + 1)
+        )
+    assert len(stream) == 19
+    under_way = [
+        sum(1 for order in histories if any(c in order for c in stream[:at]) and any(c in order for c in stream[at:]))
+        for at in range(len(stream))
+    ]
+    assert max(under_way) == 2
+    assert [commit.number for commit in stream[:4]] == [1, 1, 2, 2]
+
+
+async def test_page_by_page_or_record_by_record_the_documents_are_the_same_and_the_units_those_of_the_writes() -> None:
+    """What is saved are writes, not contents."""
+    histories = await histories_of([(sale(number), []) for number in range(4)])
+    log = MemoryEventStore()
+    for commits in histories:
+        for commit in commits:
+            await log.append(commit)
+    records = [projecting.record_of(commit) for commit in projecting.interleaved(histories, in_flight=3)]
+
+    alone = await projecting.counted(log, records, at_once=1)
+    together = await projecting.counted(log, records, at_once=1_000)
+
+    keys = [key async for key in alone.keys("")]
+    assert await alone.get(keys) == await together.get(keys)
+    assert len(keys) >= 4 * 2
+    assert together.documents == len(keys)
+    assert alone.documents > 2 * together.documents
+    assert alone.units > together.units > together.documents
+
+
+async def test_units_are_those_that_dynamodb_charges() -> None:
+    """One per started KB; twice that for what goes in a transaction, where each total is a row of its own."""
+    counted = projecting.CountedStore()
+    plain = Write(key="v/1", expected_commit=None, commit=1, schema=1, document=b"{}")
+    large = replace(plain, key="v/2", document=b'"' + os.urandom(1_100).hex().encode() + b'"')
+    moving = replace(plain, key="v/3", contribution="a", additions=(Addition("s", {"n": 1}), Addition("t", {"n": 1})))
+
+    await counted.write([plain])
+    assert (counted.documents, counted.units) == (1, 1)
+    await counted.write([large])
+    assert (counted.documents, counted.units) == (2, 1 + 2)  # 2,202 digits, 1,100 bytes when compressed, and the names
+    await counted.write([moving])
+    assert (counted.documents, counted.units) == (3, 3 + 2 * (1 + 2))
+
+
+async def test_the_bare_loop_writes_what_the_view_comes_to() -> None:
+    """A put for each commit, the last of which is the document that the projector leaves in one write."""
+    histories = await histories_of([(sale(1), [])])
+    log = MemoryEventStore()
+    for commit in histories[0]:
+        await log.append(commit)
+    [target] = projecting.targets([order_status.VIEW], 1)
+
+    puts = [write for _, write in projecting.writes_one_by_one(histories, target)]
+    records = [projecting.record_of(commit) for commit in histories[0]]
+    left = await (await projecting.counted(log, records, at_once=1_000)).get([puts[-1].key])
+
+    assert [write.expected_commit for write in puts] == [None, *range(1, len(puts))]
+    assert left[puts[-1].key].document == puts[-1].document
+    assert left[puts[-1].key].commit == puts[-1].commit == len(puts)
+
+
+def test_the_floors_of_the_views() -> None:
+    """Those of the design; every view is written in the run that says so."""
+    assert projecting.STREAM_TO_VIEW_MIN == 3.0
+    assert rebuilding.LINEAR_MIN == 0.8
+    assert rebuilding.FLAT_MAX == 1.25
+    assert {target.view.name for target in projecting.targets(VIEWS, 1)} == {view.name for view in VIEWS}

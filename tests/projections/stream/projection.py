@@ -25,6 +25,7 @@ class Projection:
         self.apply_s = 0.0
         self.backfill_s = 0.0
         self.before_backfill_ends: Callable[[], None] | None = None
+        self._arrived = 0  # so many records from the first one on have arrived, and need not be looked at again
         self.heals = True  # False: back-fills find nothing, so that what arrives has come through the stream
 
     async def apply(self, records: Sequence[Record]) -> None:
@@ -61,11 +62,17 @@ class Projection:
 
     def missing(self) -> list[str]:
         """What was written and never arrived, by either way."""
+        table = self.stream.table
+        while self._arrived < len(table) and self._has(table[self._arrived]):
+            self._arrived += 1
         return [
             f"{record.keys['key']['S']}: {record.keys['version']['N']}"
-            for record in self.stream.table
-            if int(record.keys["version"]["N"]) not in self.seen.get(record.keys["key"]["S"], set())
+            for record in table[self._arrived :]
+            if not self._has(record)
         ]
+
+    def _has(self, record: Record) -> bool:
+        return int(record.keys["version"]["N"]) in self.seen.get(record.keys["key"]["S"], ())
 
     def _note(self, key: str, version: int) -> None:
         self.seen.setdefault(key, set()).add(version)
