@@ -52,6 +52,7 @@ class Coordinator:
         self._begin = begin
         self._watch = LeaseWatch(settings.lease_duration_s)
         self._looked_at_s = 0.0  # when the rows were asked for that are acted on now
+        self._over_at: dict[str, int] = {}  # rows that seem to be over, and the listing by which that was first so
         self._mark_ms = 0  # the subscription's, as last seen; 0: it has none yet
         self._orphans_since_s: dict[str, float] = {}  # shards whose parents nobody lists, and since when
 
@@ -161,8 +162,12 @@ class Coordinator:
         self._begin(updated, self._looked_at_s)
 
     async def _tidy(self, listing: Listing, rows: tuple[Lease, ...]) -> None:
-        for row in removable(listing=listing, rows=rows):
-            if row.shard in self._held:
+        version, over = self._discovery.version, removable(listing=listing, rows=rows)
+        self._over_at = {row.shard: self._over_at.get(row.shard, version) for row in over}
+        for row in over:
+            # A shard that another worker found and finished since this listing is not in it, nor are its children: their
+            # only witness is the row. Only a listing that is younger than the shard's end tells that it is not there any more.
+            if row.shard in self._held or version <= self._over_at[row.shard]:
                 continue
             try:
                 await self._store.remove(row)

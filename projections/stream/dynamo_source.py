@@ -3,10 +3,12 @@
 The client's own retries should be few (`max_attempts` 1 or 2): the reader paces and retries by itself, and has to know of failures.
 """
 
+import math
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 from botocore.exceptions import BotoCoreError, ClientError
 
 from projections.stream.source import (
@@ -28,6 +30,7 @@ from projections.stream.source import (
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
 
+STREAMS_LISTED_EVERY_S: Final = 120.0  # ListStreams allows 5 calls a second to all of an account
 PAGES_MAX: Final = 1_000  # of 100 shards each: a stream has far fewer; this bounds a service that pages for ever
 
 _ERRORS: Final[Mapping[str, type[StreamError]]] = {
@@ -46,16 +49,45 @@ _ERRORS: Final[Mapping[str, type[StreamError]]] = {
 
 
 class DynamoStreamSource:
-    """The newest stream of `table_name`, found anew at each listing; a stream that was switched off and on again has a new ARN."""
+    """The newest stream of `table_name`. A stream that was switched off and on again has a new ARN.
+
+    A table has one enabled stream at most: while the known one says that it is enabled it is the newest. So the streams are listed
+    only when it does not, when it does not answer, and now and then for services that say "enabled" of every stream.
+    """
 
     def __init__(self, client: "DynamoDBStreamsClient", table_name: str) -> None:
         self._client = client
         self._table_name = table_name
         self._stream: str | None = None
+        self._streams_listed_at_s = -math.inf
 
     async def listing(self) -> Listing:
         """See `StreamSource`. Consistent only as far as DescribeStream is: it may lag behind roll-overs by some moments."""
-        self._stream = stream = await self._newest_stream()
+        known = self._stream
+        if known is not None and anyio.current_time() - self._streams_listed_at_s < STREAMS_LISTED_EVERY_S:
+            try:
+                listing, enabled = await self._described(known)
+            except ShardGone:
+                enabled = False
+            if enabled:
+                return listing
+        newest = await self._newest_stream()
+        listing, _ = await self._described(newest)
+        self._stream = newest
+        return listing
+
+    async def children(self, shard: str) -> tuple[Shard, ...]:
+        """See `StreamSource`: one page, for a shard has two children at most."""
+        stream = self._stream or await self._newest_stream()
+        with _translated():
+            answer = await self._client.describe_stream(
+                StreamArn=stream, ShardFilter={"Type": "CHILD_SHARDS", "ShardId": shard}
+            )
+        listed = map(_shard, answer["StreamDescription"].get("Shards", ()))
+        return tuple(found for found in listed if shard in found.parents)  # some services do not know the filter
+
+    async def _described(self, stream: str) -> tuple[Listing, bool]:
+        """All of the stream's shards, and whether it is enabled."""
         shards: dict[str, Shard] = {}
         start: dict[str, str] = {}
         for _ in range(PAGES_MAX):
@@ -65,7 +97,7 @@ class DynamoStreamSource:
             shards.update((shard.id, shard) for shard in map(_shard, description.get("Shards", ())))
             last = description.get("LastEvaluatedShardId")
             if last is None:
-                return Listing(stream, tuple(shards.values()))
+                return Listing(stream, tuple(shards.values())), description.get("StreamStatus") == "ENABLED"
             start = {"ExclusiveStartShardId": last}
         raise StreamRefused(f"{stream} lists more than {PAGES_MAX} pages of shards")
 
@@ -107,6 +139,7 @@ class DynamoStreamSource:
             start = {"ExclusiveStartStreamArn": last}
         if newest is None:
             raise StreamUnavailable(f"table {self._table_name} has no stream")
+        self._streams_listed_at_s = anyio.current_time()
         return newest[1]
 
 

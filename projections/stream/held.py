@@ -6,7 +6,6 @@ import anyio
 
 from projections.stream.gaps import Gap
 from projections.stream.leases import (
-    AT_TRIM_HORIZON,
     SHARD_END,
     Lease,
     LeaseLost,
@@ -14,6 +13,8 @@ from projections.stream.leases import (
     LeaseStoreUnavailable,
     is_ahead,
     is_valid,
+    with_gap,
+    without_gap,
     written,
 )
 
@@ -79,11 +80,11 @@ class HeldLease:
 
     def note_gap(self, gap: Gap, *, starting_sequence: str | None) -> None:
         """Note that a back-fill is owed, and that reading goes on from the oldest record; both are stored by one write."""
-        self.now = replace(self.now, gap=gap, checkpoint=AT_TRIM_HORIZON, starting_sequence=starting_sequence)
+        self.now = with_gap(self.now, gap, starting_sequence=starting_sequence)
 
     def note_healed(self, *, caught_up_to_ms: int) -> None:
         """Note that the back-fill is done, and how far it reaches."""
-        self.now = replace(self.now, gap=None)
+        self.now = without_gap(self.now)
         self.advance(caught_up_to_ms=caught_up_to_ms)
 
     def note_end(self) -> None:

@@ -13,6 +13,7 @@ from random import Random
 import anyio
 from anyio.abc import TaskGroup
 
+from projections.stream.budget import RecordBudget
 from projections.stream.held import HeldLease
 from projections.stream.observe import StreamObserver
 from projections.stream.pacing import Backoff
@@ -84,6 +85,7 @@ class Lanes:
         held: HeldLease,
         subscriber: Subscriber,
         lane_of: LaneOf,
+        budget: RecordBudget,
         settings: StreamSettings,
         observer: StreamObserver,
         now_ms: Callable[[], int],
@@ -93,6 +95,7 @@ class Lanes:
         self._held = held
         self._subscriber = subscriber
         self._lane_of = lane_of
+        self._budget = budget  # of the worker; these lanes give back what they were submitted
         self._settings = settings
         self._observer = observer
         self._now_ms = now_ms
@@ -109,12 +112,17 @@ class Lanes:
         return len(self._in_flight) == 0
 
     @property
+    def records(self) -> int:
+        """How many records were read and are not durable."""
+        return len(self._in_flight)
+
+    @property
     def full(self) -> bool:
         """No page should be read now."""
         return len(self._in_flight) >= self._settings.records_in_flight_max
 
     def submit(self, records: Sequence[Record]) -> None:
-        """Take a page; returns at once."""
+        """Take a page, which counts in the budget already; returns at once."""
         filling, room = self._idlest(), self._settings.lane_fill_records
         touched: set[_Lane] = set()
         for record in records:
@@ -139,6 +147,8 @@ class Lanes:
 
     def abandon(self) -> None:
         """Cancel what is under way and forget it: nothing of it counts any more. The object is of no use afterwards."""
+        if not self._abandoned:
+            self._budget.give_back(len(self._in_flight))
         self._abandoned = True
         for lane in self._lanes:
             lane.queue.clear()
@@ -192,7 +202,9 @@ class Lanes:
             lane, count = self._keys.pop(entry.key)
             if count > 1:
                 self._keys[entry.key] = (lane, count - 1)
+        before = len(self._in_flight)
         moved_to = self._in_flight.finish(batch)
+        self._budget.give_back(before - len(self._in_flight))
         if moved_to is not None:
             # The service floors creation times to the second: records a little younger may bear the same time.
             self._held.advance(sequence=moved_to.sequence_number, caught_up_to_ms=moved_to.created_at_ms - 1_000)

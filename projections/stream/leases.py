@@ -127,6 +127,16 @@ def written(stored: Lease, now: Lease, *, tried: Iterable[Lease] = (), release: 
     return replace(now, owner=None if release else now.owner, counter=max(counter, stored.counter) + 1)
 
 
+def with_gap(now: Lease, gap: Gap, *, starting_sequence: str | None) -> Lease:
+    """The row once a back-fill is owed: reading goes on from the oldest record, which is the one that the shard starts with now."""
+    return replace(now, gap=gap, checkpoint=AT_TRIM_HORIZON, starting_sequence=starting_sequence)
+
+
+def without_gap(now: Lease) -> Lease:
+    """The row once the back-fill that was owed is done. Nothing else of it changes: what is read live comes behind it."""
+    return replace(now, gap=None)
+
+
 def is_valid(*, written_at_s: float, now_s: float, duration_s: float) -> bool:
     """Whether no observer can think a lease expired whose owner began its last good write at `written_at_s` of the same clock."""
     return now_s < written_at_s + duration_s

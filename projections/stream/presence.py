@@ -14,6 +14,7 @@ class Presence:
         self._store = store
         self._row = presence(subscription, owner)
         self._stored = False
+        self._tried = False  # the row may be there, known or not
 
     async def show(self) -> None:
         """Move the row on, or store it (again, should another worker have thought this one dead)."""
@@ -27,6 +28,7 @@ class Presence:
             else:
                 self._row = moved
         if not self._stored:
+            self._tried = True
             self._stored = await self._store.create(self._row)
 
     async def sweep(self, workers: Iterable[Lease], watch: LeaseWatch) -> frozenset[str]:
@@ -43,7 +45,17 @@ class Presence:
         return frozenset(owner for owner in live if owner is not None)
 
     async def leave(self) -> None:
-        """Remove the row: the others may share out what this worker had."""
-        if self._stored:
-            self._stored = False
+        """Remove the row: the others may share out what this worker had.
+
+        A heartbeat that was cancelled may have been stored without this worker's knowing. Nobody else writes the row, so as it is
+        found then it is this worker's too.
+        """
+        if not self._tried:
+            return
+        self._tried = self._stored = False
+        try:
             await self._store.remove(self._row)
+        except LeaseLost as lost:
+            if lost.winner is None:
+                return
+            await self._store.remove(lost.winner)

@@ -7,6 +7,7 @@ from random import Random
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from projections.stream.budget import RecordBudget
 from projections.stream.coordinator import Coordinator
 from projections.stream.discovery import Discovery
 from projections.stream.healing import Healer
@@ -72,6 +73,7 @@ class StreamReader:
             discovery=discovery,
             healer=healer,
             reads=anyio.CapacityLimiter(settings.reads_in_flight_max),
+            budget=RecordBudget(most=settings.worker_records_max, floor=settings.shard_records_floor),
             settings=settings,
             observer=observer,
             now_ms=now_ms,
@@ -173,7 +175,7 @@ class StreamReader:
             del self._held[held.shard]
             self._observer.shards_owned(count=len(self._held))
         if finished:
-            self._discovery.request()  # its children may be listed by now
+            self._discovery.ended(held.shard)
 
     async def _release(self, held: HeldLease) -> None:
         with anyio.CancelScope(shield=True, deadline=self._farewell_ends_at_s()):

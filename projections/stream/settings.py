@@ -29,6 +29,10 @@ class StreamSettings:
     records_in_flight_max: int = (
         2_000  # read and not durable, for one shard: no page is read beyond (it may pass by a page)
     )
+    worker_records_max: int = 20_000  # read and not durable, over all shards of a worker: beyond it nothing is read …
+    shard_records_floor: int = (
+        10  # … but so many by each shard that has none under way, so that none stands still for others
+    )
     orphan_patience_s: float = 15.0  # a shard whose parents nobody lists waits so long for them before that is a gap
     stop_timeout_s: float = 5.0  # for storing progress and giving leases back when cancelled
     gap_margin_s: float = (
@@ -68,6 +72,8 @@ class StreamSettings:
             self.lanes_max,
             self.lane_fill_records,
             self.records_in_flight_max,
+            self.worker_records_max,
+            self.shard_records_floor,
         )
         if min(bounds) < 1 or self.child_retries_max < 0:
             raise ValueError("bounds must be at least 1 (child_retries_max at least 0)")

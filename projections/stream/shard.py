@@ -8,6 +8,7 @@ from random import Random
 import anyio
 from anyio.abc import TaskGroup
 
+from projections.stream.budget import RecordBudget
 from projections.stream.discovery import Discovery
 from projections.stream.gaps import Gap, GapCause, since_ms
 from projections.stream.healing import Healer
@@ -43,6 +44,7 @@ class ShardContext:
     discovery: Discovery
     healer: Healer
     reads: anyio.CapacityLimiter
+    budget: RecordBudget
     settings: StreamSettings
     observer: StreamObserver
     now_ms: Callable[[], int]
@@ -53,10 +55,13 @@ async def read_shard(held: HeldLease, context: ShardContext) -> bool:
     """Read the shard until it ends (True) or its lease is to be given back (False). Raises `LeaseLost` when it is somebody else's."""
     finished, lost = False, None
     async with anyio.create_task_group() as tasks:
+        reader = ShardReader(held, context, tasks)
         try:
-            finished = await ShardReader(held, context, tasks).run()
+            finished = await reader.run()
         except LeaseLost as error:  # raised as it is, not in the group's wrapping
             lost = error
+        finally:
+            reader.let_go()
         tasks.cancel_scope.cancel()
     if lost is not None:
         raise lost
@@ -76,6 +81,7 @@ class ShardReader:
         self._iterator: str | None = None
         self._position: Position = held.now.position  # right behind the last record read
         self._ended = False  # read to its end; what was read may still be under way
+        self._no_room = False  # the last read was not made: the worker has too many records that are not durable
         self._backoff = self._new_backoff()
         self._pace = ReadPace(
             per_second_max=settings.reads_per_second_max,
@@ -109,11 +115,18 @@ class ShardReader:
                 return await self._finish()
             if self._ended or self._lanes.full:
                 await self._lanes.moved(self._settings.idle_max_s)
+            elif self._no_room:
+                self._no_room = False
+                await self._context.budget.wait(holding=self._lanes.records, timeout_s=self._settings.idle_max_s)
             else:
                 await self._read_on()
             await self._checkpoint()
         await self._settle()
         return False
+
+    def let_go(self) -> None:
+        """Drop what is not durable: however the reading ended, it counts in no budget any more."""
+        self._lanes.abandon()
 
     async def _read_on(self) -> None:
         cause = await self._proof.look(self._position)
@@ -127,6 +140,7 @@ class ShardReader:
         if page is None:
             return
         if from_the_oldest and not self._proof.young():
+            self._context.budget.give_back(len(page.records))
             await self._gap(GapCause.UNPROVEN_START)
         else:
             self._take(page, asked_at_ms)
@@ -134,12 +148,20 @@ class ShardReader:
     # -- reading and applying
 
     async def _read(self) -> Page | None:
-        held, source = self._held, self._context.source
+        """The next page, whose records count in the budget; None: there is none, for a reason that was dealt with."""
+        held, source, budget = self._held, self._context.source, self._context.budget
+        granted, read = 0, 0
         try:
             async with self._context.reads:
+                # In here, so that no more is granted than reads are under way for.
+                granted = budget.take(self._settings.page_records_max, holding=self._lanes.records)
+                if granted == 0:
+                    self._no_room = True
+                    return None
                 if self._iterator is None:
                     self._iterator = await source.iterator(held.shard, self._position)
-                page = await source.read(self._iterator, self._settings.page_records_max)
+                page = await source.read(self._iterator, granted)
+                read = len(page.records)
         except IteratorExpired:
             self._iterator = None
             self._observer.iterator_expired(shard=held.shard)
@@ -157,6 +179,9 @@ class ShardReader:
         else:
             self._backoff.reset()
             return page
+        finally:
+            budget.give_back(granted - read)
+        self._empty_reads_asked_ms.clear()  # an answer that was lost may have been the one with records in it
         await self._backoff.pause()
         return None
 
@@ -254,6 +279,7 @@ class ShardReader:
             held=self._held,
             subscriber=context.subscriber,
             lane_of=context.lane_of,
+            budget=context.budget,
             settings=context.settings,
             observer=context.observer,
             now_ms=context.now_ms,

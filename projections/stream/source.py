@@ -108,6 +108,13 @@ class StreamSource(Protocol):
         """The current stream and all of its shards, over all pages."""
         ...
 
+    async def children(self, shard: str) -> tuple[Shard, ...]:
+        """The shard's children that are listed by now: one small answer where `listing` may be many pages.
+
+        Raises `StreamRefused` from a service that does not know the question, which must not be asked again.
+        """
+        ...
+
     async def iterator(self, shard: str, position: Position) -> str:
         """An iterator that begins at `position`; raises `PositionTrimmed` or `ShardGone` when that cannot be."""
         ...

@@ -67,7 +67,7 @@ class FakeStream:
 
     @property
     def listings(self) -> int:
-        return self.api.calls["list_streams"]
+        return self.api.calls["describe_stream"]
 
     @property
     def arn(self) -> str:

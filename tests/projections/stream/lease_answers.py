@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from projections.stream import Lease, Listing, Shard
+from projections.stream import Gap, GapCause, Lease, Listing, Shard
 from projections.stream.balance import Sighting
 from projections.stream.leases import AT_TRIM_HORIZON, SHARD_END
 from tests.projections.stream.lease_state import DURATION, NOBODY, Held, Row, Rules, Seen, Shape
@@ -20,6 +20,8 @@ class Answers:
         self.is_free = lru_cache(maxsize=None)(self._ask_free)
         self.sighted = lru_cache(maxsize=None)(self._ask_sighted)
         self.lineage = lru_cache(maxsize=None)(self._ask_lineage)
+        self.noted = lru_cache(maxsize=None)(self._ask_noted)
+        self.healed = lru_cache(maxsize=None)(self._ask_healed)
         self.written = lru_cache(maxsize=None)(self._ask_written)
 
     def lease(self, shard: int, row: Row) -> Lease:
@@ -33,7 +35,8 @@ class Answers:
             counter=row.counter,
             checkpoint=names.get(row.checkpoint, str(row.checkpoint)),
             parents=tuple(self.names[parent] for parent in self.shape.parents[shard]),
-            starting_sequence="1",
+            starting_sequence=str(row.start),
+            gap=Gap(GapCause.TRIMMED, 0) if row.gap else None,
             caught_up_to_ms=1,
         )
 
@@ -41,7 +44,23 @@ class Answers:
         places = {AT_TRIM_HORIZON: 0, SHARD_END: self.shape.end(shard)}
         owner = NOBODY if lease.owner is None else int(lease.owner)
         checkpoint = places[lease.checkpoint] if lease.checkpoint in places else int(lease.checkpoint)
-        return Row(owner, lease.counter, checkpoint)
+        return Row(owner, lease.counter, checkpoint, lease.gap is not None, int(lease.starting_sequence or 0))
+
+    def now(self, held: Held) -> Row:
+        """The row as its owner would store it next; the counter aside."""
+        return held.stored._replace(checkpoint=held.now, gap=held.gap, start=held.start)
+
+    def _ask_noted(self, shard: int, held: Held, trimmed: int) -> Held:
+        row = self.rules.with_gap(
+            self.lease(shard, self.now(held)), Gap(GapCause.TRIMMED, 0), starting_sequence=str(trimmed)
+        )
+        return self._holding(held, self.row(shard, row))
+
+    def _ask_healed(self, shard: int, held: Held) -> Held:
+        return self._holding(held, self.row(shard, self.rules.without_gap(self.lease(shard, self.now(held)))))
+
+    def _holding(self, held: Held, row: Row) -> Held:
+        return held._replace(now=row.checkpoint, gap=row.gap, start=row.start)
 
     def _ask_unmoved(self, shard: int, row: Row | None, seen: Row) -> bool:
         return self.rules.unmoved(None if row is None else self.lease(shard, row), self.lease(shard, seen))
@@ -61,7 +80,7 @@ class Answers:
 
     def _ask_written(self, shard: int, held: Held, release: bool) -> Row:
         stored = self.lease(shard, held.stored)
-        now = self.lease(shard, held.stored._replace(checkpoint=held.now))
+        now = self.lease(shard, self.now(held))
         tried = [self.lease(shard, row) for row in held.uncertain]
         return self.row(shard, self.rules.written(stored, now, tried=tried, release=release))
 

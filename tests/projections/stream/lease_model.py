@@ -2,7 +2,8 @@
 
 Workers look at the rows and the listing, take free leases, apply records, store how far they came, give leases back, end without
 a word. A write may be done at once, or be held up on its way and arrive at any later moment or never. Shards close and appear in the
-listing in any order, and leave it again. Clocks tick; every number of the store and of the clocks is kept relative, so that the
+listing in any order, and leave it again; records leave the stream, read or not, and what an owner then misses is a gap that it marks,
+back-fills and clears. Clocks tick; every number of the store and of the clocks is kept relative, so that the
 number of states is finite.
 
 A row is (owner, counter, checkpoint): owner -1 is nobody; checkpoint 0 is the trim horizon, 1 to n the records, n + 1 the shard's end.
@@ -11,7 +12,7 @@ A row is (owner, counter, checkpoint): owner -1 is nobody; checkpoint 0 is the t
 from collections.abc import Iterator
 
 from projections.stream import Lease
-from projections.stream.leases import is_ahead, taken
+from projections.stream.leases import is_ahead
 from tests.projections.stream.lease_answers import Answers
 from tests.projections.stream.lease_state import (
     DURATION,
@@ -24,6 +25,7 @@ from tests.projections.stream.lease_state import (
     Rules,
     Shape,
     State,
+    first,
     holding,
     outdated,
     sent,
@@ -48,6 +50,7 @@ class Model(Answers):
             rows=tuple(None for _ in shards),
             gone=tuple(False for _ in shards),
             applied=tuple(0 for _ in shards),
+            trimmed=tuple(0 for _ in shards),
             closed=leaves,
             listed=roots,
             workers=tuple(nothing for _ in range(self.shape.workers)),
@@ -56,8 +59,8 @@ class Model(Answers):
 
     def done(self, state: State) -> bool:
         """Every record is applied and every shard is over."""
-        return state.applied == self.shape.records and all(
-            state.gone[shard] or (row is not None and row.checkpoint == self.shape.end(shard))
+        return state.applied == tuple(map(first, self.shape.records)) and all(
+            state.gone[shard] or (row is not None and row.checkpoint == self.shape.end(shard) and not row.gap)
             for shard, row in enumerate(state.rows)
         )
 
@@ -95,6 +98,9 @@ class Model(Answers):
                 yield f"{shard} closes", state._replace(closed=with_value(state.closed, shard, True))
             if not state.listed[shard] and parents and not state.gone[shard] and state.rows[shard] is None:
                 yield f"{shard} is listed", state._replace(listed=with_value(state.listed, shard, True))
+            if sum(state.trimmed) < self.shape.trims and state.trimmed[shard] < self.shape.records[shard]:
+                gone = with_value(state.trimmed, shard, state.trimmed[shard] + 1)
+                yield f"a record of {shard} is trimmed", state._replace(trimmed=gone)
             row = state.rows[shard]
             over = row is not None and row.checkpoint == self.shape.end(shard)
             if state.listed[shard] and over and self._children_listed(state, shard):
@@ -119,11 +125,12 @@ class Model(Answers):
             row, seen = looked.rows[shard], seen_by[shard].seen
             if locals_[shard].held is not None or row is None or not self.is_free(shard, row, seen, worker):
                 continue
-            mine = taken(self.lease(shard, row), owner=str(worker), caught_up_to_ms=1)
+            mine = self.rules.taken(self.lease(shard, row), owner=str(worker), caught_up_to_ms=1)
             letter = Letter(worker, shard, row, self.row(shard, mine), take=True, current=False)
             after, accepted = self._arrive(looked, letter)
             if accepted:
-                held = Held(letter.updated, letter.updated.checkpoint, 0, True, ())
+                mine_now = letter.updated
+                held = Held(mine_now, mine_now.checkpoint, 0, True, (), mine_now.gap, mine_now.start)
                 yield f"{worker} takes {shard}", holding(after, worker, shard, held)
             if room:
                 yield f"{worker} sends a take of {shard}", sent(looked, letter)
@@ -142,14 +149,18 @@ class Model(Answers):
         valid = self.valid(held)
         if not valid:
             yield f"{worker} stops reading {shard}", holding(state, worker, shard, None)
-        if valid and held.now < end - 1:
+        if valid and held.gap:
+            yield from self._gap(state, worker, shard, held)
+        elif valid and held.reached < state.trimmed[shard] and held.now != end:
+            yield f"{worker} notes a gap of {shard}", self._note_gap(state, worker, shard, held)
+        elif valid and held.reached < end - 1:
             yield f"{worker} applies a record of {shard}", self._apply(state, worker, shard, held)
             if not self.rules.applies_first:
                 yield (
                     f"{worker} notes a record of {shard}",
-                    holding(state, worker, shard, held._replace(now=held.now + 1)),
+                    holding(state, worker, shard, held._replace(now=held.reached + 1)),
                 )
-        if valid and held.now == end - 1 and state.closed[shard] and self.rules.stores_ends:
+        elif valid and held.now != end and state.closed[shard] and self.rules.stores_ends:
             yield f"{worker} ends {shard}", holding(state, worker, shard, held._replace(now=end))
         for release in (False, True):
             if held.now == end and not release:
@@ -181,11 +192,24 @@ class Model(Answers):
 
     def _apply(self, state: State, worker: int, shard: int, held: Held) -> State:
         for parent in self.shape.parents[shard]:
-            if state.applied[parent] < self.shape.records[parent] or not state.closed[parent]:
+            if state.applied[parent] != first(self.shape.records[parent]) or not state.closed[parent]:
                 raise Broken(f"a record of {self.names[shard]} is applied before the last of its parent")
-        now = held.now + 1
-        applied = with_value(state.applied, shard, max(state.applied[shard], now))
+        now = held.reached + 1
+        applied = with_value(state.applied, shard, state.applied[shard] | 1 << (now - 1))
         return holding(state._replace(applied=applied), worker, shard, held._replace(now=now))
+
+    def _gap(self, state: State, worker: int, shard: int, held: Held) -> Iterator[tuple[str, State]]:
+        """The mark is stored before the back-fill, and cleared after it."""
+        cleared = holding(state, worker, shard, self.healed(shard, held))
+        if held.stored.gap:
+            # The table gives at least what the stream has lost.
+            found = state.applied[shard] | first(state.trimmed[shard])
+            yield f"{worker} heals {shard}", cleared._replace(applied=with_value(state.applied, shard, found))
+            if not self.rules.heals_first:
+                yield f"{worker} clears the mark of {shard}", cleared
+
+    def _note_gap(self, state: State, worker: int, shard: int, held: Held) -> State:
+        return holding(state, worker, shard, self.noted(shard, held, state.trimmed[shard]))
 
     def _store(self, state: State, worker: int, shard: int, held: Held, release: bool) -> State:
         letter = Letter(
@@ -218,12 +242,11 @@ class Model(Answers):
         if not letter.take and not letter.current:
             raise Broken(f"a checkpoint of {letter.worker} is stored though {self.names[shard]} was taken from it")
         before, after = (self.lease(shard, found).checkpoint for found in (row, updated))
-        if after != before and not is_ahead(after, before):
+        if after != before and not is_ahead(after, before) and not updated.gap:
             raise Broken(f"the checkpoint of {self.names[shard]} goes back from {before} to {after}")
         ended = updated.checkpoint == self.shape.end(shard)
-        if state.applied[shard] < min(updated.checkpoint, self.shape.records[shard]) or (
-            ended and not state.closed[shard]
-        ):
+        claimed = 0 if updated.gap else first(min(updated.reached, self.shape.records[shard]))
+        if claimed & ~state.applied[shard] or (ended and (updated.gap or not state.closed[shard])):
             raise Broken(f"{self.names[shard]} is stored as further than it was applied")
         if letter.take or updated.owner == NOBODY:
             state = outdated(state, shard)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from projections.stream import Lease
 from projections.stream.balance import Sighting, is_free, sighted
-from projections.stream.leases import is_valid, unmoved, written
+from projections.stream.leases import is_valid, taken, unmoved, with_gap, without_gap, written
 from projections.stream.lineage import missing_leases, readable, removable
 
 DURATION: Final = 2  # ticks
@@ -17,6 +17,13 @@ class Row(NamedTuple):
     owner: int
     counter: int
     checkpoint: int
+    gap: bool = False  # a back-fill is owed
+    start: int = 0  # so many records were trimmed when the last gap was noted: the oldest is the one behind them
+
+    @property
+    def reached(self) -> int:
+        """Up to where the row says that everything was applied."""
+        return self.checkpoint or self.start
 
 
 class Seen(NamedTuple):
@@ -35,6 +42,13 @@ class Held(NamedTuple):
     age: int  # since its last good write began
     current: bool  # nobody has taken the lease since (the worker does not know)
     uncertain: tuple[Row, ...]  # writes whose answers it did not get
+    gap: bool = False  # what it would store of these, too
+    start: int = 0
+
+    @property
+    def reached(self) -> int:
+        """Reading goes on behind it."""
+        return self.now or self.start
 
 
 class Letter(NamedTuple):
@@ -56,7 +70,8 @@ class Local(NamedTuple):
 class State(NamedTuple):
     rows: tuple[Row | None, ...]
     gone: tuple[bool, ...]  # the row was tidied away
-    applied: tuple[int, ...]  # records whose effect is durable
+    applied: tuple[int, ...]  # of each shard, the records whose effect is durable: bit n - 1 is record n
+    trimmed: tuple[int, ...]  # so many of the oldest records are in the stream no more
     closed: tuple[bool, ...]
     listed: tuple[bool, ...]
     workers: tuple[tuple[Local, ...] | None, ...]  # None: dead
@@ -72,6 +87,7 @@ class Shape:
     workers: int = 2
     letters: int = 1  # writes on their way at once
     crashes: int = 1
+    trims: int = 0  # records that leave the stream, read or not
 
     def end(self, shard: int) -> int:
         return self.records[shard] + 1
@@ -90,8 +106,17 @@ class Rules:
     removable: Callable[..., tuple[Lease, ...]] = removable
     written: Callable[..., Lease] = written
     stores_ends: bool = True
+    taken: Callable[..., Lease] = taken
+    with_gap: Callable[..., Lease] = with_gap
+    without_gap: Callable[[Lease], Lease] = without_gap
+    heals_first: bool = True  # the mark is cleared only after its back-fill
     applies_first: bool = True  # a checkpoint follows its effect
     condition_is_sound: bool = True  # what the condition would refuse may be forgotten, which keeps the states few
+
+
+def first(records: int) -> int:
+    """The set of the first so many records."""
+    return (1 << records) - 1
 
 
 class Broken(Exception):

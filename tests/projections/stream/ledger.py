@@ -94,8 +94,9 @@ class Ledger:
         places = [(key, number) for key in keys for number in range(1, self.log[key] + 1)]
         await self._carry_out(places, len(keys))
 
-    async def resume(self, key: str, *, first: Mapping[str, Any]) -> None:
-        numbers = range(int(first["commit"]["N"]), self.log[key] + 1)
+    async def resume(self, key: str, *, first: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
+        end = self.log[key] if last is None else int(last["commit"]["N"])
+        numbers = range(int(first["commit"]["N"]), end + 1)
         await self._carry_out([(key, number) for number in numbers], 1)
 
     async def head(self, stream: str) -> int:

@@ -38,6 +38,7 @@ class StreamsApi:
         self.faults = Faults()
         self.streams: list[StreamOfTable] = []
         self.down = False
+        self.filter_is = "known"  # or "refused", or "ignored" (every shard is shown), or "empty" (none ever is)
         self.reads: list[tuple[float, str]] = []
         self.read_by: list[tuple[float, str, str]] = []  # the same with the reader's name
         self.calls: dict[str, int] = defaultdict(int)
@@ -92,6 +93,19 @@ class StreamsApi:
         if begin + limit < len(listed):
             description["LastEvaluatedShardId"] = page[-1].id
         return {"StreamDescription": description}
+
+    async def describe_children(self, *, arn: str, parent: str) -> dict[str, Any]:
+        """DescribeStream with the ShardFilter CHILD_SHARDS."""
+        self.calls["describe_children"] += 1
+        await self._call("describe_stream", self.faults.listing_failure, per_second=10)
+        if self.filter_is == "refused":
+            raise refused("ValidationException", "unknown: ShardFilter")
+        stream = self._stream(arn)
+        self._shard(stream, parent)
+        children = [shard for shard in self._listed(stream) if parent in shard.parents or self.filter_is == "ignored"]
+        if self.filter_is == "empty":
+            children = []
+        return {"StreamDescription": {"StreamArn": stream.arn, "Shards": [described(child) for child in children]}}
 
     async def get_shard_iterator(self, *, arn: str, shard: str, kind: str, sequence: str | None) -> dict[str, Any]:
         await self._call("get_shard_iterator", self.faults.unavailable)
@@ -225,7 +239,12 @@ class StreamsClient:
         )
 
     async def describe_stream(self, **request: Any) -> dict[str, Any]:
-        _only(request, "StreamArn", "ExclusiveStartShardId", "Limit")
+        _only(request, "StreamArn", "ExclusiveStartShardId", "Limit", "ShardFilter")
+        if (wanted := request.get("ShardFilter")) is not None:
+            _only(wanted, "Type", "ShardId")
+            if wanted["Type"] != "CHILD_SHARDS":
+                raise refused("ValidationException", f"{wanted['Type']} is no type of filter")
+            return await self._api.describe_children(arn=request["StreamArn"], parent=wanted["ShardId"])
         return await self._api.describe_stream(
             arn=request["StreamArn"],
             exclusive_start=request.get("ExclusiveStartShardId"),

@@ -15,6 +15,7 @@ from projections.stream import (
     StreamRefused,
     StreamThrottled,
     StreamUnavailable,
+    dynamo_source,
 )
 from projections.stream.dynamo_source import DynamoStreamSource
 
@@ -25,6 +26,8 @@ class Client:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict]] = []
         self.error: Exception | None = None
+        self.status = "ENABLED"
+        self.gone: set[str] = set()
         self.streams = ["2026-01-01T00:00:00.000", "2026-02-01T00:00:00.000", "2025-01-01T00:00:00.000"]
 
     def _called(self, name: str, arguments: dict) -> None:
@@ -45,6 +48,10 @@ class Client:
 
     async def describe_stream(self, **arguments):
         self._called("describe_stream", arguments)
+        if arguments["StreamArn"] in self.gone:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "gone"}}, "DescribeStream")
+        if "ShardFilter" in arguments:
+            return {"StreamDescription": {"Shards": [self._child("7", of="5"), self._child("8", of="6")]}}
         after = arguments.get("ExclusiveStartShardId")
         begin = 0 if after is None else int(after) + 1
         shards = [
@@ -56,10 +63,13 @@ class Client:
             | ({"ParentShardId": str(number - 1)} if number else {})
             for number in range(begin, min(begin + 100, 250))
         ]
-        description = {"Shards": shards}
+        description = {"Shards": shards, "StreamStatus": self.status}
         if begin + 100 < 250:
             description["LastEvaluatedShardId"] = shards[-1]["ShardId"]
         return {"StreamDescription": description}
+
+    def _child(self, number: str, *, of: str) -> dict:
+        return {"ShardId": number, "ParentShardId": of, "SequenceNumberRange": {"StartingSequenceNumber": number}}
 
     async def get_shard_iterator(self, **arguments):
         self._called("get_shard_iterator", arguments)
@@ -102,15 +112,43 @@ async def test_the_newest_stream_is_listed_over_all_pages() -> None:
     assert (listing.shards[7].starting_sequence, listing.shards[7].ending_sequence) == ("7", "9")
 
 
-async def test_a_new_stream_is_found_at_the_next_listing() -> None:
-    """The stream was switched off and on."""
+@pytest.mark.parametrize("how", ["disabled", "gone", "late"])
+async def test_a_new_stream_is_found_at_the_next_listing(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream was switched off and on: the known one is not enabled, or not there, or says nothing of it and its time is over."""
     client = Client()
     source = DynamoStreamSource(client, "events")
     await source.listing()
     client.streams.insert(0, "2026-03-01T00:00:00.000")
+    match how:
+        case "disabled":
+            client.status = "DISABLED"
+        case "gone":
+            client.gone = {"arn/2026-02-01T00:00:00.000"}
+        case _:
+            monkeypatch.setattr(dynamo_source, "STREAMS_LISTED_EVERY_S", 0.0)
     assert (await source.listing()).stream == "arn/2026-03-01T00:00:00.000"
     await source.iterator("1", TRIM_HORIZON)
     assert client.calls[-1][1]["StreamArn"] == "arn/2026-03-01T00:00:00.000"
+
+
+async def test_while_the_known_stream_is_enabled_the_streams_are_not_listed_again() -> None:
+    """ListStreams allows 5 calls a second to everybody in the account."""
+    client = Client()
+    source = DynamoStreamSource(client, "events")
+    for _ in range(5):
+        await source.listing()
+    assert [name for name, _ in client.calls].count("list_streams") == len(client.streams)  # the pages of one listing
+
+
+async def test_children_are_asked_for_by_the_filter_and_checked() -> None:
+    """What a service shows beside them, that does not know the filter, is left out."""
+    client = Client()
+    source = DynamoStreamSource(client, "events")
+    await source.listing()
+    client.calls.clear()
+    assert [(shard.id, shard.parents) for shard in await source.children("6")] == [("8", ("6",))]
+    ((_, arguments),) = client.calls
+    assert arguments["ShardFilter"] == {"Type": "CHILD_SHARDS", "ShardId": "6"}
 
 
 async def test_positions_are_asked_for_as_the_service_names_them() -> None:

@@ -1,16 +1,17 @@
 """The lease protocol, searched whole: in every state that any order of steps can bring about, the promises hold.
 
 Effective checkpoints are exclusive, no two workers read a shard at once, parents come before children, no checkpoint goes back, nothing is
-stored as applied that was not, no shard is forgotten, and from everywhere a good end can still be reached without another death.
+stored as applied that was not (what was trimmed unread is a gap until it is back-filled), no shard is forgotten, and from everywhere a
+good end can still be reached without another death.
 """
 
 from dataclasses import replace
 
 import pytest
 
-from projections.stream import Lease
+from projections.stream import Gap, Lease
 from projections.stream.balance import Sighting
-from projections.stream.leases import written
+from projections.stream.leases import SHARD_END, taken, with_gap, without_gap, written
 from projections.stream.lineage import missing_leases
 from tests.projections.stream.lease_model import Model
 from tests.projections.stream.lease_search import search
@@ -21,17 +22,38 @@ HANDED_ON = Shape(parents=((), (0,)), records=(1, 1), letters=0)
 SPLIT = Shape(parents=((), (0,), (0,)), records=(1, 1, 1), workers=1, letters=0, crashes=0)
 MERGED = Shape(parents=((), (), (0, 1)), records=(1, 1, 1), workers=1, letters=0, crashes=0)
 UNDYING = replace(ONE, crashes=0)
+LOSSY = Shape(parents=((),), records=(3,), workers=1, letters=0, crashes=0, trims=2)
 ALONE = replace(HANDED_ON, workers=1, crashes=0)
 
 
 @pytest.mark.parametrize(
     ("shape", "states_min"),
     [
-        pytest.param(ONE, 8_000, id="one shard, a write held up, a death"),
+        pytest.param(ONE, 8_000, id="one shard, a write held up, a death", marks=pytest.mark.thorough),
         pytest.param(replace(HANDED_ON, crashes=0), 5_000, id="parent and child", marks=pytest.mark.thorough),
         pytest.param(replace(ALONE, letters=1), 1_000, id="parent and child, one worker, a write held up"),
+        pytest.param(LOSSY, 500, id="records trimmed, read or not"),
+        pytest.param(
+            replace(ALONE, records=(1, 2), trims=2), 1_000, id="parent and child, trimmed", marks=pytest.mark.thorough
+        ),
+        pytest.param(replace(LOSSY, workers=2, crashes=1), 5_000, id="trims, a death", marks=pytest.mark.long),
+        pytest.param(
+            replace(LOSSY, records=(1,), trims=1, workers=2, letters=1, crashes=1),
+            10_000,
+            id="trims, a death, a write held up",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            replace(HANDED_ON, crashes=0, trims=1), 10_000, id="trims in parent and child", marks=pytest.mark.long
+        ),
+        pytest.param(
+            replace(LOSSY, records=(1,), trims=1, workers=2, crashes=1),
+            1_000,
+            id="a trim, a death",
+            marks=pytest.mark.thorough,
+        ),
         pytest.param(SPLIT, 500, id="a split, one worker"),
-        pytest.param(MERGED, 500, id="two parents, one worker"),
+        pytest.param(MERGED, 500, id="two parents, one worker", marks=pytest.mark.thorough),
         pytest.param(replace(ONE, records=(3,)), 10_000, id="three records", marks=pytest.mark.long),
         pytest.param(replace(ONE, letters=2), 10_000, id="two writes held up", marks=pytest.mark.long),
         pytest.param(replace(MERGED, letters=1), 10_000, id="two parents, a write held up", marks=pytest.mark.long),
@@ -89,6 +111,23 @@ def roots_alone(**arguments) -> tuple:
     return tuple(new for new in missing_leases(**arguments) if not new.lease.parents)
 
 
+def silent_restart(now: Lease, gap: Gap, *, starting_sequence: str | None) -> Lease:
+    """What the readers do that log a warning and go on from the oldest record."""
+    return replace(with_gap(now, gap, starting_sequence=starting_sequence), gap=None)
+
+
+def mark_forgotten(lease: Lease, **arguments) -> Lease:
+    return replace(taken(lease, **arguments), gap=None)
+
+
+def cleared_as_finished(now: Lease) -> Lease:
+    return replace(without_gap(now), checkpoint=SHARD_END)
+
+
+def position_kept(now: Lease, gap: Gap, *, starting_sequence: str | None) -> Lease:
+    return replace(now, gap=gap)
+
+
 @pytest.mark.parametrize(
     ("rules", "shape", "expected"),
     [
@@ -109,6 +148,13 @@ def roots_alone(**arguments) -> tuple:
             marks=pytest.mark.thorough,
         ),
         pytest.param(Rules(removable=finished_at_once), ALONE, "leased anew", id="rows tidied away too early"),
+        pytest.param(Rules(with_gap=silent_restart), LOSSY, "further than", id="a silent restart after a trim"),
+        pytest.param(Rules(heals_first=False), LOSSY, "further than", id="the mark cleared before the back-fill"),
+        pytest.param(
+            Rules(taken=mark_forgotten), replace(LOSSY, workers=2), "further than", id="a new owner forgets the mark"
+        ),
+        pytest.param(Rules(without_gap=cleared_as_finished), LOSSY, "further than", id="a healed shard taken for read"),
+        pytest.param(Rules(with_gap=position_kept), LOSSY, "no good end", id="a gap that moves no position"),
         pytest.param(Rules(missing=roots_alone), ALONE, "no good end", id="children forgotten"),
     ],
 )

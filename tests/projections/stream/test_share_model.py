@@ -19,6 +19,7 @@ TWO = Shares(shards=2, workers=2, deaths=1)
         pytest.param(replace(TWO, shards=3, maximum=1), 50, id="more shards than the workers may have"),
         pytest.param(replace(TWO, shards=5), 300, id="five shards, a death"),
         pytest.param(Shares(shards=2, workers=3), 1_000, id="three workers, two shards"),
+        pytest.param(Shares(shards=4, workers=3), 1_000, id="three workers, four shards", marks=pytest.mark.thorough),
         pytest.param(
             Shares(shards=3, workers=3, deaths=1), 10_000, id="three workers, a death", marks=pytest.mark.long
         ),

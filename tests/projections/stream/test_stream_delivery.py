@@ -149,6 +149,7 @@ def test_a_listing_that_shows_a_child_before_its_parent_is_looked_at_twice() -> 
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_more_shards_than_a_page_of_the_listing_are_all_read() -> None:
     """One worker reads some hundreds of shards at once."""
 

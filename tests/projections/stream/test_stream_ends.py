@@ -177,7 +177,8 @@ def test_finished_leases_do_not_pile_up() -> None:
             await here.settled()
             rows = await here.leases()
             assert set(stream.shards) <= set(rows)
-            assert len(rows) <= len(stream.shards) + 2
+            # A row goes at the second listing without its shard: 200 s at most, in which three more shards end.
+            assert len(rows) <= len(stream.shards) + 4
             assert worker.watch.gaps == []
             assert here.projection.holes == []
 

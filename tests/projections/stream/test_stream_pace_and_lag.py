@@ -4,6 +4,7 @@ from dataclasses import replace
 from random import Random
 
 import anyio
+import pytest
 
 from projections.stream import StreamReader, StreamSettings
 from projections.stream.pacing import ReadPace
@@ -38,6 +39,7 @@ def test_throttled_reads_halve_the_rate_and_good_ones_bring_it_back() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_two_subscriptions_that_catch_up_on_one_shard_settle_below_its_limit() -> None:
     """Each would read four times a second and the shard allows five in all: few reads are refused, and both come to the end."""
 
@@ -86,6 +88,7 @@ def test_a_subscriber_that_stands_still_shows_by_a_lag_that_grows() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_an_idle_subscription_is_not_behind() -> None:
     """Its marks ride on the renewals, so it is never more than two of them late."""
 
@@ -220,6 +223,7 @@ def test_readers_of_three_subscriptions_lose_nothing_though_the_service_allows_t
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_readiness_does_not_flip_on_lag() -> None:
     """Six hours behind, with the stream out of reach as well: taking the worker out would make it slower, so it stays ready."""
 

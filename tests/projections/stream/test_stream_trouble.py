@@ -1,9 +1,11 @@
 """Expired iterators, subscribers that fail or hang, throttling, a stream out of reach: the reader waits, and loses nothing."""
 
+import itertools
 from dataclasses import replace
 
 import anyio
 
+from projections.stream import Page, StreamUnavailable, caught_up_to_ms
 from tests.projections.stream.fake_stream import FakeStream, Faults
 from tests.projections.stream.world import FAST, world
 from tests.virtual_time import run_virtual
@@ -32,6 +34,38 @@ def test_iterators_that_expire_before_the_first_record_and_after_an_idle_time_ar
             assert here.projection.holes == []
             assert here.projection.duplicates == 0
             assert worker.watch.counts["iterator_expired"] > 2
+            assert worker.watch.gaps == []
+
+    run_virtual(scenario)
+
+
+def test_empty_answers_with_a_lost_one_among_them_are_not_the_tip() -> None:
+    """The lost answer may be the one that had records: the mark must not pass what was written before it."""
+
+    async def scenario() -> None:
+        stream = FakeStream()
+        async with world(stream) as here:
+            worker = await here.start()
+            await anyio.sleep(10)
+            stream.put("order-1")
+            await here.settled()
+            await anyio.sleep(10)
+            answers = itertools.cycle([False, False, True])  # at most two empty ones in a row are seen
+
+            async def read(iterator: str, limit: int) -> Page:
+                await anyio.sleep(0.01)
+                if next(answers):
+                    raise StreamUnavailable("the answer was lost")
+                return Page((), iterator)
+
+            really, worker.machine.source.read = worker.machine.source.read, read
+            await anyio.sleep(12)  # the mark of before is stored
+            before_ms = await caught_up_to_ms(here.store, "views")
+            stream.put("order-1")
+            await anyio.sleep(120)
+            assert await caught_up_to_ms(here.store, "views") == before_ms
+            worker.machine.source.read = really
+            await here.settled()
             assert worker.watch.gaps == []
 
     run_virtual(scenario)

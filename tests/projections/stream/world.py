@@ -16,10 +16,12 @@ from projections.stream import (
     Page,
     Position,
     Record,
+    Shard,
     StreamReader,
     StreamSettings,
     StreamUnavailable,
 )
+from projections.stream.budget import RecordBudget
 from projections.stream.lanes import LaneOf
 from tests.projections.stream.fake_stream import FakeStream, wall_ms
 from tests.projections.stream.projection import Projection, Watch
@@ -42,6 +44,11 @@ class Machine:
     async def listing(self) -> Listing:
         self._check_stream()
         return self.stream.with_second_parents(await self.source.listing())
+
+    async def children(self, shard: str) -> tuple[Shard, ...]:
+        self._check_stream()
+        found = Listing(self.stream.arn, await self.source.children(shard))
+        return self.stream.with_second_parents(found).shards
 
     async def iterator(self, shard: str, position: Position) -> str:
         self._check_stream()
@@ -136,6 +143,7 @@ class World:
         skew_ms: int = 0,
         wait: bool = True,
         projection: Projection | None = None,
+        budgets: list[RecordBudget] | None = None,
     ) -> Worker:
         self._boots += 1
         owner = f"task/{self._boots}"
@@ -154,6 +162,8 @@ class World:
             settings=settings or self.settings,
             observer=worker.watch,
         )
+        if budgets is not None:
+            budgets.append(reader._context.budget)
 
         async def run(*, task_status: anyio.abc.TaskStatus[None]) -> None:
             try:
