@@ -32,6 +32,8 @@ IDENTIFIER_DIGITS_MIN: Final = 15
 check by chance. The door lets them in."""
 
 _UUID: Final = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_DRAWN: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
+DRAWN_LETTERS_MIN: Final = 6
 _FRACTION: Final = r"(?<![0-9.])[0-9]{1,6}\.[0-9]{7,}(?![0-9.])"
 _MOMENT: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:[+-][0-9]{2}:?[0-9]{2})?"
@@ -177,7 +179,12 @@ class Scanner:
 
 
 def kinds_in(text: str, scanner: Scanner | None = None, *, identifier: bool = False) -> set[str]:
-    """The kinds of what a scan would find in a text, and what it lets pass for a token's digits: what the door refuses."""
+    """The kinds of what a scan would find in a text, and what it lets pass for a token's digits: what the door refuses.
+
+    An identifier that is a UUID with letters enough is none of it: clients draw such keys, and of some the digits could be a card's.
+    """
+    if identifier and is_drawn(text):
+        return set()
     found = (scanner or Scanner()).kinds(text, name="reference" if identifier else "")
     digits_min = IDENTIFIER_DIGITS_MIN if identifier else patterns.CARD_DIGITS[0]
     for reading in {text, unquote(text), unquote(unquote(text))}:
@@ -189,6 +196,12 @@ def kinds_in(text: str, scanner: Scanner | None = None, *, identifier: bool = Fa
         if any(patterns.email_addresses(folded)):
             found.add("e-mail address")
     return found
+
+
+def is_drawn(text: str) -> bool:
+    """Whether this is a UUID (RFC 9562: its version and variant) with as many letters as nearly every one that was drawn has."""
+    letters = sum(character in "abcdefABCDEF" for character in text)
+    return letters >= DRAWN_LETTERS_MIN and _DRAWN.fullmatch(text) is not None
 
 
 def _without_tokens(text: str) -> str:

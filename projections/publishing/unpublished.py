@@ -14,7 +14,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskStatus
 
-from orderstore.store.errors import StoreError
+from orderstore.store.errors import CorruptCommit, StoreError
 from orderstore.store.port import EventStore
 from projections.observe import Observer
 from projections.stream.leases import LeaseStore, LeaseStoreUnavailable, split_rows
@@ -165,6 +165,8 @@ class Unpublished:
             async with aclosing(self._store.pages(row.key, after=number - 1, first_commits_max=1)) as pages:
                 async for page in pages:
                     return page.commits[0].recorded_at_ms if page.commits else row.parked_at_ms
+        except CorruptCommit:
+            return row.parked_at_ms  # often the very reason of its parking: nothing is out of reach
         except StoreError as error:
             self._observer.publication_unseen(error=error)
         return row.parked_at_ms

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orderstore.privacy import patterns as p
-from orderstore.privacy.scanner import kinds_in
+from orderstore.privacy.scanner import IDENTIFIER_DIGITS_MIN, kinds_in
 from orderstore.requests import CancelOrder, RequestRefund, check_clear_text, check_identifier
 from tests.ordering import request
 from tests.workers.intake.csv_files import WHOLE_FILE
@@ -270,3 +270,32 @@ def test_no_real_text_is_refused() -> None:
         assert not codes(text)
         assert not list(p.email_addresses(folded))
         assert not kinds_in(text)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "b18c8632-2266-4668-8665-0967dbc38a39",
+        "cf7c6a54-0104-4722-8549-455d4f04f24a",
+        "97f143df-3fbe-4790-9433-769826047db1",
+        "B5862B7A-4B3E-4062-8706-46322315170C",
+    ],
+)
+def test_a_drawn_key_whose_digits_could_be_a_cards_is_let_in(key: str) -> None:
+    """One UUID of some 1,500 holds such digits; a client that draws its Idempotency-Key must not lose the order for it."""
+    assert any(p.card_numbers(p.fold(key), digits_min=IDENTIFIER_DIGITS_MIN)), "or the test shows nothing"
+    assert check_identifier(key) == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "97f143df-3fbe-4790-9433-769826047db1/1",
+        "97f143df-3fbe-4790-9433-769826047db",
+        "order 4242424242424242 abcdef",
+    ],
+)
+def test_a_card_number_in_a_key_that_is_no_uuid_is_refused(key: str) -> None:
+    """More than a UUID, less than one, or none at all."""
+    with pytest.raises(ValueError, match="card number"):
+        check_identifier(key)
