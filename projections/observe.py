@@ -1,10 +1,13 @@
 """What the read side reports of itself. Silent by default; Prometheus is one implementation, in `workers/metrics/projections.py`."""
 
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
+from orderstore.domain.allowances import Stage
 from orderstore.recorded import Recorded
 
 Subscription = Literal["views", "relay"]
+"""Who reads the log's stream: the projector of the views, and the relay. Positions, and what is parked, are kept by these names."""
+SUBSCRIPTIONS: Final[tuple[Subscription, ...]] = get_args(Subscription)
 
 
 class Observer(Protocol):
@@ -48,6 +51,12 @@ class Observer(Protocol):
 
     def publication_unseen(self, *, error: Exception) -> None:
         """How far the relay has come could not be read; what was known before stands."""
+
+    def overdue(self, *, stage: Stage, orders: int, oldest_s: float) -> None:
+        """At least so many orders are late in this stage, the latest for so long; 0 when none is. Told every minute, by the projectors."""
+
+    def overdue_unseen(self, *, error: Exception) -> None:
+        """How many orders are late could not be read; what was told before stands."""
 
     def backfill_progress(self, *, subscription: Subscription, orders: int, commits: int) -> None:
         """Since the last such call, a back-fill brought so many orders, with so many commits, up to the log."""
@@ -93,6 +102,12 @@ class SilentObserver:
         """See `Observer`."""
 
     def publication_unseen(self, *, error: Exception) -> None:
+        """See `Observer`."""
+
+    def overdue(self, *, stage: Stage, orders: int, oldest_s: float) -> None:
+        """See `Observer`."""
+
+    def overdue_unseen(self, *, error: Exception) -> None:
         """See `Observer`."""
 
     def backfill_progress(self, *, subscription: Subscription, orders: int, commits: int) -> None:

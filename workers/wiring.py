@@ -54,7 +54,7 @@ from workers.runtime.outcome import Handler
 from workers.runtime.sqs import SqsQueue
 from workers.service import Cancellable, HttpServer, Part, Service, listen
 from workers.settings import Role, Settings, SettingsError
-from workers.subscriptions import RELAY_SUBSCRIPTION, VIEWS_SUBSCRIPTION, parking_watch, quarantined
+from workers.subscriptions import RELAY_SUBSCRIPTION, VIEWS_SUBSCRIPTION, overdue_watch, parking_watch, quarantined
 
 SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": VIEWS_SUBSCRIPTION, "relay": RELAY_SUBSCRIPTION}
 CONNECTIONS_MAX: Final = 512
@@ -267,6 +267,7 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
                 watch, views = publication_watch(core), SUBSCRIPTIONS["projector"]
                 subscribing[views] = watch.noting(subscribing[views])
                 parts.append(Cancellable("publication watch", watch.run))
+                parts.append(Cancellable("overdue watch", overdue_watch(core).run))
             parts.extend(
                 Cancellable(f"{subscription} reader", reader(core, subscription, subscriber).run)
                 for subscription, subscriber in subscribing.items()

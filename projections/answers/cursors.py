@@ -24,12 +24,25 @@ class Position(NamedTuple):
 
 def encode_cursor(list_name: str, position: Position) -> str:
     """A position in this list as URL-safe text."""
-    told = orjson.dumps([FORM, _mark(list_name), position.sort, position.order_id])
-    return base64.urlsafe_b64encode(told).decode().rstrip("=")
+    return encode_pair(list_name, position.sort, position.order_id)
 
 
 def decode_cursor(list_name: str, cursor: str) -> Position:
     """The position in a cursor. Raises InvalidCursor for anything that `encode_cursor` did not make for this list."""
+    sort, order_id = decode_pair(list_name, cursor)
+    if not 0 < len(sort.encode()) <= SORT_BYTES_MAX or not 0 < len(order_id) <= ID_CHARS_MAX or "/" in order_id:
+        raise InvalidCursor("the cursor is not one of this list")
+    return Position(sort, order_id)
+
+
+def encode_pair(list_name: str, first: str, second: str) -> str:
+    """Any two texts that say where one stands in this list, for a list that is none of a view."""
+    told = orjson.dumps([FORM, _mark(list_name), first, second])
+    return base64.urlsafe_b64encode(told).decode().rstrip("=")
+
+
+def decode_pair(list_name: str, cursor: str) -> tuple[str, str]:
+    """The two texts in a cursor of this list; what they may be is for the caller to say. Raises InvalidCursor."""
     if not cursor or len(cursor) > CURSOR_CHARS_MAX:
         raise InvalidCursor("the cursor is empty or too long")
     try:
@@ -38,10 +51,8 @@ def decode_cursor(list_name: str, cursor: str) -> Position:
     except (ValueError, binascii.Error) as error:
         raise InvalidCursor("the cursor cannot be read") from error
     match found:
-        case [int(form), str(mark), str(sort), str(order_id)] if form == FORM and mark == _mark(list_name):
-            if not 0 < len(sort.encode()) <= SORT_BYTES_MAX or not 0 < len(order_id) <= ID_CHARS_MAX or "/" in order_id:
-                raise InvalidCursor("the cursor is not one of this list")
-            return Position(sort, order_id)
+        case [int(form), str(mark), str(first), str(second)] if form == FORM and mark == _mark(list_name):
+            return first, second
         case [str(), str()]:
             raise InvalidCursor("the cursor is of an earlier form, which is no longer read")
         case _:

@@ -10,14 +10,14 @@ from typing import Any, Final
 from orderstore.codec import timestamp
 from orderstore.domain.ids import order_of
 from projections.answers.current_generations import CurrentGenerations
-from projections.answers.cursors import Position, decode_cursor, encode_cursor
-from projections.answers.open_exceptions import open_exceptions
+from projections.answers.cursors import SORT_BYTES_MAX, decode_pair, encode_pair
+from projections.answers.open_exceptions import Entry, OpenException, open_exceptions
 from projections.answers.orders import ViewQueries, in_our_words
 from projections.answers.ports import Document, ExceptionKind, InvalidCursor, Page, ViewsUnavailable
+from projections.observe import SUBSCRIPTIONS, Subscription
 from projections.stream.parking import PAGE_ROWS_MAX, LotUnavailable, Parked, ParkedPage, ParkingLot
 from projections.view_store import ViewStore
 
-SUBSCRIPTIONS: Final = ("relay", "views")
 PARKED_ACTIONS: Final = ("retry", "skip")
 """Of a parked order: commands (`orderstore parked …`), not requests."""
 PAGES_MAX: Final = 50
@@ -69,45 +69,48 @@ class ExceptionQueries:
                     limit=limit,
                     cursor=cursor,
                 )
-            found = [(one.order_id, [entry.document() for entry in one.entries]) for one in page.exceptions]
-            following = page.next_cursor
-        statuses = await self._queries.order_statuses([order_id for order_id, _ in found])
+            found, following = page.exceptions, page.next_cursor
+        statuses = await self._queries.order_statuses([one.order_id for one in found])
         return Page(
             [
-                {"orderId": order_id, "kind": kind, "entries": entries, "order": _summary(statuses.get(order_id))}
-                for order_id, entries in found
+                {
+                    "orderId": one.order_id,
+                    "kind": kind,
+                    "entries": [entry.document() for entry in one.entries],
+                    "order": _summary(statuses.get(one.order_id)),
+                }
+                for one in found
             ],
             following,
         )
 
-    async def _parked(
-        self, cursor: str | None, limit: int
-    ) -> tuple[list[tuple[str, list[dict[str, Any]]]], str | None]:
+    async def _parked(self, cursor: str | None, limit: int) -> tuple[tuple[OpenException, ...], str | None]:
         """Parked orders by subscription and key; those that were skipped wait for nobody."""
         list_name = f"{self._tenant}/parked"
         subscription, after = self._parked_after(list_name, cursor)
-        found: list[tuple[str, list[dict[str, Any]]]] = []
+        found: list[OpenException] = []
         for _ in range(PAGES_MAX):
             page = await self._page(subscription, after, min(limit - len(found), PAGE_ROWS_MAX))
-            found += [(order_id, [_entry(row)]) for row in page.rows if (order_id := self._ours(row)) is not None]
+            found += [OpenException(order_id, (_of_parked(row),)) for row in page.rows if (order_id := self._ours(row))]
             after = page.next
             if after is None:
                 following = SUBSCRIPTIONS.index(subscription) + 1
                 if following == len(SUBSCRIPTIONS):
-                    return found, None
+                    return tuple(found), None
                 subscription = SUBSCRIPTIONS[following]
             if len(found) >= limit:
                 break
-        # A subscription of which nothing was seen yet begins behind no key: a cursor needs some text.
-        return found, encode_cursor(list_name, Position(f"{subscription} {after or ''}", "-"))
+        return tuple(found), encode_pair(list_name, subscription, after or "")
 
-    def _parked_after(self, list_name: str, cursor: str | None) -> tuple[str, str | None]:
+    def _parked_after(self, list_name: str, cursor: str | None) -> tuple[Subscription, str | None]:
+        """The subscription, and the key in it behind which one goes on; None for its beginning."""
         if cursor is None:
             return SUBSCRIPTIONS[0], None
-        subscription, _, key = decode_cursor(list_name, cursor).sort.partition(" ")
-        if subscription not in SUBSCRIPTIONS:
-            raise InvalidCursor("the cursor is not one of this list")
-        return subscription, key or None
+        named, key = decode_pair(list_name, cursor)
+        for subscription in SUBSCRIPTIONS:
+            if subscription == named and len(key.encode()) <= SORT_BYTES_MAX:
+                return subscription, key or None
+        raise InvalidCursor("the cursor is not one of this list")
 
     async def _page(self, subscription: str, after: str | None, limit: int) -> ParkedPage:
         try:
@@ -126,17 +129,17 @@ class ExceptionQueries:
         return order_id if tenant == self._tenant else None
 
 
-def _entry(row: Parked) -> dict[str, Any]:
+def _of_parked(row: Parked) -> Entry:
     cause = f"{row.cause.error}: {row.cause.message}" if row.cause.message else row.cause.error
-    return {
-        "kind": "parked",
-        "cause": cause,
-        "since": timestamp(datetime.fromtimestamp(row.parked_at_ms / 1000, tz=UTC)),
-        "dueAt": None,
-        "reference": row.subscription,
-        "owner": "operations",
-        "actions": list(PARKED_ACTIONS),
-    }
+    return Entry(
+        kind="parked",
+        cause=cause,
+        since=timestamp(datetime.fromtimestamp(row.parked_at_ms / 1000, tz=UTC)),
+        due_at=None,
+        reference=row.subscription,
+        owner="operations",
+        actions=PARKED_ACTIONS,
+    )
 
 
 def _summary(status: Document | None) -> dict[str, Any] | None:

@@ -21,6 +21,8 @@ from projections.answers.shared_looks import WAITERS_MAX, SharedLooks
 T = TypeVar("T")
 
 READ_WAIT_S: Final = 1.0
+FIRST_LOOK_S: Final = 0.25
+"""Whoever does not want to wait for the view is still answered from it, if it answers: a read takes some milliseconds."""
 Source = Literal["view", "log"]
 
 
@@ -34,7 +36,10 @@ class Shown(Generic[T]):
 
 
 class FreshReads:
-    """See above. `read_wait_s` bounds every wait; `waiters_max` how many wait at once: beyond it the log is folded at once."""
+    """Reads that name a commit: the view if it is there in time, else the log.
+
+    `read_wait_s` bounds every wait; `waiters_max` how many wait at once: beyond it the log is folded at once.
+    """
 
     def __init__(
         self,
@@ -103,13 +108,25 @@ class FreshReads:
         bound_s = self._read_wait_s if wait_s is None else min(wait_s, self._read_wait_s)
         seen: OrderDocuments | None = None
         try:
-            first = await look()
-            seen = first if shows(first) else await self._looks.until(key, look, shows, wait_s=bound_s)
+            first = await self._first_look(look, bound_s)
+            if first is not None and shows(first):
+                seen = first
+            elif first is not None:
+                left_s = began_s + bound_s - anyio.current_time()
+                seen = await self._looks.until(key, look, shows, wait_s=left_s)
         except ViewsUnavailable as error:  # the log answers as well, and is the stronger of the two
             self._observer.read_failed(what="views", error=error)
         source: Source = "log" if seen is None else "view"
         self._observer.commit_read(source=source, waited_s=anyio.current_time() - began_s)
         return seen
+
+    async def _first_look(self, look: Callable[[], Awaitable[OrderDocuments]], bound_s: float) -> OrderDocuments | None:
+        """What the views say; None when they take too long to say it: that is reported, and the log answers."""
+        look_s = max(bound_s, FIRST_LOOK_S)
+        with anyio.move_on_after(look_s):
+            return await look()
+        self._observer.read_failed(what="views", error=TimeoutError(f"no answer within {look_s:g} s"))
+        return None
 
     async def _folded(self, order_id: str, commit: int) -> History:
         """The order from the log. Raises CommitAhead: it has no such commit."""

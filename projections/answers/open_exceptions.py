@@ -5,7 +5,10 @@
     held                    somebody stopped the order
     cancellation_declined   it was to be undone, and the goods had left
 
-Orders that are parked by a subscription are known to its parking lot, and not here. Pages are as in `projections.answers.overdue`.
+Orders that are parked by a subscription are known to its parking lot, and not here.
+
+Pages are bounded in orders and in documents looked at: one may be short, or empty, and still have a cursor to the next. Cursors name no
+generation: a walk survives a switch. While orders move, a walk shows each one that was there throughout, and may miss or repeat the others.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,6 +20,7 @@ import orjson
 from orderstore.domain.allowances import STAGES, Stage
 from projections.answers.merged_lists import merged_page
 from projections.answers.overdue import due_lists, late_with, text_of
+from projections.answers.ports import ExceptionKind
 from projections.view_store import Stored, ViewStore
 from projections.views import deadlines, exceptions
 from projections.views.deadlines import Due
@@ -52,10 +56,11 @@ _ACTIONS: Final[Mapping[Stage, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that wants somebody. `cause` is a stage, a hold's reason, or why a cancellation was declined; `reference` the id of a hold
-    or a refund. `due_at` is there for what is late. Times are ISO 8601 in UTC."""
+    """One thing that wants somebody, as the API tells it, wherever it was found. `cause` is a stage, a hold's reason, why a cancellation
+    was declined, or the error that the order is parked for; `reference` the id of a hold or a refund, or the subscription that parked it.
+    `due_at` is there for what is late. Times are ISO 8601 in UTC."""
 
-    kind: Kind
+    kind: ExceptionKind
     cause: str
     since: str
     due_at: str | None

@@ -1,8 +1,4 @@
-"""Which orders are late, and with what: questions to the view `deadlines`, for one tenant, at one time.
-
-Pages are bounded in orders and in documents looked at: one may be short, or empty, and still have a cursor to the next. Cursors name no
-generation: a walk survives a switch. While orders move, a walk shows each one that was late throughout, and may miss or repeat the others.
-"""
+"""How late the orders are, stage by stage, and which documents of the view `deadlines` say so: for one tenant, at one time."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,8 +9,8 @@ import orjson
 
 from orderstore.codec import timestamp
 from orderstore.domain.allowances import STAGES, Stage
-from projections.answers.merged_lists import MergedLists, merged_page
-from projections.view_store import Stored, ViewStore
+from projections.answers.merged_lists import MergedLists
+from projections.view_store import ViewStore
 from projections.views import deadlines
 from projections.views.deadlines import Due
 from projections.views.view import Generation
@@ -23,23 +19,6 @@ COUNTED_MAX: Final = 10_000
 """Documents that are looked at for the counts of `lateness`."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverdueOrder:
-    """What an order is late with, in the stages that were asked for, the earliest first; `held`: somebody has stopped it."""
-
-    order_id: str
-    held: bool
-    dues: tuple[Due, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OverduePage:
-    """`next_cursor` is opaque, and None on the last page."""
-
-    orders: tuple[OverdueOrder, ...]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +35,6 @@ class Lateness:
 
     stages: Mapping[Stage, StageLateness]
     complete: bool
-
-
-async def overdue(
-    view_store: ViewStore,
-    generation: Generation,
-    *,
-    tenant: str,
-    now_ms: int,
-    stages: Collection[Stage] = STAGES,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> OverduePage:
-    """The orders that are late in one of these stages; they stand by what they were late with first, in any stage.
-
-    `generation` is of the view `deadlines`. Raises InvalidCursor, ViewStoreError.
-    """
-    now = text_of(now_ms)
-    name = f"{tenant}/overdue/{'+'.join(sorted(stages))}"
-
-    def late(stored: Stored) -> OverdueOrder | None:
-        view = deadlines.from_document(orjson.loads(stored.document))
-        dues = late_with(view, now, stages)
-        return OverdueOrder(order_id=view.order_id, held=view.held, dues=dues) if dues else None
-
-    lists = due_lists(generation, tenant, now)
-    return OverduePage(*await merged_page(view_store, lists, late, name=name, limit=limit, cursor=cursor))
 
 
 async def lateness(

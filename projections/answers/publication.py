@@ -1,19 +1,17 @@
-"""What is published: of an order, and of each event, without a word of it in the log. Two facts tell: how far the relay has come, and which
-orders it had to leave behind (parked, or skipped because somebody said so).
+"""What is published: of an order, and of each event, without a word of it in the log. Two facts tell: how far the relay has come, and
+what it left behind (parked; set aside by somebody; or passed over for good, by somebody's word, while the order goes on).
 """
 
-import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
-
-import anyio
 
 from orderstore.domain.ids import order_of
 from orderstore.recorded import Recorded
 from orderstore.registry import BY_NAME
 from projections.answers.observe import ReadObserver, SilentReadObserver
 from projections.answers.ports import Document
+from projections.shared_reads import SharedRead
 from projections.stream.parking import LotUnavailable, Parked, ParkingLot, every_row
 
 PUBLICATION_KEPT_S: Final = 1.0
@@ -25,23 +23,30 @@ EventPublication = Literal["pending", "published", "skipped", "internal"]
 @dataclass(frozen=True, slots=True)
 class Publication:
     """How far the relay was at a moment. Everything recorded before `through_ms` (milliseconds since 1970; None while nobody knows) was
-    published by then, but for what it had left behind of the orders in `left`, which are those of one tenant by their id."""
+    published by then, but for what it had left behind of the orders in `left`, and the commits in `passed`, which never will be. Both are
+    of one tenant, by the order's id: a row that is parked or set aside, a row with the state "passed"; an order may have both."""
 
     through_ms: int | None = None
     left: Mapping[str, Parked] = field(default_factory=dict)
+    passed: Mapping[str, Parked] = field(default_factory=dict)
 
     def of_order(self, view: Document) -> OrderPublication:
-        """Of the order with this status document: pending until all that the document knows of has been published."""
+        """Of the order with this status document: pending while anything that the document knows of is to be published, skipped if
+        nothing is and not all of it was."""
         row = self.left.get(view["orderId"])
         if row is not None:
             return "skipped" if row.state == "skipped" else "pending"
-        return "published" if self._is_through(view["lastRecordedAtMs"]) else "pending"
+        if not self._is_through(view["lastRecordedAtMs"]):
+            return "pending"
+        return "skipped" if view["orderId"] in self.passed else "published"
 
     def of_event(self, recorded: Recorded) -> EventPublication:
         """Of one event. What is internal is told to nobody, so that nobody waits for it."""
         if not BY_NAME[recorded.name].published:
             return "internal"
         row = self.left.get(recorded.order_id)
+        if any(one is not None and recorded.commit in one.passed for one in (row, self.passed.get(recorded.order_id))):
+            return "skipped"
         if row is not None and _is_left(row, recorded):
             return "skipped" if row.state == "skipped" else "pending"
         return "published" if self._is_through(recorded.recorded_at_ms) else "pending"
@@ -56,7 +61,9 @@ class Publication:
 
 
 def first_commit(row: Parked) -> int | None:
-    """The first commit that a parked order's subscription owes; None while it is not known."""
+    """The first commit that the subscription owes of a parked order, or that it passed over; None while it is not known."""
+    if row.state == "passed":
+        return row.passed[0]
     return None if row.first is None else int(row.first["commit"]["N"])
 
 
@@ -69,7 +76,7 @@ def _is_left(row: Parked, recorded: Recorded) -> bool:
 
 
 class RecentPublication:
-    """The relay's progress, at most `kept_s` old. However many ask at once, one read serves them all.
+    """The relay's progress. However many ask at once, one read serves them all, and none follows for `kept_s` after it, however it ended.
 
     The mark is read before the parking lot: what was parked by the time that the mark passed it is then among what is found there. When the
     lot cannot be read both stay as they were, which errs on the side of `pending`.
@@ -89,34 +96,34 @@ class RecentPublication:
         self._lot = lot
         self._subscription = subscription
         self._tenant = tenant
-        self._kept_s = kept_s
         self._observer = observer or SilentReadObserver()
         self._known = Publication()
-        self._asked_at_s = -math.inf
-        self._lock = anyio.Lock()
+        self._shared = SharedRead(self._read, kept_s=kept_s, aged_from="end")
 
     async def get(self) -> Publication:
         """How far it was, a moment ago. A failure is reported, not raised."""
-        async with self._lock:
-            now_s = anyio.current_time()
-            if now_s - self._asked_at_s > self._kept_s:
-                through_ms = await self._mark()
-                try:
-                    rows = await every_row(self._lot, self._subscription)
-                except LotUnavailable as error:
-                    self._observer.read_failed(what="parked", error=error)
-                else:
-                    self._known = Publication(through_ms, self._ours(rows))
-                self._asked_at_s = now_s
+        return await self._shared.get()
+
+    async def _read(self) -> Publication:
+        through_ms = await self._mark()
+        try:
+            rows = await every_row(self._lot, self._subscription, passed=True)
+        except LotUnavailable as error:
+            self._observer.read_failed(what="parked", error=error)
+        else:
+            left, passed = (_one_per_order(rows, self._tenant, passed=passed) for passed in (False, True))
+            self._known = Publication(through_ms, left, passed)
         return self._known
 
-    def _ours(self, rows: tuple[Parked, ...]) -> dict[str, Parked]:
-        found: dict[str, Parked] = {}
-        for row in rows:
-            try:
-                tenant, order_id = order_of(row.key)
-            except ValueError:
-                continue  # what is no order's is nobody's to ask for
-            if tenant == self._tenant:
-                found[order_id] = row
-        return found
+
+def _one_per_order(rows: Sequence[Parked], tenant: str, *, passed: bool) -> dict[str, Parked]:
+    """Those with the state "passed", or the others, of this tenant's orders."""
+    found: dict[str, Parked] = {}
+    for row in rows:
+        try:
+            whose, order_id = order_of(row.key)
+        except ValueError:
+            continue  # what is no order's is nobody's to ask for
+        if whose == tenant and (row.state == "passed") == passed:
+            found[order_id] = row
+    return found

@@ -9,23 +9,23 @@ still between the two and equals the sum is proved; any other is looked at again
 difference (it stood still) or `moving`: not proved, and not called equal.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
 from orderstore.codec import CodecError, decode
 from orderstore.domain.ids import order_of, stream_of
 from orderstore.store.errors import CorruptCommit, StreamTooLong
-from orderstore.store.port import EventStore
 from projections.batches import for_each_batch, run_all
 from projections.projecting import contributions
+from projections.projecting.catching_up import LogOfOrders
 from projections.projecting.contributions import Amounts
 from projections.projecting.folding import NOTHING, contribution_of, step
 from projections.projecting.targets import Target
-from projections.view_store import ViewStore
+from projections.view_store import Stored
 from projections.views.view import OutOfPlace
 
 DOCUMENTS_AT_ONCE: Final = 100
@@ -33,6 +33,26 @@ LOG_READS_AT_ONCE: Final = 8
 NAMES_PER_READ: Final = 100
 LOOKS_MAX: Final = 5
 LOOK_AGAIN_AFTER_S: Final = 1.0
+
+
+class Summed(Protocol):
+    """What is needed of a `ViewStore`."""
+
+    async def get(self, keys: Sequence[str]) -> Mapping[str, Stored]:
+        """See `ViewStore.get`."""
+        ...
+
+    def keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `ViewStore.keys`."""
+        ...
+
+    async def totals(self, sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """See `ViewStore.totals`."""
+        ...
+
+    def sum_keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `ViewStore.sum_keys`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +113,8 @@ class _Look:
 
 
 async def compare_sums(
-    store: EventStore,
-    view_store: ViewStore,
+    store: LogOfOrders,
+    view_store: Summed,
     target: Target,
     *,
     suspects: Sequence[str] = (),
@@ -130,7 +150,7 @@ async def compare_sums(
     return SumsReport(proved=len(proved), moving=tuple(sorted(moving)), differences=differences)
 
 
-async def _look(store: EventStore, view_store: ViewStore, target: Target, suspects: Sequence[str]) -> _Look:
+async def _look(store: LogOfOrders, view_store: Summed, target: Target, suspects: Sequence[str]) -> _Look:
     before = await _rows(view_store, target)
     expected, unreadable = await _contributed(view_store, target)
     found: list[_Suspect] = []
@@ -147,7 +167,7 @@ async def _look(store: EventStore, view_store: ViewStore, target: Target, suspec
     )
 
 
-async def _rows(view_store: ViewStore, target: Target) -> Amounts:
+async def _rows(view_store: Summed, target: Target) -> Amounts:
     """Every bucket's totals as they are stored."""
     found: Amounts = {}
 
@@ -164,7 +184,7 @@ def _named(target: Target, sum_key: str) -> str:
     return "/".join(target.generation.bucket(sum_key))
 
 
-async def _contributed(view_store: ViewStore, target: Target) -> tuple[Amounts, list[str]]:
+async def _contributed(view_store: Summed, target: Target) -> tuple[Amounts, list[str]]:
     """What the documents say that they contribute; and the streams of those that say nothing that can be read."""
     total: Amounts = {}
     unreadable: list[str] = []
@@ -185,9 +205,7 @@ def _of_tenant(tenant: str, amounts: Amounts) -> Amounts:
     return {f"{tenant}/{bucket}": measures for bucket, measures in amounts.items()}
 
 
-async def _examine(
-    store: EventStore, view_store: ViewStore, target: Target, stream: str, found: list[_Suspect]
-) -> None:
+async def _examine(store: LogOfOrders, view_store: Summed, target: Target, stream: str, found: list[_Suspect]) -> None:
     """What the log says of an order, instead of its document. One that cannot be read or folded is left as its document says:
     `compare` reports it."""
     tenant, order_id = order_of(stream)

@@ -7,6 +7,9 @@ from pydantic import BaseModel
 
 from projections.http.problems import KINDS
 
+BODY_PROBLEMS: Final = ("not_json", "body_timeout", "body_too_large", "unsupported_media_type", "invalid")
+READ_PROBLEMS: Final = ("throttled", "unavailable", "internal", "unreadable_order")
+STORE_PROBLEMS: Final = ("contended", *READ_PROBLEMS)
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
 
 # The first is the article's own request (E039): its total is 900.00 USD.

@@ -17,7 +17,7 @@ EVENTS_SHOWN_MAX: Final = 100
 
 def order_document(view: Mapping[str, Any], publication: Publication) -> dict[str, Any]:
     """The status view, and where its last event stands on its way out: also whether the relay had to leave the order behind, and why."""
-    row = publication.left.get(view["orderId"])
+    row = publication.left.get(view["orderId"]) or publication.passed.get(view["orderId"])
     status = publication.of_order(view)
     told = {
         "status": status,
@@ -30,7 +30,7 @@ def order_document(view: Mapping[str, Any], publication: Publication) -> dict[st
 
 
 def left_document(row: Parked) -> dict[str, Any]:
-    """From which commit on something waits, since when, and why. `commit` is null while that is not known."""
+    """From which commit on something waits, or the first that was passed over; since when, and why. `commit` is null while not known."""
     cause = f"{row.cause.error}: {row.cause.message}" if row.cause.message else row.cause.error
     return {"commit": first_commit(row), "since": _moment(row.parked_at_ms), "cause": cause}
 

@@ -15,15 +15,13 @@ from orderstore.orders import hold_id_of
 from orderstore.recorded import Recorded
 from orderstore.requests import HOLD_ID_PATTERN, HoldOrder, ReleaseHold, check_key
 from projections.http import schemas
-from projections.http.answers import JsonAnswer
+from projections.http.answers import written
 from projections.http.auth import Writer
 from projections.http.body import read_as
-from projections.http.described import HOLD_EXAMPLES, RELEASE_EXAMPLES, accepts, answers
+from projections.http.described import BODY_PROBLEMS, HOLD_EXAMPLES, RELEASE_EXAMPLES, STORE_PROBLEMS, accepts, answers
 from projections.http.headers import IdempotencyKey, IfMatch, traceparent_of
 from projections.http.places import OrderIdOf
-from projections.http.requestlog import note_event
 from projections.http.services import ServicesOf
-from projections.http.writes import BODY_PROBLEMS, STORE_PROBLEMS
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -106,19 +104,18 @@ async def hold_order(
     )
     hold_id = hold_id_of(order_id, holding, key)
     recorded = _placed(accepted.history, hold_id)
-    note_event(request, recorded)
     headers = {"Location": f"/orders/{order_id}"}
     if not accepted.new:
         headers["Idempotency-Replayed"] = "true"
-    document = {
-        "orderId": order_id,
-        "eventId": recorded.event_id,
-        "commit": recorded.commit,
-        "holdId": hold_id,
-        "reason": holding.reason,
-        "status": "HELD",
-    }
-    return JsonAnswer(document, status_code=201 if accepted.new else 200, headers=headers)
+    return written(
+        request,
+        recorded,
+        "HELD",
+        status_code=201 if accepted.new else 200,
+        headers=headers,
+        holdId=hold_id,
+        reason=holding.reason,
+    )
 
 
 async def release_hold(
@@ -135,15 +132,7 @@ async def release_hold(
         traceparent=traceparent_of(request),
     )
     ended = _ended(history, hold_id)
-    note_event(request, ended)
-    document = {
-        "orderId": order_id,
-        "eventId": ended.event_id,
-        "commit": ended.commit,
-        "holdId": hold_id,
-        "status": "HOLD_RELEASED",
-    }
-    return JsonAnswer(document)
+    return written(request, ended, "HOLD_RELEASED", status_code=200, holdId=hold_id)
 
 
 def _placed(history: History, hold_id: str) -> Recorded:

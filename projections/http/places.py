@@ -16,8 +16,8 @@ from orderstore.audit.trail import NotAFilter, Span, Wanted, check_type
 from orderstore.recorded import ActorType
 from orderstore.registry import BY_NAME
 from orderstore.requests import check_key
+from projections.http.notes import note_order
 from projections.http.problems import FieldError, Problem
-from projections.http.requestlog import note_order
 
 PAGE_ITEMS_MAX: Final = 100
 PAGE_ITEMS: Final = 50

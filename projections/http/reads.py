@@ -18,7 +18,8 @@ from projections.http import documents, schemas
 from projections.http.answers import JsonAnswer
 from projections.http.auth import Reader
 from projections.http.conditional import IfNoneMatch, etag_of, has, not_modified
-from projections.http.described import answers
+from projections.http.described import READ_PROBLEMS, answers
+from projections.http.notes import note_order
 from projections.http.places import (
     ChangesQuery,
     EventsQuery,
@@ -31,10 +32,8 @@ from projections.http.places import (
     SaidOnce,
 )
 from projections.http.problems import Problem
-from projections.http.requestlog import note_order
 from projections.http.services import Services, ServicesOf
 
-_STORE: Final = ("throttled", "unavailable", "internal", "unreadable_order")
 _HINT: Final = (
     "the view follows the log: an order placed a moment ago may only be there with ?minCommit=<the commit of its write's answer>, "
     "or with ?consistency=strong"
@@ -60,7 +59,7 @@ def add_routes(router: APIRouter) -> None:
             200,
             schemas.OrderStatus | schemas.OrderStatusThen,
             "The order's status; with `asOf` or `atCommit`, what it was.",
-            ("bad_parameter", "unknown_order", "not_begun", "unknown_commit", *_STORE),
+            ("bad_parameter", "unknown_order", "not_begun", "unknown_commit", *READ_PROBLEMS),
             headers={
                 "ETag": 'The order\'s version, as `"7"`. It is not moved by `publication` alone.',
                 "Order-Source": _SOURCE,
@@ -80,7 +79,7 @@ def add_routes(router: APIRouter) -> None:
             200,
             schemas.Changes,
             f"The fields that differ, who changed them, and the first {documents.EVENTS_SHOWN_MAX} events that lie between.",
-            ("bad_parameter", "unknown_order", "unknown_commit", *_STORE),
+            ("bad_parameter", "unknown_order", "unknown_commit", *READ_PROBLEMS),
         ),
     )
     router.add_api_route(
@@ -90,7 +89,9 @@ def add_routes(router: APIRouter) -> None:
         tags=["orders"],
         dependencies=[SaidOnce],
         summary="A customer's orders",
-        responses=answers(200, schemas.OrdersPage, "One page, newest first.", ("bad_parameter", "bad_cursor", *_STORE)),
+        responses=answers(
+            200, schemas.OrdersPage, "One page, newest first.", ("bad_parameter", "bad_cursor", *READ_PROBLEMS)
+        ),
     )
     router.add_api_route(
         "/orders/{orderId}/events",
@@ -103,7 +104,7 @@ def add_routes(router: APIRouter) -> None:
             200,
             schemas.EventsPage,
             "One page of the log itself, oldest first, without personal data.",
-            ("bad_parameter", "unknown_order", *_STORE),
+            ("bad_parameter", "unknown_order", *READ_PROBLEMS),
         ),
     )
     router.add_api_route(
@@ -117,7 +118,7 @@ def add_routes(router: APIRouter) -> None:
             200,
             schemas.Invoices,
             "All of them, oldest first.",
-            ("bad_parameter", "unknown_order", "unknown_commit", *_STORE),
+            ("bad_parameter", "unknown_order", "unknown_commit", *READ_PROBLEMS),
             headers={"Order-Source": _SOURCE, "Order-Commit": f"{_COMMIT} Only with `minCommit`."},
         ),
     )
@@ -127,7 +128,7 @@ def add_routes(router: APIRouter) -> None:
         methods=["GET"],
         tags=["invoices"],
         summary="An invoice by its number",
-        responses=answers(200, schemas.Invoice, "The invoice.", ("bad_parameter", "unknown_invoice", *_STORE)),
+        responses=answers(200, schemas.Invoice, "The invoice.", ("bad_parameter", "unknown_invoice", *READ_PROBLEMS)),
     )
 
 

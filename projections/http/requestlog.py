@@ -11,12 +11,9 @@ from typing import Any, Final
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orderstore.codec import timestamp
 from orderstore.orders import SOURCE
-from orderstore.recorded import Recorded
 from orderstore.store.errors import StoreError
 from projections.http.headers import request_id_of
 from projections.http.problems import answer
@@ -94,23 +91,6 @@ class RequestLog:
             "correlationId": request_id,
             **notes,
         }
-
-
-def note_order(request: Request, order_id: str) -> None:
-    """The request is about this order; its events share the order's id as their correlation."""
-    request.state.notes.update(orderId=order_id, correlationId=order_id)
-
-
-def note_event(request: Request, recorded: Recorded) -> None:
-    """The request brought this event about."""
-    request.state.notes.update(
-        orderId=recorded.order_id,
-        correlationId=recorded.correlation_id,
-        eventId=recorded.event_id,
-        commit=recorded.commit,
-        eventType=recorded.name,
-        occurredAt=timestamp(recorded.occurred_at),
-    )
 
 
 def _chain(error: BaseException | None) -> Iterator[dict[str, Any]]:

@@ -90,7 +90,8 @@ class Hold(Answer):
 
 
 class LeftBehind(Answer):
-    """The relay could not publish on: from which commit (null while that is not known), since when, and why."""
+    """What the relay could not publish: from which commit on (null while that is not known), or, once somebody had it go on without them,
+    the first of the commits that it left out; since when, and why."""
 
     commit: int | None
     since: str
@@ -99,7 +100,7 @@ class LeftBehind(Answer):
 
 class Publication(Answer):
     """`state` is the same in the words of the event-driven flow: received, then published to every subscriber. `skipped`: an operator
-    decided that what is left behind is never published."""
+    decided that what is left behind is never published; the events tell which these are."""
 
     status: Literal["pending", "published", "skipped"]
     state: Literal["ORDER_RECEIVED", "EVENT_PUBLISHED"]

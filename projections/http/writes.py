@@ -13,18 +13,23 @@ from orderstore.orders import refund_id_for_key
 from orderstore.recorded import Recorded
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
 from projections.http import schemas
-from projections.http.answers import JsonAnswer
+from projections.http.answers import written
 from projections.http.auth import Writer
 from projections.http.body import read_as
-from projections.http.described import CANCEL_EXAMPLES, PLACE_EXAMPLES, REFUND_EXAMPLES, accepts, answers
+from projections.http.described import (
+    BODY_PROBLEMS,
+    CANCEL_EXAMPLES,
+    PLACE_EXAMPLES,
+    REFUND_EXAMPLES,
+    STORE_PROBLEMS,
+    accepts,
+    answers,
+)
 from projections.http.headers import IdempotencyKey, IfMatch, traceparent_of
 from projections.http.places import OrderIdOf
 from projections.http.problems import Problem
-from projections.http.requestlog import note_event
 from projections.http.services import ServicesOf
 
-BODY_PROBLEMS: Final = ("not_json", "body_timeout", "body_too_large", "unsupported_media_type", "invalid")
-STORE_PROBLEMS: Final = ("contended", "throttled", "unavailable", "internal", "unreadable_order")
 _ORDER: Final = ("unknown_order", "order_closed")
 
 
@@ -104,18 +109,11 @@ async def place_order(request: Request, writer: Writer, services: ServicesOf, ke
         placing, actor=writer.actor, idempotency_key=key, traceparent=traceparent_of(request)
     )
     created = accepted.history.events[0]
-    note_event(request, created)
     services.observer.order_accepted(replayed=not accepted.new)
     headers = {"Location": f"/orders/{created.order_id}"}
     if not accepted.new:
         headers["Idempotency-Replayed"] = "true"
-    document = {
-        "orderId": created.order_id,
-        "eventId": created.event_id,
-        "commit": created.commit,
-        "status": "ORDER_RECEIVED",
-    }
-    return JsonAnswer(document, status_code=202, headers=headers)
+    return written(request, created, "ORDER_RECEIVED", headers=headers)
 
 
 async def cancel_order(
@@ -127,14 +125,7 @@ async def cancel_order(
         order_id, cancelling, actor=writer.actor, expected=expected, traceparent=traceparent_of(request)
     )
     asked = next(past for past in reversed(history.events) if isinstance(past.event, OrderCancellationRequested))
-    note_event(request, asked)
-    document = {
-        "orderId": order_id,
-        "eventId": asked.event_id,
-        "commit": asked.commit,
-        "status": "CANCELLATION_REQUESTED",
-    }
-    return JsonAnswer(document, status_code=202)
+    return written(request, asked, "CANCELLATION_REQUESTED")
 
 
 async def refund_order(
@@ -160,16 +151,7 @@ async def refund_order(
     recorded, refund = _refund(history, refund_id_for_key(order_id, key))
     if not await services.orders.is_same_refund(history, refund, refunding):
         raise Problem("idempotency_key_reused", "this Idempotency-Key was used for another refund of this order")
-    note_event(request, recorded)
-    document = {
-        "orderId": order_id,
-        "eventId": recorded.event_id,
-        "commit": recorded.commit,
-        "refundId": refund.refund_id,
-        "amountMinor": refund.amount_minor,
-        "status": "REFUND_REQUESTED",
-    }
-    return JsonAnswer(document, status_code=202)
+    return written(request, recorded, "REFUND_REQUESTED", refundId=refund.refund_id, amountMinor=refund.amount_minor)
 
 
 def _refund(history: History, refund_id: str) -> tuple[Recorded, RefundRequested]:

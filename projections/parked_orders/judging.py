@@ -1,7 +1,7 @@
 """Which errors may be an order's own fault, so that the order is parked, and which are nobody's, so that everything waits. One table.
 
 What is said of an error is made here of numbers, our own names and places in our own code, never of its text as it stands: an error of
-a parser quotes what it could not read. What is in doubt waits; what nobody has foreseen is tried for a minute and then taken for a
+a parser quotes what it could not read. What is in doubt waits; what nobody has foreseen is tried for seconds and then taken for a
 fault of the code that only some orders meet.
 """
 
@@ -12,34 +12,32 @@ from typing import Final
 
 from orderstore.codec import CodecError, MalformedCommit, UnknownEvent
 from orderstore.domain.state import ImpossibleTransition
-from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
-from projections.projecting.catching_up import LogBehindStream, ProjectionError
+from orderstore.store.errors import CorruptCommit, StreamTooLong
+from projections.projecting.errors import NOBODYS_FAULT, LogBehindStream
 from projections.publishing.publisher import PublishError, PublishRefused
 from projections.stream.gate import NotYet
 from projections.stream.parking import Cause, ParkingError
 from projections.stream.quarantine.rules import WAIT, Verdict
-from projections.view_store import DocumentTooLarge, ViewStoreError
+from projections.view_store import DocumentTooLarge
 from projections.views.view import OutOfPlace
 
-# While a deployment rolls, an older worker meets what a newer one has written: it is given the time to be replaced.
-NEWER_EVENT_PATIENCE_S: Final = 600.0
+# While an order is given patience its shard's mark stands, and a shard with too many records behind the mark stands still. So one order
+# costs its shard seconds, not minutes: a deployment that lasts longer parks orders with newer events, to be retried when it is out.
+PATIENCE_MAX_S: Final = 15.0
+NEWER_EVENT_PATIENCE_S: Final = PATIENCE_MAX_S
 # Somebody may be putting the item back, and a restore writes an order's commits one after the other.
-MISSING_PATIENCE_S: Final = 60.0
-BUG_PATIENCE_S: Final = 60.0
+MISSING_PATIENCE_S: Final = PATIENCE_MAX_S
+BUG_PATIENCE_S: Final = PATIENCE_MAX_S
 BUG_TRIES: Final = 8
 OURS: Final = ("orderstore.", "projections.", "workers.")
 AWS_LIBRARIES: Final = ("botocore.", "aiobotocore.", "aiohttp.")
 
 # Not the data's: the machine's, the network's, AWS's, other workers'. Each tree as a whole; its exceptions stand in `_PARKED`.
 _WAITING: Final[tuple[type[Exception], ...]] = (
-    StoreError,
-    ViewStoreError,
+    *NOBODYS_FAULT,
     PublishError,
-    ProjectionError,
     ParkingError,
     NotYet,
-    OSError,  # TimeoutError and ConnectionError among them
-    MemoryError,
 )
 
 _KNOWN_EVENT: Final = re.compile(r"this build does not know ([A-Za-z]{1,60})(?: (\d{1,4}\.\d{1,4}))?(?:$|:)")

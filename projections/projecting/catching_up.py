@@ -2,10 +2,7 @@
 
 Each document carries the last commit folded into it, and is only ever written on the condition that this is still the commit that was
 started from: so it never goes backwards, whoever else writes. Knows nothing of the stream: the projector uses it, and so does a rebuild.
-
-    ProjectionError
-    ├── Contended         others wrote first, again and again
-    └── LogBehindStream   the log lacks a commit that was seen
+What it raises of its own stands in `errors.py`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +17,7 @@ from orderstore.store.port import Commit
 from projections.batches import run_all
 from projections.observe import Observer, SilentObserver
 from projections.projecting.document_cache import DocumentCache
+from projections.projecting.errors import Contended, LogBehindStream
 from projections.projecting.folding import NOTHING, Known, follows, known_from, part_that_fits, step, write_of
 from projections.projecting.targets import Target
 from projections.view_store import Conflict, Stored, Write, WriteResult
@@ -51,18 +49,6 @@ class Documents(Protocol):
     async def write(self, writes: Sequence[Write]) -> tuple[WriteResult, ...]:
         """See `ViewStore.write`."""
         ...
-
-
-class ProjectionError(Exception):
-    """The views could not be brought up to the log."""
-
-
-class Contended(ProjectionError):
-    """Others wrote the same documents in every round; the records are to be applied again."""
-
-
-class LogBehindStream(ProjectionError):
-    """The stream shows a commit that a consistent read of the log does not: somebody has taken it away."""
 
 
 @dataclass(slots=True)

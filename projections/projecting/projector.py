@@ -1,37 +1,24 @@
 """Keeps every view equal to the log: the subscriber that folds the stream's records into documents.
 
-The stream promises neither order nor once-only across items: `bringing_up.py` drops, orders and heals. What is here is what is written
+The stream promises neither order nor once-only across items: `catching_up.py` drops, orders and heals. What is here is what is written
 (`targets.py`: every generation that there is of a view), and what the reader and the quarantine ask for.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from orderstore.store.port import EventStore
-from projections.batches import for_each_batch
 from projections.commits import commits_of
 from projections.observe import Observer, SilentObserver
-from projections.projecting.catching_up import (
-    CACHE_ENTRIES,
-    ORDERS_AT_ONCE,
-    BringingUp,
-    Contended,
-    LogBehindStream,
-    Order,
-    ProjectionError,
-    orders_of,
-)
+from projections.projecting.catching_up import CACHE_ENTRIES, ORDERS_AT_ONCE, BringingUp, Order, orders_of
 from projections.projecting.targets import FixedTargets, Target, Targets
 from projections.stream.source import Record
 from projections.view_store import ViewStore
 
-__all__ = ["Contended", "LogBehindStream", "ProjectionError", "ViewProjector"]
-
 
 class ViewProjector:
-    """The `KeyedSubscriber` (and plain `Subscriber`) that writes views. Safe to run many times at once, on the same orders too.
+    """The `KeyedSubscriber` that writes views. Safe to run many times at once, on the same orders too.
 
     `targets` are asked for before anything of an apply is looked at: so a commit that is applied to fewer generations than there are was in
     the log when they were asked for, and whoever fills another from the log after that sees it there.
@@ -53,16 +40,12 @@ class ViewProjector:
         self._documents = BringingUp(store, view_store, observer=self._observer, cache_entries=cache_entries)
 
     async def apply(self, records: Sequence[Record]) -> None:
-        """See `Subscriber`. Raises StoreError, CodecError, ViewStoreError, ProjectionError; what was written by then stays."""
+        """See `KeyedSubscriber`. Raises StoreError, CodecError, ViewStoreError, ProjectionError; what was written by then stays."""
         targets = await self._targets.now()
         found = commits_of(self._store, records, observer=self._observer, subscription="views")
         async with aclosing(found) as batches_of_commits:
             async for commits in batches_of_commits:
                 await self._documents.bring_up(orders_of(commits, targets))
-
-    async def backfill(self, since_ms: int) -> None:
-        """See `Subscriber`: brings every order with a commit recorded since then up to the log."""
-        await for_each_batch(self.keys(since_ms), partial(self.repair, since_ms=since_ms), batch_size=ORDERS_AT_ONCE)
 
     def keys(self, since_ms: int) -> AsyncIterator[str]:
         """See `KeyedSubscriber`: the streams of orders."""
@@ -72,15 +55,12 @@ class ViewProjector:
         """See `KeyedSubscriber`. Raises as `apply`."""
         del since_ms  # a document says itself from where on it has to be brought up
         for start in range(0, len(keys), ORDERS_AT_ONCE):
-            await self.bring_up_to_log(keys[start : start + ORDERS_AT_ONCE])
+            await self._bring_up([Order(key, [], whole=True) for key in keys[start : start + ORDERS_AT_ONCE]])
 
-    async def resume(self, key: str, *, first: Mapping[str, Any]) -> None:
+    async def resume(self, key: str, *, first: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
         """See `KeyedSubscriber`: up to the log's end, which lies at `first` or behind it. Raises as `apply`."""
+        del last  # no commit of an order can be left out of its documents
         await self._bring_up([Order(key, [], whole=True, reaches=int(first["commit"]["N"]))])
-
-    async def bring_up_to_log(self, streams: Sequence[str]) -> None:
-        """Fold what the log has and the documents have not, for these orders. Raises as `apply`."""
-        await self._bring_up([Order(stream, [], whole=True) for stream in streams])
 
     async def _bring_up(self, work: Sequence[Order]) -> None:
         targets = await self._targets.now()

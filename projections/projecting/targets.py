@@ -1,12 +1,10 @@
 """Which generations of the views are written: asked again and again, so that one that is begun is soon written by everybody."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import anyio
-
+from projections.shared_reads import SharedRead
 from projections.view_store import ViewStore
 from projections.views import VIEWS
 from projections.views.view import Generation, Generations, View
@@ -52,20 +50,16 @@ class LiveTargets:
     def __init__(self, view_store: ViewStore, views: Sequence[View[Any]], *, kept_s: float = TARGETS_KEPT_S) -> None:
         self._view_store = view_store
         self._views = {view.name: view for view in views}
-        self._kept_s = kept_s
-        self._targets: tuple[Target, ...] = ()
-        self._read_at_s = -math.inf
-        self._lock = anyio.Lock()
+        # Aged from before the read: what it found may have changed while its answer was on the way.
+        self._shared = SharedRead(self._read, kept_s=kept_s, aged_from="beginning")
 
     async def now(self) -> tuple[Target, ...]:
-        """Every view in each of its generations. However many ask at once, one read serves them. Raises ViewStoreError."""
-        async with self._lock:
-            asked_at_s = anyio.current_time()
-            if asked_at_s - self._read_at_s > self._kept_s:
-                generations = await self._view_store.generations(tuple(self._views))
-                self._targets = targets_of(tuple(self._views.values()), generations)
-                self._read_at_s = asked_at_s
-            return self._targets
+        """Every view in each of its generations. However many ask at once, one read serves or fails them. Raises ViewStoreError."""
+        return await self._shared.get()
+
+    async def _read(self) -> tuple[Target, ...]:
+        generations = await self._view_store.generations(tuple(self._views))
+        return targets_of(tuple(self._views.values()), generations)
 
 
 def targets_of(views: Sequence[View[Any]], generations: Mapping[str, Generations]) -> tuple[Target, ...]:

@@ -26,7 +26,7 @@ from projections.publishing.announcements import announcements
 from projections.publishing.publisher import Publisher, PublishRefused
 from projections.publishing.send_queue import Outgoing
 from projections.publishing.sending import Sender
-from projections.publishing.sequence import Hole, Lately
+from projections.publishing.sequence import Lately
 from projections.stream.source import Record
 
 ORDERS_AT_ONCE: Final = 50
@@ -73,21 +73,21 @@ class Relay:
     async def repair(self, keys: Sequence[str], *, since_ms: int) -> None:
         """See `KeyedSubscriber`: publishes every event of these orders' commits recorded since, also those that were published before.
 
+        But for those that this relay published within the last REMEMBERED_S: a back-fill that begins anew does not tell them twice.
         Raises as `apply`.
         """
         published = 0
         async with aclosing(self._recorded(keys, since_ms=since_ms)) as batches_of_commits:
             async for commits in batches_of_commits:
-                await self._publish(commits)
-                published += len(commits)
+                owed = self._lately.unpublished(commits, anyio.current_time())
+                await self._publish(owed)
+                published += len(owed)
         self._observer.backfill_progress(subscription="relay", orders=len(keys), commits=published)
 
-    async def resume(self, key: str, *, first: Mapping[str, Any]) -> None:
+    async def resume(self, key: str, *, first: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
         """See `KeyedSubscriber`: publishes, in their order, the order's commits from that one on. Raises as `apply`."""
         after = int(first["commit"]["N"]) - 1
-        async with aclosing(self._store.pages(key, after=after)) as pages:
-            async for page in pages:
-                await self._publish(page.commits)
+        await self._publish_from_log(key, after=after, through=None if last is None else int(last["commit"]["N"]))
 
     async def backfill(self, since_ms: int) -> None:
         """See `Subscriber.backfill`: repairs every key."""
@@ -121,7 +121,7 @@ class Relay:
         await self._publish(sequenced.ready)
         for hole in sequenced.holes:
             try:
-                await self._publish_missing(hole)
+                await self._publish_from_log(hole.stream, after=hole.after, through=hole.early[0].number - 1)
             except (PublishRefused, CodecError, CorruptCommit) as error:
                 # What is missing has a record of its own, which is on its way: the order is to be parked at that one, not at these.
                 if isinstance(error, PublishRefused) and not error.streams:
@@ -132,12 +132,13 @@ class Relay:
                 self._observer.gap_healed(view="relay", missing=hole.missing)
             await self._publish(hole.early)
 
-    async def _publish_missing(self, hole: Hole) -> None:
-        before = hole.early[0].number
-        async with aclosing(self._store.pages(hole.stream, after=hole.after, first_commits_max=hole.missing)) as pages:
+    async def _publish_from_log(self, stream: str, *, after: int, through: int | None) -> None:
+        """Publish the commits behind `after`, up to `through`; what lies behind that may be what cannot be read."""
+        commits_max = None if through is None else through - after
+        async with aclosing(self._store.pages(stream, after=after, first_commits_max=commits_max)) as pages:
             async for page in pages:
-                await self._publish([commit for commit in page.commits if commit.number < before])
-                if not page.commits or page.commits[-1].number >= before - 1:
+                await self._publish([commit for commit in page.commits if through is None or commit.number <= through])
+                if through is not None and (not page.commits or page.commits[-1].number >= through):
                     return
 
     async def _publish(self, commits: Iterable[Commit]) -> None:

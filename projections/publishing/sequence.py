@@ -71,6 +71,15 @@ class Lately:
         for stream in streams:
             self._stretches.pop(stream, None)
 
+    def unpublished(self, commits: Sequence[Commit], now_s: float) -> Sequence[Commit]:
+        """Those of the commits that are not known to be published, in the same order."""
+        stretches = {commit.stream: self._of(commit.stream, now_s) for commit in commits}
+        return [
+            commit
+            for commit in commits
+            if (stretch := stretches[commit.stream]) is None or not stretch.first <= commit.number <= stretch.last
+        ]
+
     def sequence(self, commits: Sequence[Commit], now_s: float) -> Sequenced:
         """Put commits as the stream brought them into the order of their streams."""
         by_stream: dict[str, dict[int, Commit]] = {}

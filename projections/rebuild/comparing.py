@@ -18,8 +18,9 @@ from orderstore.store.port import EventStore
 from projections.batches import for_each_batch, run_all
 from projections.comparing.compare_totals import compare_sums
 from projections.comparing.differences import Difference, difference
+from projections.projecting.errors import says_nothing_of_an_order
 from projections.projecting.targets import Target
-from projections.rebuild.filling import OF_THE_WAY, Filler, Patience
+from projections.rebuild.filling import Filler, Patience
 from projections.rebuild.metering import Meter, MeteredLog, MeteredViews
 from projections.rebuild.state import DETAIL_CHARACTERS_MAX, NAMED_MAX, Trouble, Verdict, trouble_of
 from projections.view_store import Stored, ViewStore
@@ -50,11 +51,29 @@ class Comparison:
         prefix = self.live.generation.prefix
         await for_each_batch(views.keys(prefix), self._batch, batch_size=ORDERS_AT_ONCE, at_once=BATCHES_AT_ONCE)
         if self.built.view.sums is not None:
-            report = await compare_sums(self.log, self.views, self.built, suspects=())
-            for found in report.differences:
-                detail = f"{found.measure}: the documents add up to {found.expected}, the total is {found.found}"
-                self._count("blocking", Trouble(f"(totals of {found.bucket})", "totals differ", detail))
+            await Patience().over(self._compare_totals)
         return self.verdict
+
+    async def _compare_totals(self) -> None:
+        """Every bucket against the sum of its documents. One that moved all the time is named and stands in nobody's way: its writers moved
+        it together with a document each time, and a shop that sells would never switch."""
+        report = await compare_sums(MeteredLog(self.log, self.meter), MeteredViews(self.views, self.meter), self.built)
+        wrong = [
+            Trouble(
+                f"(totals of {found.bucket})",
+                "totals differ",
+                f"{found.measure}: the documents add up to {found.expected}, the total is {found.found}",
+            )
+            for found in report.differences
+        ]
+        self.verdict = replace(
+            self.verdict,
+            totals_equal=report.proved,
+            totals_moving=len(report.moving),
+            moving_totals=report.moving[:NAMED_MAX],
+            blocking=self.verdict.blocking + len(wrong),
+            blocking_orders=(*self.verdict.blocking_orders, *wrong)[:NAMED_MAX],
+        )
 
     async def _batch(self, keys: Sequence[str]) -> None:
         await Patience().over(partial(self._compare, keys))
@@ -118,9 +137,9 @@ class Comparison:
             log = {commit.number: decode(commit) for commit in commits}
             wrong = difference(stream, self.built, built, log)
             live_wrong = difference(stream, self.live, live, log)
-        except OF_THE_WAY:
-            raise
-        except Exception as error:  # noqa: BLE001 - the order cannot be read or folded: it is named
+        except Exception as error:
+            if says_nothing_of_an_order(error):
+                raise
             return "blocking", trouble_of(stream, error)
         if wrong is not None and wrong.kind != "behind":
             return "blocking", Trouble(stream, f"the new one is {wrong.kind}", said(wrong))

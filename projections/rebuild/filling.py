@@ -12,13 +12,14 @@ import anyio
 
 from orderstore.archive import reader as archive
 from orderstore.objects import ObjectStore
-from orderstore.store.errors import Refused, Throttled, Unavailable
+from orderstore.store.errors import Throttled, Unavailable
 from orderstore.store.port import Commit, EventStore, Undecodable
-from projections.projecting.catching_up import ORDERS_AT_ONCE, BringingUp, Contended, Order, orders_of
+from projections.projecting.catching_up import ORDERS_AT_ONCE, BringingUp, Order, orders_of
+from projections.projecting.errors import Contended, says_nothing_of_an_order
 from projections.projecting.targets import Target
 from projections.rebuild.metering import Meter, MeteredLog, MeteredViews
 from projections.rebuild.state import Segment, Trouble, trouble_of
-from projections.view_store import ViewStore, ViewStoreRefused, ViewStoreThrottled, ViewStoreUnavailable
+from projections.view_store import ViewStore, ViewStoreThrottled, ViewStoreUnavailable
 
 CACHE_ENTRIES: Final = 2_000
 ARCHIVED_COMMITS_AT_ONCE: Final = 1_000
@@ -26,8 +27,6 @@ TRIES_MAX: Final = 10
 PAUSE_S_MAX: Final = 30.0
 PASSING: Final = (Throttled, Unavailable, ViewStoreThrottled, ViewStoreUnavailable, Contended)
 """Trouble that says nothing of an order, and may pass."""
-OF_THE_WAY: Final = (*PASSING, Refused, ViewStoreRefused)
-"""Trouble that says nothing of an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,10 @@ class FromLog:
 
 @dataclass(frozen=True, slots=True)
 class FromArchive:
-    """The archive, proven on the way, in the order of its manifests: no read of the table at all. A position is the last manifest."""
+    """The archive, proven on the way, in the order of its manifests. A position is the last manifest.
+
+    What it lacks only the log can tell: whoever fills from it reads the log after it, with `Filler.bring_up_what_is_behind`.
+    """
 
     objects: ObjectStore
     segments: int = 1
@@ -87,10 +89,32 @@ class Filler:
         """`troubled` is told of each order that cannot be folded."""
         self._target = target
         self._troubled = troubled
-        self._documents = BringingUp(MeteredLog(log, meter), MeteredViews(views, meter), cache_entries=CACHE_ENTRIES)
+        self._views = MeteredViews(views, meter)
+        self._documents = BringingUp(MeteredLog(log, meter), self._views, cache_entries=CACHE_ENTRIES)
 
-    async def fill(self, commits: Iterable[Commit], corrupt: Iterable[Undecodable]) -> None:
-        """Fold these in. Raises what says nothing of an order."""
+    async def fill(self, batch: Batch) -> None:
+        """Fold this in. Raises what says nothing of an order."""
+        await self._bring_up(self._orders(batch.commits, batch.corrupt))
+
+    async def bring_up_what_is_behind(self, batch: Batch) -> None:
+        """Fold all that the log has of those of these orders whose documents lack some of this; leave the others as they are. Raises what
+        says nothing of an order."""
+        wanted = {
+            order.key(self._target): (order.stream, last)
+            for order in self._orders(batch.commits, batch.corrupt)
+            if (last := max(order.numbers(self._target), default=0))
+        }
+        stored = await self._views.get(list(wanted))
+        schema = self._target.view.schema
+        behind = [
+            stream
+            for key, (stream, last) in wanted.items()
+            if key not in stored or stored[key].commit < last or stored[key].schema != schema
+        ]
+        await self.bring_up_to_log(behind)
+
+    def _orders(self, commits: Iterable[Commit], corrupt: Iterable[Undecodable]) -> list[Order]:
+        """The orders that these commits belong to; those that cannot be read are told of."""
         by_stream: dict[str, list[Commit]] = {}
         for commit in commits:
             by_stream.setdefault(commit.stream, []).append(commit)
@@ -104,7 +128,7 @@ class Filler:
                 orders += orders_of(held, [self._target])
             except Exception as error:  # noqa: BLE001 - CodecError, or what an upcaster raises: the order is named
                 self._troubled(trouble_of(stream, error))
-        await self._bring_up(orders)
+        return orders
 
     async def bring_up_to_log(self, streams: Sequence[str]) -> None:
         """Fold all that the log has of these. Raises what says nothing of an order."""
@@ -119,9 +143,9 @@ class Filler:
         again = [_untouched(order) for order in orders]
         try:
             await self._documents.bring_up(orders)
-        except OF_THE_WAY:
-            raise
-        except Exception as error:  # noqa: BLE001 - OutOfPlace, CorruptCommit, or a fault in a view: the order is named
+        except Exception as error:
+            if says_nothing_of_an_order(error):
+                raise
             if len(again) == 1:
                 self._troubled(trouble_of(again[0].stream, error))
                 return
@@ -166,17 +190,17 @@ async def fill_segment(
     source: FromLog | FromArchive,
     number: int,
     segment: Segment,
-    filler: Filler,
+    fold: Callable[[Batch], Awaitable[None]],
     *,
     moved: Callable[[Segment], None],
 ) -> None:
-    """Read a segment to its end, and fold it in. `moved` is told after each batch that is durable. Raises what does not pass."""
+    """Read a segment to its end, and `fold` it in. `moved` is told after each batch that is durable. Raises what does not pass."""
     patience = Patience()
     while not segment.done:
         try:
             async with aclosing(source.batches(number, segment.after)) as batches:
                 async for batch in batches:
-                    await filler.fill(batch.commits, batch.corrupt)
+                    await fold(batch)
                     segment = replace(
                         segment,
                         after=batch.after,

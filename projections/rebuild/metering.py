@@ -1,6 +1,6 @@
 """What a rebuild consumes: counted in capacity units, and held below what it was given. Times are those of the monotonic clock.
 
-Reads of the log are counted as the table tells; the others as AWS says they are counted ("Read and write operations"), from the sizes.
+Scans are counted as the table tells; the rest as AWS says it is counted ("Read and write operations"), from the sizes.
 """
 
 import math
@@ -21,7 +21,7 @@ BURST_S: Final = 1.0
 COMMIT_BYTES_BESIDE: Final = 250  # of an item, beside its body: names, hashes, the key
 
 
-class Bucket:
+class UnitLimiter:
     """So many units a second. Who spends waits until what was spent before is paid for, and may then go into debt: a page is one read."""
 
     def __init__(self, per_s: float | None) -> None:
@@ -59,8 +59,8 @@ class Bucket:
 class Meter:
     """The units of one run, and how many documents it wrote."""
 
-    reads: Bucket = field(default_factory=lambda: Bucket(None))
-    writes: Bucket = field(default_factory=lambda: Bucket(None))
+    reads: UnitLimiter = field(default_factory=lambda: UnitLimiter(None))
+    writes: UnitLimiter = field(default_factory=lambda: UnitLimiter(None))
     documents: int = 0
 
 
@@ -80,7 +80,7 @@ class MeteredLog:
 
 @dataclass(frozen=True, slots=True)
 class MeteredViews:
-    """Documents by their keys, which is what bringing up needs."""
+    """A view store whose reads and writes are counted, and wait for the limit."""
 
     views: ViewStore
     meter: Meter
@@ -100,11 +100,24 @@ class MeteredViews:
         return results
 
     async def keys(self, prefix: str) -> AsyncIterator[str]:
-        """See `ViewStore.keys`: a scan, counted as one unit for each key that it finds."""
-        async with aclosing(self.views.keys(prefix)) as keys:  # type: ignore[type-var]  # every store's are generators
+        """See `ViewStore.keys`: a scan, counted as the table tells."""
+        walk = self.views.keys(prefix, consumed=self.meter.reads.spend)
+        async with aclosing(walk) as keys:  # type: ignore[type-var]  # every store's are generators
             async for key in keys:
-                await self.meter.reads.spend(1)
                 yield key
+
+    async def totals(self, sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """See `ViewStore.totals`: a unit for each row that they may be spread over."""
+        found = await self.views.totals(sum_keys)
+        await self.meter.reads.spend(float(sum(len(view_items.total_keys(name)) for name in sum_keys)))
+        return found
+
+    async def sum_keys(self, prefix: str) -> AsyncIterator[str]:
+        """See `ViewStore.sum_keys`: counted as `keys`."""
+        walk = self.views.sum_keys(prefix, consumed=self.meter.reads.spend)
+        async with aclosing(walk) as names:  # type: ignore[type-var]  # every store's are generators
+            async for name in names:
+                yield name
 
 
 def read_units(size_bytes: int) -> float:

@@ -6,7 +6,7 @@ begins after that, reads it there, consistently. Every other commit it writes it
 document stands at, so it does not matter who comes first.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -19,10 +19,10 @@ from projections.batches import first_error
 from projections.projecting.targets import TARGETS_KEPT_S, Target
 from projections.rebuild.book import RebuildBook
 from projections.rebuild.comparing import Comparison
-from projections.rebuild.errors import NotNow, RebuildError, TakenOver
-from projections.rebuild.filling import Filler, FromArchive, FromLog, fill_segment
+from projections.rebuild.errors import NotNow, TakenOver
+from projections.rebuild.filling import Batch, Filler, FromArchive, FromLog, fill_segment
 from projections.rebuild.keeper import Keeper, claim
-from projections.rebuild.metering import Bucket, Meter
+from projections.rebuild.metering import Meter, UnitLimiter
 from projections.rebuild.state import (
     Rebuild,
     Segment,
@@ -78,7 +78,7 @@ class Rebuilder:
 
         Raises RebuildError, and what does not pass of StoreError, ViewStoreError, ArchiveDamaged.
         """
-        meter = Meter(Bucket(wanted.read_units), Bucket(wanted.write_units))
+        meter = Meter(UnitLimiter(wanted.read_units), UnitLimiter(wanted.write_units))
         generations = await self._generations(view)
         keeper = await claim(
             self.book,
@@ -88,7 +88,7 @@ class Rebuilder:
             begin=partial(self._begun, view, wanted, generations),
             waiting=self.waiting,
         )
-        run = _Run(self, view, keeper, meter)
+        run = _Run(self, view, keeper, meter, before=keeper.row)
         try:
             with first_error():
                 async with anyio.create_task_group() as tasks:
@@ -119,9 +119,10 @@ class Rebuilder:
             )
         # One that readers use already is finished, even if whoever switched died before he could write it down.
         if row is not None and row.unfinished and row.generation != generations.current:
-            if wanted.source not in (None, row.source) or wanted.segments not in (None, len(row.segments)):
+            segments = len(row.log_segments or row.segments)
+            if wanted.source not in (None, row.source) or wanted.segments not in (None, segments):
                 raise NotNow(
-                    f"{name}: the rebuild was begun from the {row.source} in {len(row.segments)} segments, and goes on so; "
+                    f"{name}: the rebuild was begun from the {row.source} in {segments} segments, and goes on so; "
                     f"leave --from and --segments out, or throw it away with `orderstore views discard {name}`"
                 )
             return replace(row, state="filling")
@@ -131,15 +132,14 @@ class Rebuilder:
                 f"`orderstore views discard {name}` first (or go back to it: `orderstore views switch {name} --to {generations.former}`)"
             )
         source = wanted.source or "log"
-        segments = 1 if source == "archive" else wanted.segments or SEGMENTS
-        if source == "archive" and wanted.segments not in (None, 1):
-            raise NotNow(f"{name}: the archive is read from its first manifest to its last; leave --segments out")
+        of_log = (Segment(),) * (wanted.segments or SEGMENTS)
         return Rebuild(
             view=name,
             generation=generations.building or next_generation(generations, row),
             source=source,
             state="filling",
-            segments=(Segment(),) * segments,
+            segments=of_log if source == "log" else (Segment(),),
+            log_segments=() if source == "log" else of_log,
             started_at_ms=self.now_ms(),
             changed_at_ms=self.now_ms(),
             commits_expected=wanted.commits_expected if source == "log" else None,
@@ -155,14 +155,11 @@ class _Run:
     view: View[Any]
     keeper: Keeper
     meter: Meter
-    before: Rebuild | None = None
-
-    def __post_init__(self) -> None:
-        self.before = self.keeper.row
+    before: Rebuild
+    """The row as this stretch found it."""
 
     def counted(self, row: Rebuild) -> Rebuild:
         """The row with what this stretch has consumed added to what it found."""
-        assert self.before is not None
         return replace(
             row,
             documents=self.before.documents + self.meter.documents,
@@ -208,8 +205,9 @@ class _Run:
                     f"{self.view.name}: its generations were changed by somebody else just now; look, and start again"
                 )
             # Whatever was read while nobody wrote this generation is read again: nothing may rest on a time when it was not announced.
-            afresh = (Segment(),) * len(self.keeper.row.segments)
-            self.note(replace(self.keeper.row, settled=False, segments=afresh))
+            row = self.keeper.row
+            afresh, log_afresh = (Segment(),) * len(row.segments), (Segment(),) * len(row.log_segments)
+            self.note(replace(row, settled=False, segments=afresh, log_segments=log_afresh))
         elif generations.building != number:
             raise NotNow(
                 f"{self.view.name}: generation {generations.building} is being filled, and not by this rebuild"
@@ -220,19 +218,34 @@ class _Run:
             self.note(replace(self.keeper.row, settled=True))
 
     async def _fill(self, filler: Filler) -> None:
+        """The source into the generation. The archive ends somewhere, and the live documents may lack even more: the log, which is the
+        measure, is read after it."""
         row = self.keeper.row
-        source: FromLog | FromArchive
-        if row.source == "archive":
-            source = FromArchive(self.rebuilder.archive)
-        else:
-            source = FromLog(self.rebuilder.log, len(row.segments), self.meter)
+        log = self.rebuilder.log
+        if row.source == "log":
+            await self._fill_from(FromLog(log, len(row.segments), self.meter), row.segments, filler.fill, self._moved)
+            return
+        await self._fill_from(FromArchive(self.rebuilder.archive), row.segments, filler.fill, self._moved)
+        source = FromLog(log, len(row.log_segments), self.meter)
+        await self._fill_from(source, row.log_segments, filler.bring_up_what_is_behind, self._moved_in_log)
+
+    async def _fill_from(
+        self,
+        source: FromLog | FromArchive,
+        segments: Sequence[Segment],
+        fold: Callable[[Batch], Awaitable[None]],
+        moved: Callable[[int, Segment], None],
+    ) -> None:
         async with anyio.create_task_group() as tasks:
-            for number, segment in enumerate(row.segments):
-                work = partial(fill_segment, source, number, segment, filler, moved=partial(self._moved, number))
+            for number, segment in enumerate(segments):
+                work = partial(fill_segment, source, number, segment, fold, moved=partial(moved, number))
                 tasks.start_soon(work, name=f"fill {self.view.name}, segment {number}")
 
     def _moved(self, number: int, segment: Segment) -> None:
         self.note(self.keeper.row.with_segment(number, segment))
+
+    def _moved_in_log(self, number: int, segment: Segment) -> None:
+        self.note(self.keeper.row.with_log_segment(number, segment))
 
     def _troubled(self, trouble: Trouble) -> None:
         self.note(self.keeper.row.with_trouble(trouble))
@@ -248,6 +261,3 @@ class _Run:
 
     async def _generations(self) -> Generations:
         return (await self.rebuilder.views.generations([self.view.name]))[self.view.name]
-
-
-__all__ = ["SEGMENTS", "SEGMENTS_MAX", "SETTLE_S", "RebuildError", "Rebuilder", "Wanted"]

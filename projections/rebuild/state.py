@@ -50,9 +50,15 @@ class Verdict:
     mended: int = 0
     """The live one is not what the log says, the new one is: what the rebuild puts right."""
     blocking: int = 0
-    """The new one lacks the document, is behind, or is not what the log says: readers would lose something."""
+    """The new one lacks the document, is behind, or is not what the log says; or one of its totals is not the sum of its documents. Readers
+    would lose something."""
+    totals_equal: int = 0
+    """Buckets of totals of the new one that are the sum of its documents."""
+    totals_moving: int = 0
+    """Buckets that moved during every look: neither proved nor found wrong. `views compare` proves them when they rest."""
     mended_orders: tuple[Trouble, ...] = ()
     blocking_orders: tuple[Trouble, ...] = ()
+    moving_totals: tuple[str, ...] = ()
 
     @property
     def may_switch(self) -> bool:
@@ -70,6 +76,8 @@ class Rebuild:
     source: Source = "log"
     state: State
     segments: tuple[Segment, ...] = ()
+    log_segments: tuple[Segment, ...] = ()
+    """Of a rebuild from the archive: the log, which is read after it for what the archive lacks."""
     settled: bool = False
     """Every projector writes the generation: it was announced, and the time in which they hear of it is over."""
     started_at_ms: int
@@ -81,7 +89,7 @@ class Rebuild:
     commits_expected: int | None = None
     """About how many there are in the source, where that is known."""
     troubles: int = 0
-    """Times that an order could not be folded; a pause may make one of them count twice."""
+    """Times that an order could not be folded; a pause, and the log that is read after the archive, may make one of them count twice."""
     troubled: tuple[Trouble, ...] = ()
     verdict: Verdict | None = None
     discarding: int | None = None
@@ -92,12 +100,12 @@ class Rebuild:
 
     @property
     def orders(self) -> int:
-        """How many were read."""
+        """How many were read from the source."""
         return sum(segment.orders for segment in self.segments)
 
     @property
     def commits(self) -> int:
-        """How many were read."""
+        """How many were read from the source."""
         return sum(segment.commits for segment in self.segments)
 
     @property
@@ -111,8 +119,12 @@ class Rebuild:
         return self.state in ("filling", "paused", "comparing", "ready")
 
     def with_segment(self, number: int, segment: Segment) -> "Rebuild":
-        """The same with one segment further."""
+        """The same with one segment of the source further."""
         return replace(self, segments=(*self.segments[:number], segment, *self.segments[number + 1 :]))
+
+    def with_log_segment(self, number: int, segment: Segment) -> "Rebuild":
+        """The same with one segment of the log that is read after the archive further."""
+        return replace(self, log_segments=(*self.log_segments[:number], segment, *self.log_segments[number + 1 :]))
 
     def with_trouble(self, trouble: Trouble) -> "Rebuild":
         """One more, named while there is room."""

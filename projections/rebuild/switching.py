@@ -18,7 +18,7 @@ from projections.rebuild.book import RebuildBook
 from projections.rebuild.errors import NotNow, TakenOver
 from projections.rebuild.filling import Patience
 from projections.rebuild.keeper import Keeper, claim, free
-from projections.rebuild.metering import Bucket
+from projections.rebuild.metering import UnitLimiter
 from projections.rebuild.state import Rebuild, switched, without
 from projections.view_store import ViewStore
 from projections.views.view import Generation, Generations
@@ -113,7 +113,7 @@ async def discard(
     keeper = await claim(book, view, owner=owner, now_ms=now_ms, begin=begun, waiting=waiting)
     number = keeper.row.discarding or 0
     deleted = 0
-    bucket = Bucket(write_units)
+    limiter = UnitLimiter(write_units)
 
     def counted(count: int) -> None:
         nonlocal deleted
@@ -130,8 +130,8 @@ async def discard(
                 raise NotNow(f"{view}: its generations were changed by somebody else just now; look, and start again")
         await anyio.sleep(settle)
         of = Generation(view, number)
-        await _delete_all(views.keys(of.prefix), views.delete, bucket, counted)
-        await _delete_all(views.sum_keys(of.sums_prefix), views.delete_totals, bucket, counted)
+        await _delete_all(views.keys(of.prefix), views.delete, limiter, counted)
+        await _delete_all(views.sum_keys(of.sums_prefix), views.delete_totals, limiter, counted)
 
     await _kept(keeper, work)
     return deleted
@@ -169,13 +169,13 @@ async def _kept(keeper: Keeper, work: Callable[[], Awaitable[None]]) -> None:
 async def _delete_all(
     names: AsyncIterator[str],
     delete: Callable[[Sequence[str]], Awaitable[None]],
-    bucket: Bucket,
+    limiter: UnitLimiter,
     counted: Callable[[int], None],
 ) -> None:
     batch: list[str] = []
 
     async def flush() -> None:
-        await bucket.spend(2.0 * len(batch))  # each also leaves the index
+        await limiter.spend(2.0 * len(batch))  # each also leaves the index
         await Patience().over(lambda: delete(batch))
         counted(len(batch))
         batch.clear()

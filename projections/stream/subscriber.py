@@ -48,6 +48,10 @@ class KeyedSubscriber(Protocol):
         """`Subscriber.backfill`, for these keys alone. Returns when all of it is durable; raising says nothing of any of them."""
         ...
 
-    async def resume(self, key: str, *, first: Mapping[str, Any]) -> None:
-        """Make durable, in order, what the table holds of this key from the record with the item keys `first` on, that one included."""
+    async def resume(self, key: str, *, first: Mapping[str, Any], last: Mapping[str, Any] | None = None) -> None:
+        """Make durable, in order, what the table holds of this key from the record with the item keys `first` on, that one included.
+
+        Up to the record with the keys `last`, that one included, where they are given: nothing behind it is even read. Only a subscriber of
+        which records can be passed over for good need keep to `last`.
+        """
         ...

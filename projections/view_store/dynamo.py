@@ -15,6 +15,7 @@ from orderstore.store.trouble import Backoff, code_of
 from projections.batches import run_all
 from projections.view_store import (
     LIST_PAGE_MAX,
+    Consumed,
     Page,
     Place,
     Stored,
@@ -88,19 +89,19 @@ class DynamoViewStore:
         documents = tuple(view_items.stored_from(item) for item in shown)
         return Page(documents, view_items.place_from(shown[-1]) if more else None)
 
-    def keys(self, prefix: str) -> AsyncIterator[str]:
+    def keys(self, prefix: str, *, consumed: Consumed | None = None) -> AsyncIterator[str]:
         """See `ViewStore`."""
-        return self._calls.names("key", prefix)
+        return self._calls.names("key", prefix, consumed=consumed)
 
     async def totals(self, sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         """See `ViewStore`."""
         rows = await self._calls.items(key for name in sum_keys for key in view_items.total_keys(name))
         return view_items.totals_from(rows)
 
-    async def sum_keys(self, prefix: str) -> AsyncIterator[str]:
+    async def sum_keys(self, prefix: str, *, consumed: Consumed | None = None) -> AsyncIterator[str]:
         """See `ViewStore`."""
         seen: set[str] = set()
-        async with aclosing(self._calls.names(view_items.TOTAL_OF, prefix)) as names:
+        async with aclosing(self._calls.names(view_items.TOTAL_OF, prefix, consumed=consumed)) as names:
             async for name in names:
                 if name not in seen:
                     seen.add(name)

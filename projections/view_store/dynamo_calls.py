@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstore.store.trouble import Backoff, Trouble, classify, code_of
 from projections.batches import run_all
-from projections.view_store import ViewStoreRefused, ViewStoreThrottled, ViewStoreUnavailable
+from projections.view_store import Consumed, ViewStoreRefused, ViewStoreThrottled, ViewStoreUnavailable
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -36,12 +36,12 @@ class Tries:
         self._random = random
         self._failures = 0
 
-    async def failed(self, error: ClientError | BotoCoreError, trouble: Trouble | None = None) -> None:
-        """A whole call failed; `trouble` overrules what its code says.
+    async def failed(self, error: ClientError | BotoCoreError) -> None:
+        """A whole call failed.
 
         Raises ViewStoreRefused at once, ViewStoreThrottled or ViewStoreUnavailable when the tries are used up.
         """
-        trouble = trouble or classify(error)
+        trouble = classify(error)
         if trouble is Trouble.REFUSED:
             raise ViewStoreRefused(f"{self._operation}: {code_of(error)}: {error}") from error
         await self._again(code_of(error), throttled=trouble is Trouble.THROTTLED, cause=error)
@@ -93,11 +93,14 @@ class Calls:
         chunks = _chunks(keys, DELETES_PER_CALL)
         await run_all([partial(self._delete, chunk) for chunk in chunks], at_once=CALLS_AT_ONCE)
 
-    async def names(self, attribute: str, prefix: str) -> AsyncGenerator[str, None]:
-        """The values of a text attribute that begin with `prefix`: a consistent scan of the whole table."""
+    async def names(
+        self, attribute: str, prefix: str, *, consumed: Consumed | None = None
+    ) -> AsyncGenerator[str, None]:
+        """The values of a text attribute that begin with `prefix`: a consistent scan of the whole table, at the units that AWS says."""
         request: dict[str, Any] = {
             "TableName": self.table,
             "ConsistentRead": True,
+            "ReturnConsumedCapacity": "TOTAL",
             "Limit": SCAN_PAGE,
             "ProjectionExpression": "#name",
             "FilterExpression": "begins_with(#name, :prefix)",
@@ -106,6 +109,8 @@ class Calls:
         }
         while True:
             answer = await self.call("Scan", self.client.scan, request)
+            if consumed is not None:
+                await consumed(float(answer["ConsumedCapacity"]["CapacityUnits"]))
             for item in answer.get("Items", []):
                 yield item[attribute]["S"]
             if "LastEvaluatedKey" not in answer:

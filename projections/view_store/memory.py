@@ -1,10 +1,12 @@
 """A view store in memory: the reference for the others, and what the simulation runs on."""
 
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import anyio.lowlevel
 
-from projections.view_store import LIST_PAGE_MAX, Conflict, Page, Place, Stored, Write, WriteResult, Written
+from orderstore.store.scanning import READ_UNIT_BYTES
+from projections.view_store import LIST_PAGE_MAX, Conflict, Consumed, Page, Place, Stored, Write, WriteResult, Written
 from projections.views.view import Generations
 
 
@@ -47,8 +49,9 @@ class MemoryViewStore:
         page = listed[:limit]
         return Page(tuple(_stored(write) for _, write in page), page[-1][0] if len(listed) > limit else None)
 
-    async def keys(self, prefix: str) -> AsyncIterator[str]:
+    async def keys(self, prefix: str, *, consumed: Consumed | None = None) -> AsyncIterator[str]:
         """See `ViewStore`."""
+        await self._scanned(consumed)
         for key in tuple(self._documents):
             await anyio.lowlevel.checkpoint()
             if key.startswith(prefix):
@@ -59,8 +62,9 @@ class MemoryViewStore:
         await anyio.lowlevel.checkpoint()
         return {name: dict(self._totals[name]) for name in sum_keys if name in self._totals}
 
-    async def sum_keys(self, prefix: str) -> AsyncIterator[str]:
+    async def sum_keys(self, prefix: str, *, consumed: Consumed | None = None) -> AsyncIterator[str]:
         """See `ViewStore`."""
+        await self._scanned(consumed)
         for name in tuple(self._totals):
             await anyio.lowlevel.checkpoint()
             if name.startswith(prefix):
@@ -90,6 +94,12 @@ class MemoryViewStore:
         if current == before:
             self._generations[view] = after
         return current in (before, after)
+
+    async def _scanned(self, consumed: Consumed | None) -> None:
+        """Everything there is, as one page."""
+        if consumed is not None:
+            size_bytes = sum(len(write.document) for write in self._documents.values()) + 100 * len(self._totals)
+            await consumed(float(max(1, math.ceil(size_bytes / READ_UNIT_BYTES))))
 
     def _write(self, write: Write) -> WriteResult:
         current = self._documents.get(write.key)

@@ -9,7 +9,7 @@
 Writes that landed although an error was raised do no harm: repeated, they meet their own commit as a `Conflict`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -20,6 +20,10 @@ DOCUMENT_BYTES_MAX: Final = 380_000
 LIST_PAGE_MAX: Final = 1_000
 # What one write may move: a transaction has at most 100 items (AWS, "TransactWriteItems"), the document among them.
 ADDITIONS_MAX: Final = 90
+
+
+Consumed = Callable[[float], Awaitable[None]]
+"""Told of the read units that a page of a scan has taken, before the next one is read; it may take its time."""
 
 
 class ViewStoreError(Exception):
@@ -161,8 +165,9 @@ class ViewStore(Protocol):
         """At most `limit` (1 to LIST_PAGE_MAX) documents of a list by ascending sort, or descending. It may lag a little behind `get`."""
         ...
 
-    def keys(self, prefix: str) -> AsyncIterator[str]:
-        """Every key that begins with `prefix`, in no order, in bounded memory: a scan of the whole store."""
+    def keys(self, prefix: str, *, consumed: Consumed | None = None) -> AsyncIterator[str]:
+        """Every key that begins with `prefix`, in no order, in bounded memory: a scan of the whole store, and `consumed` is told of all of
+        it, whatever its prefix."""
         ...
 
     async def totals(self, sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
@@ -170,8 +175,9 @@ class ViewStore(Protocol):
         part may be."""
         ...
 
-    def sum_keys(self, prefix: str) -> AsyncIterator[str]:
-        """Every name of totals that begins with `prefix`, each once, in bounded memory apart from the names: a scan of the whole store."""
+    def sum_keys(self, prefix: str, *, consumed: Consumed | None = None) -> AsyncIterator[str]:
+        """Every name of totals that begins with `prefix`, each once, in bounded memory apart from the names: a scan of the whole store, of
+        which `consumed` is told as by `keys`."""
         ...
 
     async def delete(self, keys: Sequence[str]) -> None:

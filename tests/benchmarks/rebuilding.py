@@ -79,7 +79,7 @@ async def _more_orders(log: Backend, histories: Histories, *, start: int, count:
         copies = [renamed(histories[number % len(histories)], f"rb{number:08d}") for number in numbers]
         await fill(log, [commit for copy in copies for commit in copy])
         brought = [copy[0].stream for copy in copies]
-        await projector.bring_up_to_log(brought)
+        await projector.repair(brought, since_ms=0)
         streams += brought
     return streams
 

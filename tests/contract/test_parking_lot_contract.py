@@ -101,7 +101,9 @@ async def place(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[Plac
 @everywhere
 async def test_rows_come_back_as_they_were_stored(place: Place) -> None:
     """Every field, those that are missing too, and no row of another subscription."""
-    full = replace(ROW, key="shop/Größe", state="skipped", owed_since_ms=0, version=9, decisions=(RETRY, RETRY))
+    full = replace(
+        ROW, key="shop/Größe", state="skipped", owed_since_ms=0, version=9, decisions=(RETRY, RETRY), passed=(2, 10)
+    )
     bare = replace(ROW, key="shop/bare", first=None, last=None, failed=None, held=0)
     for row in (ROW, full, bare, replace(ROW, subscription="relay")):
         assert await place.lot.park(row)
@@ -151,6 +153,66 @@ async def test_a_row_without_a_record_takes_the_first_that_is_held(place: Place)
     row = await place.lot.get("views", ROW.key)
     assert row is not None
     assert (row.first, row.last, row.held, row.version) == (keys(4), keys(6), 3, 3)
+
+
+@everywhere
+async def test_an_earlier_record_that_comes_later_is_owed_first(place: Place) -> None:
+    """The stream can bring commit 10, which is refused, in front of 9 and of 2: numbers are compared, not their digits."""
+    await place.lot.park(replace(ROW, first=keys(10), last=keys(10), held=0, failed=keys(10)))
+    seen = []
+    for number in (9, 11, 9, 2, 10):
+        assert await place.lot.hold("views", ROW.key, first=keys(number), last=keys(number), records=1)
+        row = await place.lot.get("views", ROW.key)
+        assert row is not None
+        seen.append((row.first, row.version, row.held))
+    assert seen == [(keys(9), 2, 1), (keys(9), 3, 2), (keys(9), 4, 3), (keys(2), 5, 4), (keys(2), 6, 5)]
+    assert row.failed == keys(10)
+
+
+@everywhere
+async def test_what_was_passed_is_kept_beside_the_parked_rows_when_the_key_goes_on(place: Place) -> None:
+    """For good, of all its parkings together, and only for who asks: the key is not parked, and can be."""
+    for number, episode in ((3, "e1"), (12, "e2"), (None, "e3")):
+        row = replace(ROW, episode=episode, parked_at_ms=ROW.parked_at_ms + (number or 99))
+        assert await place.lot.park(row)
+        noted = decided(row, RETRY, passed=number)
+        await place.lot.replace(row, noted)
+        await place.lot.release(noted)
+        await place.lot.release(noted)  # its answer was lost
+    other = replace(ROW, key="shop/order-2")
+    assert await place.lot.park(other)
+
+    assert await place.lot.get("views", ROW.key) is None
+    assert set(await place.lot.standings("views")) == {other.key}
+    assert await every_row(place.lot, "views") == (other,)
+    assert not await place.lot.hold("views", ROW.key, first=keys(9), last=keys(9), records=1)
+    [_, kept] = await every_row(place.lot, "views", passed=True)
+    assert (kept.key, kept.state, kept.passed, kept.decisions) == (ROW.key, "passed", (3, 12), (RETRY,))
+    assert (kept.subscription, kept.first, kept.held, kept.owed_since_ms) == ("views", None, 0, None)
+    assert [row.passed for row in await place.lot.released("views", ROW.key)] == [(3,), (12,), ()]
+    assert await place.lot.park(replace(ROW, episode="e4"))
+    assert [row.state for row in await every_row(place.lot, "views", passed=True)].count("parked") == 2
+
+
+@everywhere
+async def test_rows_of_what_was_passed_come_in_the_same_pages(place: Place) -> None:
+    """Each once, whatever the page's size."""
+    for number in range(7):
+        row = replace(ROW, key=f"k{number}", passed=(number,))
+        await place.lot.park(row)
+        if number % 2:
+            await place.lot.release(row)
+            await place.lot.park(replace(row, episode="e2", passed=()))
+    for limit in (1, 2, 3, 200):
+        seen, after = [], None
+        while True:
+            page = await place.lot.page("views", after=after, limit=limit)
+            seen += [(row.key, row.state) for row in page.rows]
+            if (after := page.next) is None:
+                break
+        assert sorted(seen) == sorted(
+            (f"k{number}", state) for number in range(7) for state in ("parked", "passed")[: 1 + number % 2]
+        )
 
 
 @everywhere

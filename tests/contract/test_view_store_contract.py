@@ -276,6 +276,21 @@ async def test_the_keys_of_a_generation_are_all_named_and_no_others(views) -> No
     assert {key async for key in views.keys("g1/v/")} == {f"g1/v/main/{n}" for n in range(120)}
 
 
+async def test_a_walk_tells_what_it_scanned_not_what_it_found(views, kind: str) -> None:
+    """Of a table full of others' documents nothing is found, and all of it is paid for, by 4 KB (emulators say 1 for a page)."""
+    await views.write([replace(write(f"g1/v/main/{n}", 1), document=b" " * 4_096) for n in range(40)])
+    told: list[float] = []
+
+    async def consumed(units: float) -> None:
+        told.append(units)
+
+    assert [key async for key in views.keys("g9/none/", consumed=consumed)] == []
+    by_keys = sum(told)
+    assert by_keys >= (40 if kind == "memory" else 1)
+    assert [name async for name in views.sum_keys("g9/none#", consumed=consumed)] == []
+    assert sum(told) == 2 * by_keys
+
+
 async def test_there_is_the_first_generation_alone_until_somebody_begins_another(views) -> None:
     """Asked for several views at once, one of which changed."""
     assert await views.generations(["order_status", "invoices"]) == {

@@ -46,6 +46,8 @@ def test_what_the_design_wants_alarmed_is_alarmed() -> None:
         "orderstore_roots_refused_total",
         "orderstore_archive_lag_seconds",
         "orderstore_unpublished_oldest_age_seconds",
+        "orderstore_orders_overdue_oldest_seconds",
+        "orderstore_orders_overdue",
         "orderstore_stream_shards_owned",
     } <= watched
 

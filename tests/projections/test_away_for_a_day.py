@@ -18,6 +18,7 @@ from projections.comparing.compare import Report, compare
 from projections.projecting.projector import ViewProjector
 from projections.stream import GapCause
 from tests.builders import NOON
+from tests.projections.bringing_up import Unquarantined
 from tests.projections.histories import TENANT, Groups, happy_groups, order_number
 from tests.projections.read_side import TARGETS, CountingObserver, WatchedViews
 from tests.projections.stream.fake_stream import FakeStream, Faults, wall_ms
@@ -72,8 +73,8 @@ class Service:
         self._orders = 0
         self.commits = 0
 
-    def projector(self) -> ViewProjector:
-        return ViewProjector(self.store, self.views, TARGETS, observer=self.observer)
+    def projector(self) -> Unquarantined:
+        return Unquarantined(ViewProjector(self.store, self.views, TARGETS, observer=self.observer))
 
     async def load(self, seconds: float, *, every_s: float) -> None:
         """Orders begin and go on at random moments, up to ten of them at a time."""

@@ -14,6 +14,7 @@ from projections.comparing.compare import compare
 from projections.projecting.projector import ViewProjector
 from projections.view_store.memory import MemoryViewStore
 from tests.ordering import PlainVault
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.sales import TARGET, stored_totals
 from tests.virtual_time import run_virtual
 from tests.workers.intake.csv_files import WHOLE_FILE, needs_whole_file
@@ -46,7 +47,7 @@ def test_daily_totals_of_the_real_year_are_the_sums_of_its_rows() -> None:
         for sale in sales:
             await door.place(sale, key=sale_key(sale.invoice))
 
-        await ViewProjector(store, views, [TARGET]).backfill(0)
+        await bring_up_all(ViewProjector(store, views, [TARGET]))
 
         assert await stored_totals(views) == straight_from_the_rows({sale.invoice for sale in sales})
         assert (await compare(store, views, [TARGET])).equal

@@ -13,6 +13,7 @@ from projections.projecting.folding import NOTHING, step
 from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import Target
 from projections.views.view import Generation, View
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import (
     TENANT,
     commits_for,
@@ -91,7 +92,7 @@ def test_it_lists_the_orders_of_a_channel_newest_last() -> None:
         for index, channel in enumerate(("web", "api", "web")):
             for commit in happy_commits(order_number(index), channel=channel):
                 await store.append(commit)
-        await ViewProjector(store, views, [target]).backfill(0)
+        await bring_up_all(ViewProjector(store, views, [target]))
 
         page = await views.listed(
             target.generation.list_key(TENANT, "channel/web"), after=None, limit=10, newest_first=False

@@ -19,6 +19,7 @@ from projections.projecting.targets import current_targets
 from projections.stream import Record
 from projections.view_store.dynamo import DynamoViewStore
 from tests.builders import line
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import ORDER, happy_commits, order_number, records_of
 from tests.projections.read_side import CountingObserver
 
@@ -79,7 +80,7 @@ async def test_shuffled_repeated_records_and_three_projectors_end_equal(environm
             for projector in projectors:
                 mine = random.sample(commits, k=len(commits))
                 tasks.start_soon(run, projector, records_of(mine))
-            tasks.start_soon((await world.projector()).backfill, 0)
+            tasks.start_soon(bring_up_all, await world.projector())
 
         report = await world.compare()
         assert report.equal, report.differences
@@ -93,7 +94,7 @@ async def test_a_planted_difference_is_found_in_the_table(environment) -> None:
         for index in range(3):
             for commit in happy_commits(order_number(index)):
                 await world.store.append(commit)
-        await (await world.projector()).backfill(0)
+        await bring_up_all(await world.projector())
         table = world.views._calls.table
         keys = [f"g1/order_status/main/{order_number(index)}" for index in range(3)]
         await world.client.update_item(

@@ -50,6 +50,6 @@ async def test_a_projector_watches_and_a_relay_does_not(environment: dict[str, s
     parts = {}
     for role in ("projector", "relay"):
         async with open_service(settings, [role], Metrics()) as running:
-            parts[role] = "publication watch" in running.service.readiness()
+            parts[role] = {"publication watch", "overdue watch"} & set(running.service.readiness())
             running.service.stop_now()
-    assert parts == {"projector": True, "relay": False}
+    assert parts == {"projector": {"publication watch", "overdue watch"}, "relay": set()}

@@ -90,6 +90,16 @@ class ProjectionMetrics:
         self._metrics.count("orderstore_stream_troubles", {"subscription": "relay", "kind": "unseen"})
         _log.warning("how far the relay has come could not be read", error=repr(error))
 
+    def overdue(self, *, stage: str, orders: int, oldest_s: float) -> None:
+        """Show."""
+        self._metrics.set("orderstore_orders_overdue", {"stage": stage}, orders)
+        self._metrics.set("orderstore_orders_overdue_oldest_seconds", {"stage": stage}, oldest_s)
+
+    def overdue_unseen(self, *, error: Exception) -> None:
+        """Count and log: what is shown is of an earlier look."""
+        self._metrics.count("orderstore_overdue_looks_failed")
+        _log.warning("how many orders are late could not be read", error=repr(error))
+
     def backfill_progress(self, *, subscription: str, orders: int, commits: int) -> None:
         """Count and log."""
         self._metrics.count("orderstore_backfilled_orders", {"subscription": subscription}, orders)

@@ -25,6 +25,9 @@ from projections.stream.parking.lot import (
     is_unmoved,
     oldest_first,
     owing,
+    passing,
+    position_name,
+    position_of,
 )
 
 __all__ = [
@@ -52,4 +55,7 @@ __all__ = [
     "is_unmoved",
     "oldest_first",
     "owing",
+    "passing",
+    "position_name",
+    "position_of",
 ]

@@ -18,15 +18,20 @@ from projections.stream.parking import (
     ParkedChanged,
     ParkedPage,
     Standing,
+    passing,
+    position_name,
+    position_of,
 )
 from projections.stream.parking.dynamo_items import (
     STATES,
     key_of,
+    passed_key,
     released_in,
     released_key,
     released_prefix,
     to_item,
     to_parked,
+    to_passed,
     to_released,
 )
 from projections.stream.parking.dynamo_table import ParkingTable
@@ -34,7 +39,7 @@ from projections.stream.parking.dynamo_table import ParkingTable
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
 
-OWE_ROUNDS_MAX: Final = 5
+NOTE_ROUNDS_MAX: Final = 5
 _IS_THERE: Final = "attribute_exists(#key)"
 _UNMOVED: Final = "#episode = :episode AND #version = :version"
 
@@ -76,40 +81,54 @@ class DynamoParkingLot:
         )
         async with aclosing(items):
             async for item in items:
-                found[item["key"]["S"]] = Standing(STATES[item["state"]["S"]], int(item["parked_at_ms"]["N"]))
+                if (state := STATES[item["state"]["S"]]) == "passed":
+                    continue
+                found[item["key"]["S"]] = Standing(state, int(item["parked_at_ms"]["N"]))
                 if len(found) > ROWS_MAX:
                     raise LotUnavailable(f"{subscription} has more than {ROWS_MAX} parked keys")
         return found
 
     async def hold(self, subscription: str, key: str, *, first: Keys, last: Keys, records: int) -> bool:
         """See `ParkingLot`."""
-        refused = await self._table.update(
-            subscription,
-            key,
-            "SET #first = if_not_exists(#first, :first), #last = :last, held = held + :records, #version = #version + :one",
-            _IS_THERE,
-            names={"#first": "first", "#last": "last"},
-            values={":first": {"M": dict(first)}, ":last": {"M": dict(last)}, ":records": {"N": str(records)}},
+        names = {"#first": "first", "#last": "last", "#position": position_name(first)}
+        position = {":position": {"N": str(position_of(first))}, ":records": {"N": str(records)}}
+        more = "held = held + :records, #version = #version + :one"
+        behind = (f"SET #last = :last, {more}", "#first.#position <= :position")
+        in_front = (
+            f"SET #first = :first, #last = if_not_exists(#last, :last), {more}",
+            "(attribute_not_exists(#first) OR #first.#position > :position)",
         )
-        return refused is None
+        last_of = {":last": {"M": dict(last)}, **position}
+        return await self._noted(
+            subscription, key, (*behind, last_of), (*in_front, {":first": {"M": dict(first)}, **last_of}), names=names
+        )
 
     async def owe(self, subscription: str, key: str, since_ms: int) -> bool:
         """See `ParkingLot`. The version moves on also where as much is owed already: something was left out again."""
         since = {":since": {"N": str(since_ms)}}
         less, enough = "(attribute_not_exists(owed_since_ms) OR owed_since_ms > :since)", "owed_since_ms <= :since"
-        for _ in range(OWE_ROUNDS_MAX):
-            for update, condition in (
-                ("SET owed_since_ms = :since, #version = #version + :one", less),
-                ("SET #version = #version + :one", enough),
-            ):
+        return await self._noted(
+            subscription,
+            key,
+            ("SET owed_since_ms = :since, #version = #version + :one", less, since),
+            ("SET #version = #version + :one", enough, since),
+            names={},
+        )
+
+    async def _noted(
+        self, subscription: str, key: str, *ways: tuple[str, str, Mapping[str, Any]], names: Mapping[str, str]
+    ) -> bool:
+        """Carry out the update (with its condition and values) that fits the row: one always does. False where there is no row."""
+        for _ in range(NOTE_ROUNDS_MAX):
+            for update, condition, values in ways:
                 refused = await self._table.update(
-                    subscription, key, update, f"{_IS_THERE} AND {condition}", names={}, values=since
+                    subscription, key, update, f"{_IS_THERE} AND {condition}", names=names, values=values
                 )
                 if refused is None:
                     return True
                 if not refused:
                     return False
-        raise LotUnavailable(f"the row of {key} changed {OWE_ROUNDS_MAX} times under one write")
+        raise LotUnavailable(f"the row of {key} changed {NOTE_ROUNDS_MAX} times under one write")
 
     async def get(self, subscription: str, key: str) -> Parked | None:
         """See `ParkingLot`."""
@@ -120,7 +139,7 @@ class DynamoParkingLot:
         """See `ParkingLot`."""
         items, more = await self._table.page(subscription, after=after, limit=limit)
         rows = tuple(map(to_parked, items))
-        return ParkedPage(rows, rows[-1].key if more and rows else None)
+        return ParkedPage(rows, items[-1]["key"]["S"] if more and items else None)
 
     async def replace(self, current: Parked, updated: Parked) -> None:
         """See `ParkingLot`."""
@@ -139,13 +158,17 @@ class DynamoParkingLot:
             raise ParkedChanged(current.key, winner)
 
     async def release(self, current: Parked) -> None:
-        """See `ParkingLot`; one transaction of two items."""
+        """See `ParkingLot`; one transaction, with what was passed read before: that changes only where a row of this key is released, and
+        of those with this one's episode and version only one is."""
         table = self._table.name
+        kept: list[dict[str, Any]] = [to_released(current)]
+        if current.passed:
+            before = await self._table.get(passed_key(current))
+            kept.append(to_passed(passing(current, None if before is None else to_parked(before))))
         delete: Any = {"TableName": table, "Key": key_of(current.subscription, current.key), **_condition(current)}
+        puts: list[Any] = [{"Put": {"TableName": table, "Item": item}} for item in kept]
         refused = await self._table.write(
-            lambda: self._table.client.transact_write_items(
-                TransactItems=[{"Delete": delete}, {"Put": {"TableName": table, "Item": to_released(current)}}]
-            )
+            lambda: self._table.client.transact_write_items(TransactItems=[{"Delete": delete}, *puts])
         )
         if refused is None or await self._table.get(released_key(current)) is not None:
             return

@@ -1,6 +1,7 @@
 """A parked key as an item of the table with the string keys `subscription` and `key`; what is not there is left out. Pure.
 
-Released rows stand under `<subscription>#released`, with the episode behind the key: no subscription's name has a #.
+Released rows stand under `<subscription>#released`, with the episode behind the key: no subscription's name has a #. What was passed stands
+beside the parked rows, so that whoever reads those reads both with one query, with `#passed` behind the key: no order's has a #.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, Final
 from projections.stream.parking import Cause, Decision, Keys, Parked, State
 
 Item = Mapping[str, Any]
-STATES: Final[Mapping[str, State]] = {"parked": "parked", "skipped": "skipped", "released": "released"}
+STATES: Final[Mapping[str, State]] = {state: state for state in ("parked", "skipped", "released", "passed")}
 _OPTIONAL: Final = ("first", "last", "failed")
 
 
@@ -34,6 +35,8 @@ def to_item(row: Parked) -> dict[str, Any]:
         item["owed_since_ms"] = {"N": str(row.owed_since_ms)}
     if row.decisions:
         item["decisions"] = {"L": [{"M": _decision_item(decision)} for decision in row.decisions]}
+    if row.passed:
+        item["passed"] = {"L": [{"N": str(number)} for number in row.passed]}
     return item
 
 
@@ -55,6 +58,7 @@ def to_parked(item: Item) -> Parked:
         owed_since_ms=None if owed is None else int(owed["N"]),
         version=int(item["version"]["N"]),
         decisions=tuple(_decision(one["M"]) for one in item.get("decisions", {"L": ()})["L"]),
+        passed=tuple(int(one["N"]) for one in item.get("passed", {"L": ()})["L"]),
     )
 
 
@@ -62,6 +66,16 @@ def to_released(row: Parked) -> dict[str, Any]:
     """The row as it is kept when its key goes on."""
     place = released_key(row)
     return {**to_item(row), **place, "of": {"S": row.key}, "state": {"S": "released"}}
+
+
+def to_passed(row: Parked) -> dict[str, Any]:
+    """The row with the state "passed", in its place."""
+    return {**to_item(row), **passed_key(row), "of": {"S": row.key}}
+
+
+def passed_key(row: Parked) -> dict[str, Any]:
+    """Where what was passed of this row's key lies."""
+    return key_of(row.subscription, f"{row.key}#passed")
 
 
 def key_of(subscription: str, key: str) -> dict[str, Any]:

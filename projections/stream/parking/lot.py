@@ -22,9 +22,11 @@ DECISIONS_MAX: Final = 20
 ROWS_MAX: Final = 5_000  # of one subscription; the brake (`QuarantineSettings`) keeps it far below
 PAGE_ROWS_MAX: Final = 200
 
-State = Literal["parked", "skipped", "released"]
+State = Literal["parked", "skipped", "released", "passed"]
+"""parked, skipped (set aside by somebody): the key waits. released, passed: it goes on; see `ParkingLot.release`."""
 Keys = Mapping[str, Any]
-"""The key attributes of one item, as the low-level DynamoDB client gives them (`{"S": …}`)."""
+"""The key attributes of one item, as the low-level DynamoDB client gives them (`{"S": …}`). The one number among them says where the record
+stands in the history of its key: see `position_of`."""
 
 
 class ParkingError(Exception):
@@ -80,7 +82,7 @@ class Parked:
     subscription: str
     key: str
     episode: str  # new for each parking
-    first: Keys | None  # the first record that is owed; None while none is known
+    first: Keys | None  # the earliest record that is owed, whichever came first; None while none is known
     last: Keys | None  # the last that was held back
     cause: Cause
     attempts: int  # how often it was tried, a person's retries included
@@ -91,6 +93,9 @@ class Parked:
     owed_since_ms: int | None = None  # a back-fill passed over the key: everything recorded since then is owed as well
     version: int = 1
     decisions: tuple[Decision, ...] = ()  # the last DECISIONS_MAX of them
+    passed: tuple[
+        int, ...
+    ] = ()  # positions, ascending, of records that somebody decided are never to be applied: for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,14 @@ class ParkingLot(Protocol):
         ...
 
     async def standings(self, subscription: str) -> Mapping[str, Standing]:
-        """Every key that is parked or skipped."""
+        """Every key that is parked or skipped, and no other."""
         ...
 
     async def hold(self, subscription: str, key: str, *, first: Keys, last: Keys, records: int) -> bool:
-        """Note that so many more records wait, of which `last` is the last. False when the key is not parked: nothing was noted."""
+        """Note that so many more records wait, from `first` to `last`. False when the key is not parked: nothing was noted.
+
+        The row's `first` becomes this one where this one is earlier: records can come in another order than they were written in.
+        """
         ...
 
     async def owe(self, subscription: str, key: str, since_ms: int) -> bool:
@@ -133,7 +141,7 @@ class ParkingLot(Protocol):
         ...
 
     async def page(self, subscription: str, *, after: str | None = None, limit: int = PAGE_ROWS_MAX) -> ParkedPage:
-        """The next at most `limit` rows with keys behind `after`."""
+        """The next at most `limit` rows behind `after`, which is what the page before said; those in the state "passed" among them."""
         ...
 
     async def replace(self, current: Parked, updated: Parked) -> None:
@@ -144,7 +152,11 @@ class ParkingLot(Protocol):
         ...
 
     async def release(self, current: Parked) -> None:
-        """Let the key go, and keep the row among the released ones, both or neither; else raise ParkedChanged. Repeating it is harmless."""
+        """Let the key go, and keep the row among the released ones, both or neither; else raise ParkedChanged. Repeating it is harmless.
+
+        What it `passed` is kept as well, in the same write, for as long as there is a lot: in a row of its own with the state "passed",
+        one for each key, with the positions of all its parkings (`passing`). Only `page` shows those rows: the key goes on.
+        """
         ...
 
     async def released(self, subscription: str, key: str) -> tuple[Parked, ...]:
@@ -152,16 +164,33 @@ class ParkingLot(Protocol):
         ...
 
 
-async def every_row(lot: ParkingLot, subscription: str) -> tuple[Parked, ...]:
-    """All rows of a subscription, oldest first. Raises LotUnavailable, also for more than ROWS_MAX."""
+def position_of(keys: Keys) -> int:
+    """Where the record with these keys stands in the history of its key."""
+    return int(keys[position_name(keys)]["N"])
+
+
+def position_name(keys: Keys) -> str:
+    """The key attribute that is a number. Raises ValueError unless there is exactly one."""
+    [name] = [name for name, value in keys.items() if "N" in value]
+    return name
+
+
+async def every_row(lot: ParkingLot, subscription: str, *, passed: bool = False) -> tuple[Parked, ...]:
+    """All rows of a subscription, oldest first. Raises LotUnavailable, also for more than ROWS_MAX parked and skipped ones.
+
+    `passed`: also the rows with the state "passed", from the same queries. Such a row has in `passed` the positions (for orders: commit
+    numbers) of what was never applied of its `key`, which goes on; its cause and its decisions are those of the last parking in which
+    something was passed. A key that is parked again has two rows here: what was passed in this parking stands in the `passed` of the
+    parked one until that is released, and what was passed before in the other.
+    """
     rows: list[Parked] = []
     after: str | None = None
     while True:
         page = await lot.page(subscription, after=after)
-        rows += page.rows
+        rows += [row for row in page.rows if passed or row.state != "passed"]
         if page.next is None:
             return oldest_first(rows)
-        if len(rows) > ROWS_MAX:
+        if sum(1 for row in rows if row.state != "passed") > ROWS_MAX:
             raise LotUnavailable(f"{subscription} has more than {ROWS_MAX} parked keys")
         after = page.next
 
@@ -176,10 +205,24 @@ def is_unmoved(row: Parked | None, seen: Parked) -> bool:
     return row is not None and (row.episode, row.version) == (seen.episode, seen.version)
 
 
-def decided(row: Parked, decision: Decision, *, state: State | None = None) -> Parked:
-    """The row with one more decision, and in another state if one is given."""
+def decided(row: Parked, decision: Decision, *, state: State | None = None, passed: int | None = None) -> Parked:
+    """The row with one more decision, and in another state if one is given; `passed`: the record there is never to be applied."""
     decisions = (*row.decisions, decision)[-DECISIONS_MAX:]
-    return replace(row, version=row.version + 1, decisions=decisions, state=state or row.state)
+    all_passed = row.passed if passed is None else _ascending(row.passed, (passed,))
+    return replace(row, version=row.version + 1, decisions=decisions, state=state or row.state, passed=all_passed)
+
+
+def passing(released: Parked, before: Parked | None) -> Parked:
+    """The row with the state "passed" once this one is released, on top of the one that there was before."""
+    earlier = () if before is None else before.passed
+    passed = _ascending(earlier, released.passed)
+    return replace(
+        released, first=None, last=None, held=0, owed_since_ms=None, state="passed", version=1, passed=passed
+    )
+
+
+def _ascending(some: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted({*some, *others}))
 
 
 def failed_again(row: Parked, cause: Cause, *, first: Keys | None) -> Parked:
@@ -196,8 +239,11 @@ def failed_again(row: Parked, cause: Cause, *, first: Keys | None) -> Parked:
 
 
 def holding(row: Parked, *, first: Keys, last: Keys, records: int) -> Parked:
-    """The row with so many more records behind it."""
-    first = first if row.first is None else row.first
+    """The row with so many more records behind it, or in front of what it has."""
+    if row.first is not None and position_of(row.first) <= position_of(first):
+        first = row.first
+    elif row.last is not None:
+        last = row.last
     return replace(row, version=row.version + 1, first=first, last=last, held=row.held + records)
 
 

@@ -13,6 +13,7 @@ from projections.stream.parking import (
     holding,
     is_unmoved,
     owing,
+    passing,
 )
 
 
@@ -22,6 +23,7 @@ class MemoryParkingLot:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], Parked] = {}
         self._released: dict[tuple[str, str], dict[str, Parked]] = {}
+        self._passed: dict[tuple[str, str], Parked] = {}
 
     async def park(self, row: Parked) -> bool:
         """See `ParkingLot`."""
@@ -58,10 +60,15 @@ class MemoryParkingLot:
 
     async def page(self, subscription: str, *, after: str | None = None, limit: int = PAGE_ROWS_MAX) -> ParkedPage:
         """See `ParkingLot`."""
-        keys = sorted(key for name, key in self._rows if name == subscription and (after is None or key > after))
-        shown = keys[:limit]
-        rows = tuple(self._rows[subscription, key] for key in shown)
-        return ParkedPage(rows, shown[-1] if len(keys) > limit else None)
+        places = sorted(
+            place
+            for kind, rows in ((0, self._rows), (1, self._passed))
+            for place in ((f"{key}#{kind}", key, kind) for name, key in rows if name == subscription)
+            if after is None or place[0] > after
+        )
+        shown = places[:limit]
+        found = tuple((self._passed if kind else self._rows)[subscription, key] for _, key, kind in shown)
+        return ParkedPage(found, shown[-1][0] if len(places) > limit else None)
 
     async def replace(self, current: Parked, updated: Parked) -> None:
         """See `ParkingLot`."""
@@ -82,6 +89,8 @@ class MemoryParkingLot:
         if not is_unmoved(row, current):
             raise ParkedChanged(current.key, row)
         del self._rows[place]
+        if current.passed:
+            self._passed[place] = passing(current, self._passed.get(place))
         self._released.setdefault(place, {})[current.episode] = replace(current, state="released")
 
     async def released(self, subscription: str, key: str) -> tuple[Parked, ...]:

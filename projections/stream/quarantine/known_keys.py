@@ -1,12 +1,12 @@
 """The parked keys as one worker knows them: never older than a bound when something is applied on their strength."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio
 from anyio.abc import TaskStatus
 
+from projections.shared_reads import SharedRead
 from projections.stream.parking import LotUnavailable, ParkingLot, Standing
 from projections.stream.quarantine.observe import ParkingObserver
 
@@ -31,31 +31,23 @@ class ParkedKeys:
     ) -> None:
         self._lot = lot
         self._subscription = subscription
-        self._kept_s = kept_s
         self._now_ms = now_ms
         self._observer = observer
         self._keys: dict[str, Standing] = {}
         self._since: dict[str, tuple[Standing, float]] = {}  # when this process first knew of a parking
-        self._read_at_s = -math.inf
-        self._lock = anyio.Lock()
+        # Aged from before the read: a key may have been parked while its answer was on the way.
+        self._shared = SharedRead(self._read, kept_s=kept_s, aged_from="beginning")
 
     async def now(self) -> Mapping[str, Standing]:
-        """The parked keys. However many ask at once, one read serves them. Raises LotUnavailable."""
-        if anyio.current_time() - self._read_at_s <= self._kept_s:
-            return self._keys
-        async with self._lock:
-            asked_at_s = anyio.current_time()
-            if asked_at_s - self._read_at_s > self._kept_s:
-                await self._read(asked_at_s)
-            return self._keys
+        """The parked keys. However many ask at once, one read serves or fails them. Raises LotUnavailable."""
+        return await self._shared.get()
 
     async def watch(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Report what is parked, also while there is nothing to apply, until cancelled."""
+        """Report what is parked, also while there is nothing to apply, until cancelled; every WATCH_EVERY_S, or `kept_s` if longer."""
         task_status.started()
         while True:
             try:
-                async with self._lock:
-                    await self._read(anyio.current_time())
+                await self.now()
             except LotUnavailable as error:
                 self._observer.lot_unavailable(error=error)
             await anyio.sleep(WATCH_EVERY_S)
@@ -80,15 +72,15 @@ class ParkedKeys:
         if known is None or known[0].parked_at_ms != standing.parked_at_ms:  # released and parked again meanwhile
             self._since[key] = (standing, anyio.current_time())
 
-    async def _read(self, asked_at_s: float) -> None:
+    async def _read(self) -> Mapping[str, Standing]:
         self._keys = dict(await self._lot.standings(self._subscription))
         self._since = {key: known for key, known in self._since.items() if key in self._keys}
         for key, standing in self._keys.items():
             self._note(key, standing)
-        self._read_at_s = asked_at_s
         parked = [standing.parked_at_ms for standing in self._keys.values() if standing.state == "parked"]
         self._observer.standing(
             parked=len(parked),
             skipped=len(self._keys) - len(parked),
             oldest_age_ms=max(0, self._now_ms() - min(parked)) if parked else 0,
         )
+        return self._keys

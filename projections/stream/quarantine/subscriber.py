@@ -28,11 +28,12 @@ from typing import Final
 import anyio
 
 from projections.stream.parking import ParkingLot
-from projections.stream.quarantine.bisection import for_each_batch, keys_at_fault
+from projections.stream.quarantine.bisection import keys_at_fault
 from projections.stream.quarantine.known_keys import ParkedKeys
 from projections.stream.quarantine.observe import ParkingObserver, SilentParkingObserver
 from projections.stream.quarantine.rules import Judge, QuarantineSettings, Verdict
 from projections.stream.quarantine.trial import Failed, Trial
+from projections.stream.quarantine.walk import Walk
 from projections.stream.quarantine.writes import NotParkedYet, ParkingStopped, ParkingWrites, QuarantineError
 from projections.stream.source import Record
 from projections.stream.subscriber import KeyedSubscriber
@@ -40,7 +41,6 @@ from projections.stream.subscriber import KeyedSubscriber
 __all__ = ["NotParkedYet", "ParkingStopped", "Quarantine", "QuarantineError"]
 
 AT_ONCE: Final = 0.0  # nobody has to wait before the checkpoint passes what was simply applied
-_REPAIR: Final = "repair"  # the place of a failure of which no record is known
 
 
 class Quarantine:
@@ -77,7 +77,9 @@ class Quarantine:
             random=random,
             observer=observer,
         )
+        # One memory for the stream's records and one for the back-fills: a key that fails at both is parked by whoever is through first.
         self._trial = Trial(judge=judge, settings=settings, random=random, observer=observer)
+        self._repairs = Trial(judge=judge, settings=settings, random=random, observer=observer)
         # Records that are durable although their call failed, each with the time before which no checkpoint may pass it.
         self._settled: OrderedDict[tuple[str, str], float] = OrderedDict()
 
@@ -188,41 +190,18 @@ class Quarantine:
     async def backfill(self, since_ms: int) -> None:
         """See `Subscriber`: repairs every key, parks those that cannot be, and notes on the rows of parked keys that they were left out.
 
-        Raises as `apply`.
+        Raises as `apply`, but no QuarantineError: what may not be parked yet is waited for.
         """
-        settings = self._settings
-        unsettled: list[Failed] = []
-        await for_each_batch(
-            self._subscriber.keys(since_ms),
-            partial(self._repair, since_ms=since_ms, unsettled=unsettled),
-            batch_size=settings.repair_keys,
-            at_once=settings.repairs_at_once,
+        walk = Walk(
+            self._subscriber,
+            since_ms=since_ms,
+            known=self._known,
+            writes=self._writes,
+            trial=self._repairs,
+            judge=self._judge,
+            settings=self._settings,
         )
-        while unsettled:  # patience that ends: unlike a shard, which comes again by itself, a walk would begin anew
-            left_s = min(failed.patience_left_s for failed in unsettled)
-            await anyio.sleep(max(settings.retry_max_s, min(settings.repair_again_s, left_s)))
-            again = tuple(failed.key for failed in unsettled)
-            unsettled.clear()
-            await self._repair(again, since_ms=since_ms, unsettled=unsettled, suspects=again)
-
-    async def _repair(
-        self, keys: Sequence[str], *, since_ms: int, unsettled: list[Failed], suspects: Sequence[str] = ()
-    ) -> None:
-        known = await self._known.now()
-        free = [key for key in keys if key not in known or await self._writes.owe(key, since_ms) is None]
-        repair = partial(self._subscriber.repair, since_ms=since_ms)
-        deadline_s = anyio.current_time() + self._settings.call_budget_s
-        for key in await keys_at_fault(free, repair, self._judge, suspects=suspects):
-            failed = await self._trial.of(key, _REPAIR, partial(repair, [key]), records=(), deadline_s=deadline_s)
-            if failed is None:
-                continue
-            if failed.settled:
-                await self._writes.park(failed, since_ms=since_ms)
-                self._trial.clear(key)
-            elif len(unsettled) >= self._settings.parked_max:
-                raise ParkingStopped(f"{len(unsettled)} keys cannot be repaired, {key} among them") from failed.error
-            else:
-                unsettled.append(failed)
+        await walk.run()
 
     # -- what is durable already
 

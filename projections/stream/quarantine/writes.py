@@ -5,7 +5,7 @@ from random import Random
 
 import anyio
 
-from projections.stream.parking import Parked, ParkingLot, Standing
+from projections.stream.parking import Keys, Parked, ParkingLot, Standing, position_of
 from projections.stream.quarantine.known_keys import ParkedKeys
 from projections.stream.quarantine.observe import ParkingObserver
 from projections.stream.quarantine.rules import QuarantineSettings
@@ -77,7 +77,7 @@ class ParkingWrites:
 
     async def hold(self, key: str, records: Sequence[Record]) -> float | None:
         """Note on the key's row that these records wait. None when the row is gone: the key was released, and they are to be applied."""
-        first, last = records[0].keys, records[-1].keys
+        first, last = _ends(records)
         there = await self._lot.hold(self._subscription, key, first=first, last=last, records=len(records))
         return self._not_before_s(key, there=there)
 
@@ -94,12 +94,13 @@ class ParkingWrites:
 
     def _row(self, failed: Failed, since_ms: int | None) -> Parked:
         records = failed.records
+        first, last = _ends(records) if records else (None, None)
         return Parked(
             subscription=self._subscription,
             key=failed.key,
             episode=f"{self._random.getrandbits(64):016x}",
-            first=records[0].keys if records else None,
-            last=records[-1].keys if records else None,
+            first=first,
+            last=last,
             cause=failed.cause,
             attempts=failed.suspicion.failures,
             parked_at_ms=self._now_ms(),
@@ -120,3 +121,9 @@ class ParkingWrites:
             f"{failed.key} is not parked ({failed.cause.error}): {len(parked)} keys are, {recent} of them since "
             f"{settings.window_s:g} s: something else than these keys is broken"
         ) from failed.error
+
+
+def _ends(records: Sequence[Record]) -> tuple[Keys, Keys]:
+    """The earliest and the last of a key's records, which may have come in another order: what is earlier is owed as well."""
+    keys = sorted((record.keys for record in records), key=position_of)
+    return keys[0], keys[-1]

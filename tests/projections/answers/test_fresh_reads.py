@@ -18,11 +18,12 @@ from orderstore.orders import Orders
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
 from projections.answers import past
-from projections.answers.fresh_reads import FreshReads
+from projections.answers.fresh_reads import FIRST_LOOK_S, FreshReads
 from projections.answers.observe import SilentReadObserver
 from projections.answers.orders import open_queries
 from projections.view_store import Stored, ViewStoreUnavailable
 from projections.view_store.memory import MemoryViewStore
+from projections.views.view import Generations
 from tests.ordering import PlainVault, TickingClock
 from tests.projections.histories import HAPPY, ORDER, TENANT, commits_for, groups_of, histories
 from tests.projections.lagging import project, targets_in
@@ -40,9 +41,12 @@ class FailingViews(MemoryViewStore):
         super().__init__()
         self.reads = 0
         self.failing = False
+        self.takes_s = 0.0
 
     async def get(self, keys: Sequence[str]) -> Mapping[str, Stored]:
         self.reads += 1
+        if self.takes_s:
+            await anyio.sleep(self.takes_s)
         if self.failing:
             raise ViewStoreUnavailable("away")
         return await super().get(keys)
@@ -264,6 +268,76 @@ def test_a_crowd_behind_a_dead_projector_does_not_read_the_view_more_often() -> 
         assert sum(1 for wait_s in waits_s if wait_s == 0) == 700
         assert max(waits_s) == pytest.approx(1)
         assert side.views.reads - 1_000 <= 14  # each looks once by itself, before it waits
+
+    run_virtual(scenario)
+
+
+def test_a_view_that_does_not_answer_is_given_up_within_the_wait() -> None:
+    """Throttled for half a minute: the log answers after the second that there is, or after what the caller has, and it is reported."""
+
+    async def scenario() -> None:
+        side = Side()
+        await side.append()
+        await project(side.log, side.views, STREAM, targets_in(1))
+        reads = await side.reads()
+        side.views.takes_s = 30.0
+        for asked_s, wait_s in ((None, 1.0), (0.5, 0.5), (0.0, FIRST_LOOK_S)):
+            for ask in (reads.order, reads.invoices):
+                began_s = anyio.current_time()
+                shown = await ask(ORDER, commit=8, wait_s=asked_s)
+                assert (shown.source, shown.commit) == ("log", 8)
+                assert anyio.current_time() - began_s == pytest.approx(wait_s)
+        assert side.reports.failed == ["views"] * 6
+
+    run_virtual(scenario)
+
+
+def test_a_slow_look_is_part_of_the_wait() -> None:
+    """0.8 s for the first look leave 0.2 s for the others; and who has no time to wait is still answered from a view that is there."""
+
+    async def scenario() -> None:
+        side = Side()
+        await side.append()
+        await project(side.log, side.views, STREAM, targets_in(1), up_to=2)
+        reads = await side.reads()
+        side.views.takes_s = 0.8
+        began_s = anyio.current_time()
+        assert (await reads.order(ORDER, commit=3)).source == "log"
+        assert anyio.current_time() - began_s == pytest.approx(1)
+        side.views.takes_s = 0.02
+        assert (await reads.order(ORDER, commit=2, wait_s=0)).source == "view"
+
+    run_virtual(scenario)
+
+
+def test_a_crowd_before_a_table_that_does_not_answer_is_answered_within_the_second() -> None:
+    """Fifty at once, and the generations cannot be asked for either: a second for each of them, and few reads."""
+
+    async def scenario() -> None:
+        side = Side()
+        await side.append()
+        await project(side.log, side.views, STREAM, targets_in(1))
+        reads = await side.reads()
+        await anyio.sleep(2)  # what is known of the generations is old by now
+        asked = 0
+
+        async def stuck(views: Sequence[str]) -> Mapping[str, Generations]:
+            nonlocal asked
+            asked += 1
+            await anyio.sleep(30)
+            raise ViewStoreUnavailable("throttled")
+
+        side.views.generations = stuck  # type: ignore[method-assign]  # this one store, from now on
+        began_s = anyio.current_time()
+
+        async def ask() -> None:
+            assert (await reads.order(ORDER, commit=8)).source == "log"
+            assert anyio.current_time() - began_s == pytest.approx(1)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(ask)
+        assert asked == 1
 
     run_virtual(scenario)
 

@@ -15,7 +15,7 @@ from orderstore.domain.allowances import STAGES
 from projections.answers import merged_lists as merging
 from projections.answers.merged_lists import MergedLists
 from projections.answers.open_exceptions import KINDS, STAGE_KINDS, OpenException, open_exceptions
-from projections.answers.overdue import OverdueOrder, lateness, overdue
+from projections.answers.overdue import lateness
 from projections.answers.ports import InvalidCursor
 from projections.projecting.folding import NOTHING, Known, step, write_of
 from projections.projecting.targets import Target
@@ -37,6 +37,7 @@ from tests.virtual_time import run_virtual
 
 NOON_MS = int(NOON.timestamp() * 1_000)
 DAY_MS = 86_400_000
+LATE = ("stalled", "compensation_failed")
 HELD = e.OrderHeld(hold_id="h1", reason="address")
 TOO_LATE = e.OrderCancellationDeclined(reason="dispatched")
 CANCEL = e.OrderCancellationRequested(reason="customer")
@@ -71,9 +72,8 @@ class Views(MemoryViewStore):
         prefix = Generation(view, generation).prefix
         return [orjson.loads(write.document) for key, write in self._documents.items() if key.startswith(prefix)]
 
-    async def overdue(self, now_ms: int, *, generation: int = 1, tenant: str = TENANT, **options):
-        current = Generation(deadlines.NAME, generation)
-        return await overdue(self, current, tenant=tenant, now_ms=now_ms, **options)
+    async def overdue(self, now_ms: int, *, kinds=LATE, **options):
+        return await self.exceptions(now_ms, kinds=kinds, **options)
 
     async def exceptions(self, now_ms: int, *, generation: int = 1, tenant: str = TENANT, **options):
         current = {name: Generation(name, generation) for name in (deadlines.NAME, exceptions.NAME)}
@@ -99,48 +99,15 @@ async def walk(ask, **options) -> list:
     cursor = None
     for _ in range(10_000):
         page = await ask(cursor=cursor, **options)
-        found += page.orders if hasattr(page, "orders") else page.exceptions
+        found += page.exceptions
         cursor = page.next_cursor
         if cursor is None:
             return found
     raise AssertionError("a walk without an end")
 
 
-def expected_overdue(views: Views, now: str, stages: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """What every document says, sorted by what is due first."""
-    found = []
-    for document in views.documents(deadlines.NAME):
-        dues = deadlines.from_document(document).dues()
-        late = [due.stage for due in dues if due.due_at <= now and due.stage in stages]
-        if late:
-            found.append((dues[0].due_at, document["orderId"], late))
-    return [(order_id, late) for _, order_id, late in sorted(found)]
-
-
-def shown(found: Sequence[OverdueOrder]) -> list[tuple[str, list[str]]]:
-    return [(one.order_id, [due.stage for due in one.dues]) for one in found]
-
-
-@pytest.mark.parametrize("limit", [1, 7, LIST_PAGE_MAX])
-@pytest.mark.parametrize("stages", [STAGES, ("dispatch",), ("refund", "undo")])
-def test_a_walk_shows_every_late_order_once_in_due_order(limit: int, stages) -> None:
-    """Sixteen lists read as one, whatever the size of the pages: equal to a look at every document."""
-
-    async def scenario() -> None:
-        views = Views()
-        await many(views, seed=limit)
-        for days in (1, 4, 30):
-            now_ms = NOON_MS + days * DAY_MS
-
-            async def ask(*, cursor, now_ms=now_ms):
-                return await views.overdue(now_ms, stages=stages, limit=limit, cursor=cursor)
-
-            found = await walk(ask)
-            now = timestamp(NOON + timedelta(days=days))
-            assert shown(found) == expected_overdue(views, now, stages)
-        assert found, "a test of nothing"
-
-    run_virtual(scenario)
+def shown(found: Sequence[OpenException]) -> list[tuple[str, list[str]]]:
+    return [(one.order_id, [entry.cause for entry in one.entries]) for one in found]
 
 
 def test_late_begins_with_the_due_time_itself() -> None:
@@ -151,8 +118,8 @@ def test_late_begins_with_the_due_time_itself() -> None:
         await views.put(order_number(1), order(order_id=order_number(1)))
         due_ms = NOON_MS + 900_000
 
-        assert (await views.overdue(due_ms - 1)).orders == ()
-        assert shown((await views.overdue(due_ms)).orders) == [(order_number(1), ["outcomes"])]
+        assert (await views.overdue(due_ms - 1)).exceptions == ()
+        assert shown((await views.overdue(due_ms)).exceptions) == [(order_number(1), ["outcomes"])]
 
     run_virtual(scenario)
 
@@ -166,12 +133,12 @@ def test_a_page_reads_little_more_than_it_shows() -> None:
             order_id = order_number(index)
             await views.put(order_id, order(order_id=order_id), minute=index)
 
-        assert (await views.overdue(NOON_MS, limit=16)).orders == ()
+        assert (await views.overdue(NOON_MS, limit=16)).exceptions == ()
         assert views.read <= 2 * deadlines.SHARDS
 
         views.read = 0
         page = await views.overdue(NOON_MS + 30 * DAY_MS, limit=160)
-        assert len(page.orders) == 160
+        assert len(page.exceptions) == 160
         assert views.read < 400
 
     run_virtual(scenario)
@@ -190,7 +157,7 @@ def test_a_cursor_survives_a_switch_of_generation() -> None:
 
         first = await views.overdue(now_ms, limit=15)
         second = await views.overdue(now_ms, limit=100, cursor=first.next_cursor, generation=2)
-        assert [one.order_id for one in (*first.orders, *second.orders)] == [order_number(n) for n in range(40)]
+        assert [one.order_id for one in (*first.exceptions, *second.exceptions)] == [order_number(n) for n in range(40)]
 
         one = await views.exceptions(now_ms, limit=15, kinds=("held",))
         two = await views.exceptions(now_ms, limit=100, kinds=("held",), cursor=one.next_cursor, generation=2)
@@ -200,7 +167,7 @@ def test_a_cursor_survives_a_switch_of_generation() -> None:
 
 
 def test_a_cursor_of_another_question_is_refused() -> None:
-    """Other stages, other kinds, another tenant, or no cursor at all."""
+    """Other kinds, another tenant, or no cursor at all."""
 
     async def scenario() -> None:
         views = Views()
@@ -211,7 +178,7 @@ def test_a_cursor_of_another_question_is_refused() -> None:
         assert None not in (late, held)
 
         for wrong in (
-            views.overdue(NOON_MS, stages=("dispatch",), cursor=late),
+            views.overdue(NOON_MS, kinds=("stalled",), cursor=late),
             views.overdue(NOON_MS, tenant="other", cursor=late),
             views.overdue(NOON_MS, cursor=held),
             views.overdue(NOON_MS, cursor="?"),
@@ -232,7 +199,7 @@ def test_tenants_do_not_see_each_other() -> None:
         await views.put(order_number(1), order(HELD, order_id=order_number(1)), tenant="other")
         now_ms = NOON_MS + DAY_MS
 
-        assert (await views.overdue(now_ms)).orders == ()
+        assert (await views.overdue(now_ms)).exceptions == ()
         assert (await views.exceptions(now_ms)).exceptions == ()
         assert len((await views.exceptions(now_ms, tenant="other")).exceptions) == 2
 
@@ -253,7 +220,7 @@ def test_a_walk_goes_on_while_orders_move() -> None:
         cursor = None
         while True:
             page = await views.overdue(NOON_MS + DAY_MS, limit=10, cursor=cursor)
-            found += [one.order_id for one in page.orders]
+            found += [one.order_id for one in page.exceptions]
             cursor = page.next_cursor
             if cursor is None:
                 break
@@ -269,7 +236,7 @@ def test_a_walk_goes_on_while_orders_move() -> None:
 
 
 def test_the_documents_looked_at_for_a_page_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many are late, none in the stage that is asked for: empty pages, each with a cursor, and an end."""
+    """Many are late, none in a stage that is asked for: empty pages, each with a cursor, and an end."""
 
     async def scenario() -> None:
         views = Views()
@@ -280,10 +247,12 @@ def test_the_documents_looked_at_for_a_page_are_bounded(monkeypatch: pytest.Monk
         late = order_number(orders)
         await views.put(late, order(REFUND, order_id=late), minute=orders)
 
-        first = await views.overdue(NOON_MS + 30 * DAY_MS, stages=("refund",), limit=10)
-        assert (first.orders, first.next_cursor is not None) == ((), True)
-        second = await views.overdue(NOON_MS + 30 * DAY_MS, stages=("refund",), limit=10, cursor=first.next_cursor)
-        assert (shown(second.orders), second.next_cursor) == ([(late, ["refund"])], None)
+        first = await views.overdue(NOON_MS + 30 * DAY_MS, kinds=("compensation_failed",), limit=10)
+        assert (first.exceptions, first.next_cursor is not None) == ((), True)
+        second = await views.overdue(
+            NOON_MS + 30 * DAY_MS, kinds=("compensation_failed",), limit=10, cursor=first.next_cursor
+        )
+        assert (shown(second.exceptions), second.next_cursor) == ([(late, ["refund"])], None)
 
     run_virtual(scenario)
 
@@ -338,25 +307,27 @@ def test_a_walk_over_exceptions_equals_a_look_at_every_document(limit: int, kind
         for index, events in enumerate([(HELD, TOO_LATE), (TOO_LATE,), (TOO_LATE, REFUND), (HELD,), (CANCEL, HELD)]):
             order_id = order_number(2**41 + index)
             await views.put(order_id, order(*events, order_id=order_id), minute=index)
-        now = timestamp(NOON + timedelta(days=3))
-        expected = []
-        for document in views.documents(deadlines.NAME):
-            dues = deadlines.from_document(document).dues()
-            late = [STAGE_KINDS[due.stage] for due in dues if due.due_at <= now and STAGE_KINDS[due.stage] in kinds]
-            if late:
-                expected.append((dues[0].due_at, document["orderId"], late))
-        for document in views.documents(exceptions.NAME):
-            opened = exceptions.from_document(document).open
-            stopped = [entry.kind for entry in opened if entry.kind in kinds]
-            if stopped:
-                expected.append((min(entry.since for entry in opened), document["orderId"], stopped))
+        for days in (1, 3, 30):
+            now_ms = NOON_MS + days * DAY_MS
+            now = timestamp(NOON + timedelta(days=days))
+            expected = []
+            for document in views.documents(deadlines.NAME):
+                dues = deadlines.from_document(document).dues()
+                late = [STAGE_KINDS[due.stage] for due in dues if due.due_at <= now and STAGE_KINDS[due.stage] in kinds]
+                if late:
+                    expected.append((dues[0].due_at, document["orderId"], late))
+            for document in views.documents(exceptions.NAME):
+                opened = exceptions.from_document(document).open
+                stopped = [entry.kind for entry in opened if entry.kind in kinds]
+                if stopped:
+                    expected.append((min(entry.since for entry in opened), document["orderId"], stopped))
 
-        async def ask(*, cursor):
-            return await views.exceptions(NOON_MS + 3 * DAY_MS, kinds=kinds, limit=limit, cursor=cursor)
+            async def ask(*, cursor, now_ms=now_ms):
+                return await views.exceptions(now_ms, kinds=kinds, limit=limit, cursor=cursor)
 
-        found: list[OpenException] = await walk(ask)
-        told = [(one.order_id, [entry.kind for entry in one.entries]) for one in found]
-        assert told == [(order_id, late) for _, order_id, late in sorted(expected, key=lambda one: one[:2])]
+            found: list[OpenException] = await walk(ask)
+            told = [(one.order_id, [entry.kind for entry in one.entries]) for one in found]
+            assert told == [(order_id, late) for _, order_id, late in sorted(expected, key=lambda one: one[:2])]
         assert found, "a test of nothing"
 
     run_virtual(scenario)

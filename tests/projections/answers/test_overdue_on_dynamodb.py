@@ -9,7 +9,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
 from projections.answers.open_exceptions import open_exceptions
-from projections.answers.overdue import lateness, overdue
+from projections.answers.overdue import lateness
 from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import Target
 from projections.view_store.dynamo import DynamoViewStore
@@ -57,11 +57,13 @@ async def test_walks_on_a_table_equal_those_in_memory(environment) -> None:
                 await store.append(commit)
             await projector.apply(records_of(log))
 
-        found, cursor, generation = [], None, DEADLINES
+        found, cursor, number = [], None, 1
         while True:
-            page = await overdue(views, generation, tenant=TENANT, now_ms=NOON_MS + DAY_MS, limit=7, cursor=cursor)
-            found += [one.order_id for one in page.orders]
-            cursor, generation = page.next_cursor, Generation(deadlines.NAME, 3 - generation.number)
+            served = {name: Generation(name, number) for name in (deadlines.NAME, exceptions.NAME)}
+            asked = {"tenant": TENANT, "now_ms": NOON_MS + DAY_MS, "kinds": ("stalled",), "limit": 7}
+            page = await open_exceptions(views, served, cursor=cursor, **asked)
+            found += [one.order_id for one in page.exceptions]
+            cursor, number = page.next_cursor, 3 - number
             if cursor is None:
                 break
         assert found == ids

@@ -13,7 +13,7 @@ from orderstore.codec import decode
 from orderstore.recorded import Recorded
 from projections.answers.observe import SilentReadObserver
 from projections.answers.publication import Publication, RecentPublication
-from projections.stream.parking import LotUnavailable, ParkedPage
+from projections.stream.parking import LotUnavailable, Parked, ParkedPage
 from projections.stream.parking.memory import MemoryParkingLot
 from tests.projections.histories import HAPPY, ORDER, TENANT, commits_for, groups_of, order_number
 from tests.projections.parked import row
@@ -94,6 +94,59 @@ def test_in_doubt_an_event_is_pending() -> None:
         publication = Publication(10**15, {ORDER: parked})
         for recorded in (one for one in history if one.name != "PaymentCaptured"):
             assert publication.of_event(recorded) == ("pending" if left(recorded) else "published")
+
+
+def passed(*numbers: int, order_id: str = ORDER) -> Parked:
+    """What a parking lot keeps of an order that went on without these commits."""
+    return row(order_id, commit=None, state="passed", passed=numbers)
+
+
+def test_a_commit_that_was_passed_over_is_skipped_for_good() -> None:
+    """However far the mark is, and whatever of the order waits besides: never published, and never pending."""
+    for publication, others in (
+        (Publication(10**15, {}, {ORDER: passed(3)}), "published"),
+        (Publication(None, {}, {ORDER: passed(3)}), "pending"),
+        (Publication(10**15, {ORDER: row(commit=2)}, {ORDER: passed(3)}), "left"),
+        (Publication(10**15, {ORDER: row(commit=2, passed=(3,))}), "left"),
+    ):
+        for recorded in (one for one in events() if one.name != "PaymentCaptured"):
+            expected = others if others != "left" else "pending" if recorded.commit >= 2 else "published"
+            assert publication.of_event(recorded) == ("skipped" if recorded.commit == 3 else expected)
+            other = structs.replace(recorded, order_id=order_number(1))
+            assert publication.of_event(other) != "skipped"
+
+
+def test_an_order_that_went_on_without_a_commit_is_not_called_published() -> None:
+    """Pending while something is to come, skipped once nothing is; parked again, it is parked."""
+    view = {"orderId": ORDER, "lastRecordedAtMs": 5}
+    told = {ORDER: passed(3)}
+    assert Publication(6, {}, told).of_order(view) == "skipped"
+    assert Publication(5, {}, told).of_order(view) == "pending"
+    assert Publication(6, {ORDER: row(commit=7)}, told).of_order(view) == "pending"
+    assert Publication(6, {}, {order_number(1): passed(3)}).of_order(view) == "published"
+    assert not Publication(6, {}, told).is_complete(view)
+
+
+def test_what_was_passed_over_is_read_with_what_is_parked() -> None:
+    """One question to the lot, and what it keeps once the order goes on; of this tenant's orders."""
+
+    async def scenario() -> None:
+        lot = Lot()
+        for parked in (row(passed=(3,)), row(tenant="other", passed=(4,)), row(order_number(2))):
+            assert await lot.park(parked)
+            if parked.passed:
+                await lot.release(parked)
+
+        async def mark() -> int | None:
+            return 10**15
+
+        publication = await RecentPublication(mark, lot, subscription="relay", tenant=TENANT).get()
+        assert {order_id: one.passed for order_id, one in publication.passed.items()} == {ORDER: (3,)}
+        assert list(publication.left) == [order_number(2)]
+        assert {one.commit for one in events() if publication.of_event(one) == "skipped"} == {3}
+        assert lot.pages == 1
+
+    run_virtual(scenario)
 
 
 def test_an_order_is_not_complete_while_it_is_parked_or_skipped() -> None:

@@ -13,6 +13,7 @@ from projections.projecting import contributions
 from projections.projecting.projector import ViewProjector
 from projections.view_store import Addition, Write
 from projections.view_store.memory import MemoryViewStore
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import TENANT, order_number, records_of
 from tests.projections.sales import TARGET, counted_from, order_with_refunds, some_order
 from tests.virtual_time import run_virtual
@@ -179,7 +180,7 @@ def test_a_lost_document_is_one_difference_and_its_totals_are_right() -> None:
         assert [one.kind for one in report.differences] == ["missing"]
         assert report.sums == []
 
-        await ViewProjector(shop.store, shop.views, [TARGET]).backfill(0)
+        await bring_up_all(ViewProjector(shop.store, shop.views, [TARGET]))
         report = await shop.compare(looks_max=1)
         assert report.differences == []
         assert report.sums
@@ -276,7 +277,7 @@ def test_another_generation_is_compared_by_itself() -> None:
         following = replace(TARGET, generation=replace(TARGET.generation, number=2))
         assert (await compare_sums(shop.store, shop.views, following)).proved == 0
 
-        await ViewProjector(shop.store, shop.views, [following]).backfill(0)
+        await bring_up_all(ViewProjector(shop.store, shop.views, [following]))
 
         report = await compare_sums(shop.store, shop.views, following)
         assert (report.proved, report.differences, report.moving) == (len(counted_from(shop.commits)), (), ())

@@ -11,6 +11,7 @@ from orderstore.store.errors import CorruptCommit
 from orderstore.store.port import Commit
 from projections.comparing.compare import DIFFERENCES_MAX, Report, compare
 from projections.view_store import Write
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import ORDER, happy_commits, order_number
 from tests.projections.read_side import TARGETS, ReadSide
 from tests.virtual_time import run_virtual
@@ -179,7 +180,7 @@ def test_a_missing_document_is_a_difference(key: str) -> None:
 
         early = ReadSide()
         await early.append(happy_commits()[:6])
-        await early.projector.backfill(0)
+        await bring_up_all(early.projector)
         await early.assert_equal()
 
     run_virtual(scenario)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orderstore.domain import decisions
+from projections.answers.cursors import encode_pair
 from projections.stream.parking import LotUnavailable
 from tests.builders import BOOKED, CAPTURED, DISPATCHED, PAID, RESERVED
 from tests.projections.http.api import READER, TENANT, Api, bearer, running
@@ -59,6 +60,30 @@ async def test_a_skipped_order_says_so_for_ever() -> None:
 
         assert (told["status"], told["state"], told["parked"]) == ("skipped", "ORDER_RECEIVED", False)
         assert told["leftBehind"] == LEFT
+
+
+async def test_a_commit_that_was_passed_over_is_skipped_though_the_order_goes_on() -> None:
+    """`orderstore parked skip`: everything else of it is published, this never; order and events say so, also after a restart."""
+    async with running() as api:
+        order_id = await dispatched(api)
+        api.published_through_ms = LATER
+        parked = row(order_id, tenant=TENANT, passed=(3,))
+        await api.views.lot.park(parked)
+        await api.views.lot.release(parked)
+        told = await publication(api, order_id)
+        items = (await api.get(f"/orders/{order_id}/events")).json()["items"]
+
+        assert (told["status"], told["state"], told["parked"], told["leftBehind"]) == (
+            "skipped",
+            "ORDER_RECEIVED",
+            False,
+            LEFT,
+        )
+        skipped = [item["commit"] for item in items if item["publication"] == "skipped"]
+        published = [item["commit"] for item in items if item["publication"] == "published"]
+        assert set(skipped) == {3}
+        assert 3 not in published
+        assert max(published) > 3
 
 
 async def test_no_304_while_something_is_left_behind() -> None:
@@ -123,19 +148,29 @@ async def test_the_parked_orders_are_listed_with_what_may_be_done() -> None:
 
         assert cursor is None
         assert sorted(item["orderId"] for item in found) == orders
-        assert [item["entries"][0]["reference"] for item in found] == ["relay"] * 4 + ["views"] * 3
+        assert [item["entries"][0]["reference"] for item in found] == ["views"] * 3 + ["relay"] * 4
         assert found[0]["entries"] == [
             {
                 "kind": "parked",
                 "cause": "PublishRefused: the topic refused it",
                 "since": "1970-01-01T00:00:01.000Z",
                 "dueAt": None,
-                "reference": "relay",
+                "reference": "views",
                 "owner": "operations",
                 "actions": ["retry", "skip"],
             }
         ]
         assert found[0]["order"]["status"] == "RECEIVED"
+
+
+@pytest.mark.parametrize(("subscription", "key"), [("elsewhere", ""), ("relay 1", "-"), ("views", "k" * 1_025)])
+async def test_a_cursor_to_no_place_among_the_parked_is_refused(subscription: str, key: str) -> None:
+    """Of no subscription of ours, in the form of before, or behind a key that no table could hold: it never reaches the lot."""
+    async with running() as api:
+        cursor = encode_pair(f"{TENANT}/parked", subscription, key)
+        answered = await api.get("/exceptions", kind="parked", cursor=cursor)
+
+        assert (answered.status_code, answered.json()["code"]) == (400, "bad_cursor")
 
 
 async def test_a_parking_lot_that_is_away_is_said_so() -> None:

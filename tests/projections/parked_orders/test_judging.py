@@ -10,8 +10,8 @@ from orderstore.domain.state import ImpossibleTransition
 from orderstore.store import errors as s
 from orderstore.store.chain import seal
 from orderstore.store.port import Commit
-from projections.parked_orders.judging import BUG_PATIENCE_S, BUG_TRIES, NEWER_EVENT_PATIENCE_S, judge
-from projections.projecting.projector import Contended, LogBehindStream
+from projections.parked_orders.judging import BUG_PATIENCE_S, BUG_TRIES, NEWER_EVENT_PATIENCE_S, PATIENCE_MAX_S, judge
+from projections.projecting.errors import Contended, LogBehindStream
 from projections.publishing import publisher as p
 from projections.stream.gate import NotYet
 from projections.stream.parking import LotUnavailable
@@ -84,10 +84,16 @@ def test_every_error_of_the_log_and_the_views_is_judged_on_purpose() -> None:
         assert (judge(kind("x")).cause is not None) is (kind is v.DocumentTooLarge), kind
 
 
-def test_an_event_of_a_newer_build_is_given_the_time_of_a_deployment() -> None:
-    """An older worker must not park what the next one knows; and the row says what is missing."""
+@pytest.mark.parametrize("error", PARKING, ids=repr)
+def test_no_order_is_given_more_than_seconds(error: Exception) -> None:
+    """Its shard waits with it: what takes longer, as a deployment does, is retried when it is over."""
+    assert 0 <= judge(error).patience_s <= PATIENCE_MAX_S <= 15
+
+
+def test_an_event_of_a_newer_build_is_tried_again_and_the_row_says_what_is_missing() -> None:
+    """Its worker may be replaced in this moment."""
     verdict = judge(PARKING[0])
-    assert verdict.patience_s == NEWER_EVENT_PATIENCE_S >= 300
+    assert verdict.patience_s == NEWER_EVENT_PATIENCE_S > 0
     assert verdict.cause is not None
     assert verdict.cause.message == (
         "this build does not know OrderTeleported 2.0 (commit 3): deploy one that does, then retry"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -16,7 +17,7 @@ from projections.parked_orders.unparking import (
     TakenByOthers,
     Unparking,
 )
-from projections.stream.parking import Cause, Decision, Parked, ParkedChanged
+from projections.stream.parking import Cause, Decision, Parked, ParkedChanged, every_row
 from projections.stream.parking.memory import MemoryParkingLot
 from tests.projections.stream.ledger import BY_ANN, Down, Ledger, Poison, judge, keys_of
 from tests.virtual_time import run_virtual
@@ -306,5 +307,92 @@ def test_setting_aside_survives_what_workers_hold_meanwhile() -> None:
         assert aside is not None
         assert (aside.state, aside.held, aside.decisions[-1].what) == ("skipped", 6, "skip")
         assert await world.unparking.retry(aside, BY_ANN) == Released(9, 1)
+
+    World().run(scenario)
+
+
+@pytest.mark.parametrize("verb", ["retry", "skip"])
+def test_what_came_later_and_was_written_earlier_is_taken_in_first(verb: str) -> None:
+    """The stream brought 3 in front of 2: 3 is what failed, 2 is what is owed."""
+
+    async def scenario(world: World) -> None:
+        world.ledger.applied[KEY] = [1]
+        if verb == "skip":
+            world.ledger.poison[KEY, 3] = Poison
+        assert await world.lot.hold("relay", KEY, first=keys_of(KEY, 2), last=keys_of(KEY, 2), records=1)
+        row = await world.lot.get("relay", KEY)
+        assert row is not None
+        assert (row.first, row.failed) == (keys_of(KEY, 2), keys_of(KEY, 3))
+        call = world.unparking.retry if verb == "retry" else world.unparking.pass_over
+        assert isinstance(await call(row, BY_ANN), Released)
+        assert world.ledger.applied[KEY] == ([1, 2, 3, 4, 5, 6, 7, 8] if verb == "retry" else [1, 2, 4, 5, 6, 7, 8])
+
+    World().run(scenario)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_held_during_a_retry_and_was_written_earlier_is_taken_in_as_well(fails: bool) -> None:
+    """In the next round; or, when this one fails, in the next retry."""
+
+    async def scenario(world: World) -> None:
+        world.ledger.applied[KEY] = [1]
+        resume, held = world.ledger.resume, False
+        if fails:
+            world.ledger.poison[KEY, 6] = Poison
+
+        async def while_an_earlier_one_comes(key: str, **options: Any) -> None:
+            nonlocal held
+            if not held:
+                held = True
+                await world.lot.hold("relay", KEY, first=keys_of(KEY, 2), last=keys_of(KEY, 2), records=1)
+            await resume(key, **options)
+
+        world.ledger.resume = while_an_earlier_one_comes  # type: ignore[method-assign]
+        outcome = await world.unparking.retry(world.row, BY_ANN)
+        if fails:
+            assert isinstance(outcome, StillParked)
+            assert (outcome.row.first, outcome.row.failed) == (keys_of(KEY, 2), keys_of(KEY, 6))
+            world.ledger.poison.clear()
+            outcome = await world.unparking.retry(outcome.row, BY_ANN)
+        assert isinstance(outcome, Released)
+        assert world.ledger.missing() == []
+
+    World().run(scenario)
+
+
+def test_what_was_passed_over_is_passed_over_by_every_later_retry_of_the_parking() -> None:
+    """It was for good: also where it could be applied by then. Both are kept when the order goes on."""
+
+    async def scenario(world: World) -> None:
+        world.ledger.poison |= {(KEY, 3): Poison, (KEY, 5): Poison}
+        outcome = await world.unparking.pass_over(world.row, SKIP)
+        assert isinstance(outcome, StillParked)
+        assert (outcome.row.passed, outcome.row.failed) == ((3,), keys_of(KEY, 5))
+        world.ledger.poison = {(KEY, 5): Poison}
+        outcome = await world.unparking.retry(outcome.row, BY_ANN)
+        assert isinstance(outcome, StillParked)
+        world.ledger.poison.clear()
+        assert isinstance(await world.unparking.pass_over(outcome.row, SKIP), Released)
+        assert world.ledger.missing() == [f"{KEY} 3", f"{KEY} 5"]
+        [row] = await every_row(world.lot, "relay", passed=True)
+        assert (row.state, row.passed) == ("passed", (3, 5))
+        assert await every_row(world.lot, "relay") == ()
+
+    World().run(scenario)
+
+
+def test_a_decision_to_pass_outlives_trouble_elsewhere() -> None:
+    """The retry after it goes around the commit."""
+
+    async def scenario(world: World) -> None:
+        world.ledger.down = 1.0
+        with pytest.raises(Down):
+            await world.unparking.pass_over(world.row, SKIP)
+        world.ledger.down = 0.0
+        row = await world.lot.get("relay", KEY)
+        assert row is not None
+        assert row.passed == (3,)
+        assert isinstance(await world.unparking.retry(row, BY_ANN), Released)
+        assert world.ledger.missing() == [f"{KEY} 3"]
 
     World().run(scenario)

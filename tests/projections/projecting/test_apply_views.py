@@ -10,12 +10,13 @@ from orderstore.codec import CodecError, decode
 from orderstore.store.errors import CorruptCommit
 from orderstore.store.port import Commit
 from projections.projecting.catching_up import ROUNDS_MAX
-from projections.projecting.projector import Contended, LogBehindStream
+from projections.projecting.errors import Contended, LogBehindStream
 from projections.projecting.targets import current_targets
 from projections.stream import Record
 from projections.view_store import ViewStoreUnavailable, Write
 from projections.views import VIEWS
 from projections.views.view import Generations
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import ORDER, happy_commits, order_number, record_of, records_of
 from tests.projections.read_side import TARGETS, ReadSide
 from tests.virtual_time import run_virtual
@@ -305,7 +306,7 @@ def test_documents_that_vanished_are_folded_anew() -> None:
         await side.deliver(commits[7])
 
         assert (await side.status(ORDER))["commit"] == 8
-        await side.projector.backfill(0)
+        await bring_up_all(side.projector)
         await side.assert_equal()
 
     run_virtual(scenario)
@@ -329,7 +330,7 @@ def test_a_document_of_another_schema_is_folded_anew_from_the_log() -> None:
 
         current: dict[str, Write] = side.views._documents
         side.views._documents = {key: replace(write, schema=0) for key, write in current.items()}
-        await side.projector.backfill(0)
+        await bring_up_all(side.projector)
         await side.assert_equal()
 
     run_virtual(scenario)
@@ -345,13 +346,13 @@ def test_a_backfill_brings_up_what_was_recorded_since() -> None:
         await side.append([*old, *new])
         await side.deliver(*new[:3])
 
-        await side.projector.backfill(since_ms=1_700_000_000_000)
+        await bring_up_all(side.projector, since_ms=1_700_000_000_000)
 
         assert side.observer.counts["back-filled views"] == 248
         assert await side.status(order_number(1)) is None
         assert {(await side.status(order_number(index)))["commit"] for index in range(2, 250)} == {8}
         assert side.observer.counts[f"missing {STATUS}"] == 0, "a back-fill is no gap of an order"
-        await side.projector.backfill(since_ms=0)
+        await bring_up_all(side.projector)
         await side.assert_equal()
 
     run_virtual(scenario)
@@ -366,7 +367,7 @@ def test_a_backfill_and_live_records_may_overlap() -> None:
         await side.append(commits)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(side.projector.backfill, 0)
+            tasks.start_soon(bring_up_all, side.projector)
             for start in range(0, len(commits), 16):
                 tasks.start_soon(side.projector.apply, records_of(commits[start : start + 16]))
 
@@ -464,13 +465,13 @@ def test_a_document_that_is_ahead_of_the_log_is_an_error() -> None:
         side = ReadSide()
         commits = happy_commits()
         await side.append(commits[:3])
-        await side.projector.backfill(0)
+        await bring_up_all(side.projector)
         key = TARGETS[0].generation.key("main", ORDER)
         old = side.views._documents[key]
         side.views._documents[key] = replace(old, commit=9, schema=0)
 
         with pytest.raises(LogBehindStream):
-            await side.another_projector().backfill(0)
+            await bring_up_all(side.another_projector())
 
     run_virtual(scenario)
 

@@ -12,6 +12,7 @@ from projections.projecting.targets import Target
 from projections.view_store import ADDITIONS_MAX, Stored
 from projections.view_store.memory import MemoryViewStore
 from projections.views import daily_sales, order_status
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import ORDER, TENANT, happy_commits, recorded_of, records_of
 from tests.projections.read_side import CountingStore
 from tests.projections.sales import TARGET, counted_from, order_with_refunds, stored_totals
@@ -139,7 +140,7 @@ def test_the_projector_writes_a_very_long_history_to_its_end() -> None:
             if fill == "stream":
                 await projector.apply(records_of(commits))
             else:
-                await projector.backfill(0)
+                await bring_up_all(projector)
             assert await stored_totals(views) == counted_from(commits), fill
             key = TARGET.generation.key(TENANT, ORDER)
             stored = (await views.get([key]))[key]

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import anyio
 import pytest
 
-from projections.projecting.projector import LogBehindStream, ViewProjector
+from projections.projecting.errors import LogBehindStream
+from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import TARGETS_KEPT_S, LiveTargets, targets_of
 from projections.view_store.memory import MemoryViewStore
 from projections.views import VIEWS

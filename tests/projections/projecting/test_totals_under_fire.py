@@ -13,13 +13,14 @@ from orderstore.store.memory import MemoryEventStore
 from orderstore.store.trouble import Backoff
 from projections.comparing.compare import compare
 from projections.projecting import contributions
-from projections.projecting.catching_up import ProjectionError
+from projections.projecting.errors import ProjectionError
 from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import Target
 from projections.view_store import ViewStore, ViewStoreError, ViewStoreUnavailable
 from projections.view_store.dynamo import DynamoViewStore
 from projections.view_store.memory import MemoryViewStore
 from projections.views import daily_sales
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.faulty_table import Faults, FaultyTable
 from tests.projections.histories import records_of
 from tests.projections.sales import TARGET, counted_from, some_order, stored_totals
@@ -175,7 +176,7 @@ def test_two_builds_that_count_differently_never_mix_their_figures(seed: int) ->
         table.faults = Faults()
 
         for target in (following, TARGET, following):
-            await ViewProjector(store, stores[0], [target]).backfill(0)
+            await bring_up_all(ViewProjector(store, stores[0], [target]))
             report = await compare(store, stores[0], [target], looks_max=1)
             assert report.equal, (report.differences[:3], report.sums[:3])
         assert {bucket[:7] for bucket in await stored_totals(stores[0])} == {"2026-03"}

@@ -487,3 +487,22 @@ def test_cancelling_a_relay_ends_it() -> None:
         return scope.cancelled_caught
 
     assert run_virtual(scenario)
+
+
+def test_a_back_fill_that_begins_anew_tells_nothing_twice_that_it_has_just_told() -> None:
+    """Nor what the stream brought in the same moment; after a minute it does, for then somebody else may have had the order."""
+    world = World()
+    log = happy_commits()
+
+    async def scenario() -> None:
+        for commit in log:
+            await world.store.append(commit)
+        await world.relay.apply(records_of(log[:2]))
+        for _ in range(3):
+            await world.relay.repair([log[0].stream], since_ms=0)
+        assert ids(world.topic) == public(log)
+        await anyio.sleep(REMEMBERED_S + 1)
+        await world.relay.repair([log[0].stream], since_ms=0)
+        assert ids(world.topic) == public(log) * 2
+
+    run_virtual(scenario)

@@ -1,5 +1,6 @@
 """What stands in the way of a switch, what does not, and that no order is ever left out silently."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,15 +8,17 @@ import orjson
 import pytest
 
 from orderstore.store.chain import seal
+from orderstore.store.errors import Refused
 from projections.rebuild.errors import NotNow
 from projections.rebuild.runner import Wanted
 from projections.rebuild.switching import discard, switch
-from projections.view_store import Write
+from projections.view_store import ViewStoreRefused, ViewStoreThrottled, Write
 from projections.views import VIEWS
 from projections.views.view import Generation, Generations, OutOfPlace, View
-from tests.projections.histories import TENANT, happy_commits, order_number
+from tests.projections.histories import TENANT, happy_commits, order_number, records_of
 from tests.projections.rebuild.world import World
 from tests.virtual_time import run_virtual
+from workers.commands.views.listing import told_of
 
 STATUS = next(view for view in VIEWS if view.name == "order_status")
 SALES = next(view for view in VIEWS if view.sums is not None)
@@ -163,6 +166,113 @@ def test_totals_that_are_not_the_sum_of_the_documents_block() -> None:
         assert row.verdict is not None
         assert row.verdict.blocking == 1
         assert measure in row.verdict.blocking_orders[0].detail
+        assert (row.verdict.documents, row.verdict.equal) == (3, 3), "a total is no document"
+        assert not row.verdict.may_switch
+
+    run_virtual(scenario)
+
+
+def test_totals_that_are_the_sum_of_the_documents_are_counted_as_proved() -> None:
+    """As many as there are, and none is left open."""
+
+    async def scenario() -> None:
+        world = calm(SALES)
+        await world.fill(range(3))
+
+        row = await world.rebuilder("a").run(SALES, Wanted())
+
+        assert row.verdict is not None
+        buckets = {name async for name in world.views.sum_keys(Generation(SALES.name, 2).sums_prefix)}
+        assert (row.verdict.totals_equal, row.verdict.totals_moving) == (len(buckets), 0)
+        assert row.verdict.moving_totals == ()
+
+    run_virtual(scenario)
+
+
+def test_totals_that_move_during_every_look_are_named_and_stop_nothing() -> None:
+    """Sales go on all the time: their bucket is neither called equal nor wrong, and a shop that sells can be switched."""
+
+    async def scenario() -> None:
+        world = calm(SALES)
+        await world.fill(range(3))
+        await world.rebuilder("a").run(SALES, Wanted(switch=False))
+        totals, sold = world.views.totals, [100]
+
+        async def sell(sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+            commits = happy_commits(order_number(sold[0]))
+            sold[0] += 1
+            for commit in commits:
+                await world.store.append(commit)
+            await world.projectors[0].apply(records_of(commits))
+            return await totals(sum_keys)
+
+        world.views.totals = sell
+
+        row = await world.rebuilder("a").run(SALES, Wanted())
+
+        assert row.state == "switched"
+        assert row.verdict is not None
+        assert row.verdict.totals_moving == len(row.verdict.moving_totals) > 0
+        assert all(name.startswith(f"{TENANT}/") for name in row.verdict.moving_totals)
+        assert "moved during every look" in "\n".join(told_of(row))
+        world.views.totals = totals
+        await world.assert_all_equal()
+
+    run_virtual(scenario)
+
+
+def test_trouble_in_passing_while_totals_are_compared_is_waited_out() -> None:
+    """A throttled read of totals ends no rebuild, and what was found before it counts once."""
+
+    async def scenario() -> None:
+        world = calm(SALES)
+        await world.fill(range(3))
+        await world.rebuilder("a").run(SALES, Wanted(switch=False))
+        name = next(name for name in world.views._totals if name.startswith(f"g2/{SALES.name}#"))
+        world.views._totals[name][next(iter(world.views._totals[name]))] += 1
+        totals, asked = world.views.totals, [0]
+
+        async def throttled(sum_keys: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+            asked[0] += 1
+            if asked[0] in (1, 4):
+                raise ViewStoreThrottled("slower")
+            return await totals(sum_keys)
+
+        world.views.totals = throttled
+
+        row = await world.rebuilder("a").run(SALES, Wanted())
+
+        assert row.verdict is not None
+        assert (row.state, row.verdict.blocking, row.verdict.documents) == ("ready", 1, 3)
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize(
+    "error", [Refused("Query", "AccessDenied", "no"), ViewStoreRefused("no"), TimeoutError(), MemoryError()]
+)
+def test_what_says_nothing_of_an_order_is_blamed_on_none(error: Exception) -> None:
+    """Permissions, the machine: the rebuild stops with what it has, and names no order. It goes on when that is mended."""
+
+    async def scenario() -> None:
+        world = calm()
+        await world.fill(range(3))
+        write = world.views.write
+
+        async def failing(writes: Sequence[Write]) -> Any:
+            raise error
+
+        world.views.write = failing
+        with pytest.raises(type(error)):
+            await world.rebuilder("a").run(STATUS, Wanted())
+        left = await world.book.read(STATUS.name)
+        assert left is not None
+        assert (left.state, left.troubles) == ("paused", 0)
+        world.views.write = write
+
+        row = await world.rebuilder("a").run(STATUS, Wanted())
+
+        assert (row.state, row.troubles) == ("switched", 0)
 
     run_virtual(scenario)
 

@@ -5,14 +5,18 @@ from random import Random
 import anyio
 import pytest
 
-from projections.rebuild.metering import BURST_S, Bucket, write_units
+from projections.rebuild.metering import BURST_S, Meter, MeteredViews, UnitLimiter, write_units
 from projections.rebuild.runner import Wanted
 from projections.view_store import Addition, Write
+from projections.view_store.items import SLOTS
 from projections.views import VIEWS
+from projections.views.view import Generation
 from tests.projections.rebuild.world import World
 from tests.virtual_time import run_virtual
 
 STATUS = next(view for view in VIEWS if view.name == "order_status")
+SALES = next(view for view in VIEWS if view.sums is not None)
+SECOND = Generation(SALES.name, 2)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -21,13 +25,13 @@ def test_no_stretch_of_time_carries_more_than_the_limit_and_one_spending(seed: i
 
     async def scenario() -> None:
         random = Random(seed)
-        bucket = Bucket(per_s=10.0)
+        limiter = UnitLimiter(per_s=10.0)
         spent: list[tuple[float, float]] = []
 
         async def spend() -> None:
             for _ in range(20):
                 units = random.choice([0.5, 1.0, 7.0, 256.0])
-                await bucket.spend(units)
+                await limiter.spend(units)
                 spent.append((anyio.current_time(), units))
                 await anyio.sleep(random.uniform(0, 2))
 
@@ -35,7 +39,7 @@ def test_no_stretch_of_time_carries_more_than_the_limit_and_one_spending(seed: i
             for _ in range(4):
                 tasks.start_soon(spend)
 
-        assert bucket.spent == sum(units for _, units in spent)
+        assert limiter.spent == sum(units for _, units in spent)
         for first, (began_s, _) in enumerate(spent):
             passed = 0.0
             for at_s, units in spent[first:]:
@@ -45,16 +49,16 @@ def test_no_stretch_of_time_carries_more_than_the_limit_and_one_spending(seed: i
     run_virtual(scenario)
 
 
-def test_a_bucket_that_was_idle_saves_up_no_more_than_a_burst() -> None:
+def test_a_limiter_that_was_idle_saves_up_no_more_than_a_burst() -> None:
     """An hour of nothing is no hour's worth of units at once."""
 
     async def scenario() -> None:
-        bucket = Bucket(per_s=10.0)
-        await bucket.spend(1)
+        limiter = UnitLimiter(per_s=10.0)
+        await limiter.spend(1)
         await anyio.sleep(3_600)
         began_s = anyio.current_time()
         for _ in range(30):
-            await bucket.spend(1)
+            await limiter.spend(1)
         assert anyio.current_time() - began_s >= 1.8
 
     run_virtual(scenario)
@@ -64,10 +68,10 @@ def test_without_a_limit_nothing_waits_and_all_is_counted() -> None:
     """Only counted."""
 
     async def scenario() -> None:
-        bucket = Bucket(None)
+        limiter = UnitLimiter(None)
         for _ in range(1_000):
-            await bucket.spend(100)
-        assert (anyio.current_time(), bucket.spent) == (anyio.current_time(), 100_000)
+            await limiter.spend(100)
+        assert (anyio.current_time(), limiter.spent) == (anyio.current_time(), 100_000)
 
     run_virtual(scenario)
 
@@ -76,7 +80,7 @@ def test_without_a_limit_nothing_waits_and_all_is_counted() -> None:
 def test_a_limit_of_nothing_is_refused(per_s: float) -> None:
     """It would wait for ever."""
     with pytest.raises(ValueError, match="more than 0"):
-        Bucket(per_s)
+        UnitLimiter(per_s)
 
 
 def test_a_rebuild_takes_as_long_as_its_limit_says() -> None:
@@ -93,6 +97,51 @@ def test_a_rebuild_takes_as_long_as_its_limit_says() -> None:
         assert row.write_units >= 40
         assert row.running_s >= (row.write_units - 100) / 2.0  # the last batch may be owed
         assert row.running_s >= 5
+
+    run_virtual(scenario)
+
+
+def test_comparing_totals_is_counted_and_waits_for_the_limit() -> None:
+    """Four walks over the table, the documents once for the comparison (twice as many) and once for the sums, every row of totals twice."""
+
+    async def scenario() -> None:
+        world = World(1, SALES)
+        world.views.faults = 0.0
+        await world.fill(range(40))
+        filled = await world.rebuilder("a").run(SALES, Wanted(switch=False))
+        scanned: list[float] = []
+
+        async def consumed(units: float) -> None:
+            scanned.append(units)
+
+        names = [name async for name in world.views.sum_keys(SECOND.sums_prefix, consumed=consumed)]
+        compared_at_s = anyio.current_time()
+
+        row = await world.rebuilder("a").run(SALES, Wanted(switch=False, read_units=5.0))
+
+        units = row.read_units - filled.read_units
+        assert units == 4 * scanned[0] + 3 * 40 + 2 * len(names) * SLOTS
+        largest = max(scanned[0], 100.0, len(names) * SLOTS)
+        assert anyio.current_time() - compared_at_s >= (units - largest) / 5.0 - BURST_S
+
+    run_virtual(scenario)
+
+
+def test_a_walk_costs_what_the_table_scans_whatever_it_finds() -> None:
+    """Of a table full of other views' documents there is little to find, and all to pay."""
+
+    async def scenario() -> None:
+        world = World(1, STATUS)
+        await world.fill(range(40))
+        meter = Meter()
+
+        found = [key async for key in MeteredViews(world.views, meter).keys("g9/nothing/")]
+
+        assert found == []
+        assert meter.reads.spent >= 40 * 200 / 4096
+        before = meter.reads.spent
+        assert [name async for name in MeteredViews(world.views, meter).sum_keys("g9/nothing#")] == []
+        assert meter.reads.spent == 2 * before
 
     run_virtual(scenario)
 

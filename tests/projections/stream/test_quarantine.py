@@ -119,6 +119,25 @@ def test_the_one_key_that_fails_is_parked_and_the_others_are_applied(place: int)
     run_virtual(scenario)
 
 
+def test_what_came_behind_the_failing_record_and_was_written_before_it_is_owed_as_well() -> None:
+    """The stream promises no order across a key's items: 3, which cannot be read, in front of 2, in one call or in two."""
+
+    async def scenario() -> None:
+        for together in (True, False):
+            world = World()
+            one, two, three, four = world.ledger.append("k00", 4)
+            world.ledger.poison["k00", 3] = Poison
+            worker = world.worker()
+            await worker.apply([one])
+            for records in [[three, two, four]] if together else [[three], [two], [four]]:
+                await worker.apply(records)
+            row = await world.row("k00")
+            assert (row.first, row.failed, row.last) == (keys_of("k00", 2), keys_of("k00", 3), keys_of("k00", 4))
+            assert world.ledger.applied == {"k00": [1]}
+
+    run_virtual(scenario)
+
+
 def test_several_keys_that_fail_are_each_parked() -> None:
     """In one page, whatever their places."""
 

@@ -5,9 +5,10 @@ from random import Random
 import anyio
 import pytest
 
+from projections.stream.pacing import Backoff
 from projections.stream.parking import Parked
 from projections.stream.parking.memory import MemoryParkingLot
-from projections.stream.quarantine import ParkingStopped, Quarantine
+from projections.stream.quarantine import NotParkedYet, Quarantine
 from projections.stream.quarantine.rules import QuarantineSettings
 from tests.projections.stream.ledger import (
     PATIENCE_S,
@@ -19,6 +20,7 @@ from tests.projections.stream.ledger import (
     judge,
     key_of,
     keys_of,
+    record,
 )
 from tests.projections.stream.stream_state import wall_ms
 from tests.virtual_time import run_virtual
@@ -33,7 +35,11 @@ class World:
         self.watch = ParkingWatch()
         for key in range(keys):
             self.ledger.append(f"k{key:03}", 3)
-        self.worker = Quarantine(
+        self.settings = settings
+        self.worker = self.another_worker()
+
+    def another_worker(self) -> Quarantine:
+        return Quarantine(
             self.ledger,
             subscription="relay",
             lot=self.lot,
@@ -41,7 +47,7 @@ class World:
             judge=judge,
             now_ms=wall_ms,
             random=Random(6),
-            settings=settings,
+            settings=self.settings,
             observer=self.watch,
         )
 
@@ -138,14 +144,92 @@ def test_trouble_elsewhere_ends_the_back_fill_and_parks_nothing() -> None:
 
 
 @pytest.mark.parametrize("error", [Poison, NewerPoison])
-def test_a_back_fill_that_fails_everywhere_is_stopped(error: type[Poison]) -> None:
-    """Not a thousand keys parked by one broken build, nor a thousand remembered."""
+def test_a_back_fill_that_fails_everywhere_stands_still_until_it_is_mended(error: type[Poison]) -> None:
+    """Not a thousand keys parked by one broken build, nor a thousand remembered; and it is not begun anew: nothing is repaired twice."""
 
     async def scenario() -> None:
-        world = World(100, settings=QuarantineSettings(parked_max=7, parkings_max=7, repair_keys=10))
-        world.ledger.poison |= {(f"k{key:03}", 1): error for key in range(100)}
-        with pytest.raises(ParkingStopped):
-            await world.worker.backfill(0)
-        assert len(await world.lot.standings("relay")) <= 7
+        world = World(100, settings=QuarantineSettings(parked_max=7, parkings_max=7, repair_keys=5, repairs_at_once=2))
+        world.ledger.poison |= {(f"k{key:03}", 1): error for key in range(10, 100)}
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.worker.backfill, 0)
+            await anyio.sleep(1_800)
+            assert len(await world.lot.standings("relay")) == 7
+            assert world.watch.refused
+            tried = len(world.ledger.calls)
+            assert tried < 5_000
+            world.ledger.poison.clear()
+        assert len(world.ledger.missing()) == 7 * 3
+        assert max(map(len, world.ledger.applied.values())) == 3
+
+    run_virtual(scenario)
+
+
+def test_a_back_fill_waits_under_the_brake_instead_of_beginning_anew() -> None:
+    """Thirty orders that cannot be published, twenty of which may be parked in ten minutes: no other is published over and over."""
+
+    async def scenario() -> None:
+        world = World(300)
+        bad = [f"k{key:03}" for key in range(0, 300, 10)]
+        world.ledger.poison |= {(key, 2): Poison for key in bad}
+        began_s = anyio.current_time()
+        await world.worker.backfill(0)
+        assert set(await world.lot.standings("relay")) == set(bad)
+        assert 600 <= anyio.current_time() - began_s < 700
+        often = max(world.ledger.applied[key].count(1) for key in world.ledger.log if key not in bad)
+        assert often <= 8, "only the search among the fifty of a batch may repeat"
+
+    run_virtual(scenario)
+
+
+def test_a_shard_and_a_back_fill_that_meet_the_same_bad_key_park_it_when_its_patience_ends() -> None:
+    """Neither takes the other's failures for another place of the key's history: the gap is healed, and the shard goes on."""
+
+    async def scenario() -> None:
+        world = World(3)
+        world.ledger.poison["k001", 3] = NewerPoison
+        began_s = anyio.current_time()
+
+        async def lane() -> None:
+            backoff = Backoff(initial_s=0.2, maximum_s=20.0, random=Random(2))
+            while True:
+                try:
+                    await world.worker.apply([record("k001", 3)])
+                except NotParkedYet:
+                    await backoff.pause()
+                else:
+                    return
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lane)
+            tasks.start_soon(world.worker.backfill, 0)
+        row = await world.row("k001")
+        assert (row.first, row.owed_since_ms) == (keys_of("k001", 3), 0)
+        assert anyio.current_time() - began_s < PATIENCE_S + 60
+
+    run_virtual(scenario)
+
+
+def test_a_back_fill_that_parks_returns_only_when_every_worker_knows() -> None:
+    """Before that the gap may not be passed: a worker with an older list would apply what comes behind it."""
+
+    async def scenario() -> None:
+        world = World(3)
+        other = world.another_worker()
+        world.ledger.poison["k001", 2] = Poison
+        following = world.ledger.append("k001")
+        began_s = anyio.current_time()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.worker.backfill, 0)
+            await anyio.sleep(0.3)
+            await other.apply(world.ledger.append("zzz"))
+            assert "k001" not in await world.lot.standings("relay")
+        assert "k001" in await world.lot.standings("relay")
+        assert anyio.current_time() - began_s >= QuarantineSettings().settle_s
+        await other.apply(following)
+        assert world.ledger.too_early == []
+
+        began_s = anyio.current_time()
+        await world.another_worker().backfill(0)  # it hears of it only now, and so may others
+        assert anyio.current_time() - began_s >= QuarantineSettings().settle_s
 
     run_virtual(scenario)

@@ -1,17 +1,20 @@
 """The reader with the quarantine around its subscriber, on a stream that rolls over and splits while workers come and go."""
 
+from dataclasses import replace
 from random import Random
 
 import anyio
 import pytest
 
+from projections.parked_orders.judging import PATIENCE_MAX_S
 from projections.parked_orders.unparking import Released, Unparking
 from projections.stream.parking import every_row
 from projections.stream.parking.memory import MemoryParkingLot
 from projections.stream.quarantine import Quarantine
+from projections.stream.quarantine.rules import Judge
 from tests.projections.stream.fake_stream import FakeStream
 from tests.projections.stream.faults import drawn
-from tests.projections.stream.ledger import BY_ANN, Ledger, ParkingWatch, Poison, judge, key_of, keys_of
+from tests.projections.stream.ledger import BY_ANN, Ledger, NewerPoison, ParkingWatch, Poison, judge, key_of, keys_of
 from tests.projections.stream.stream_state import wall_ms
 from tests.projections.stream.world import World, until, world
 from tests.virtual_time import run_seeded
@@ -32,7 +35,7 @@ class Run:
         self.watch = ParkingWatch()
         here.lane_of = key_of
 
-    async def worker(self):
+    async def worker(self, judge: Judge = judge):
         quarantine = Quarantine(
             self.ledger,
             subscription="relay",
@@ -129,5 +132,30 @@ def test_a_day_of_failures_parks_within_seconds_and_the_lag_stays_bounded() -> N
             await anyio.sleep(20)
             assert max(worker.watch.waited_ms) < 30_000
             assert anyio.current_time() - began_s < 60
+
+    run_seeded(1, scenario)
+
+
+def test_an_order_that_is_given_patience_does_not_stop_its_shard() -> None:
+    """As much patience as any error has, on a shard that is written two hundred times a second: all others go on within seconds."""
+
+    async def scenario() -> None:
+        stream = FakeStream(seed=1)
+        async with world(stream) as here:
+            run = Run(here, 1)
+            run.ledger.pause_s = 0
+            run.ledger.poison["bad", 1] = NewerPoison
+            await run.worker(lambda error: replace(judge(error), patience_s=PATIENCE_MAX_S))
+            await anyio.sleep(20)
+            run.put("bad")
+            behind: list[int] = []
+            for second in range(60):
+                for number in range(200):
+                    run.put(f"order-{second}-{number}")
+                await anyio.sleep(1)
+                behind.append(len(run.ledger.log) - len(run.ledger.applied))
+            assert await run.lot.get("relay", "bad") is not None
+            assert max(behind) < 200 * 30, behind
+            assert behind[-1] < 200 * 10, behind
 
     run_seeded(1, scenario)

@@ -198,3 +198,35 @@ def test_an_item_that_is_no_document_is_not_read_as_one(item) -> None:
     """Half a document is not shown to anybody."""
     with pytest.raises(ValueError, match="no document"):
         view_items.stored_from(item)
+
+
+def test_a_walk_tells_of_each_page_what_aws_counted_before_it_reads_the_next() -> None:
+    """Also of a page that holds nothing of what is looked for."""
+    told: list[float] = []
+
+    async def consumed(units: float) -> None:
+        told.append(units)
+
+    def page(*names: str, units: float, more: bool):
+        after = {"LastEvaluatedKey": {"key": {"S": "somewhere"}}} if more else {}
+        found = [{view_items.TOTAL_OF: {"S": name}, "key": {"S": name}} for name in names]
+
+        def answer(request) -> dict:
+            assert request["ReturnConsumedCapacity"] == "TOTAL"
+            assert len(told) == len(client.requests) - 1, "told before it goes on"
+            return {"Items": found, "ConsumedCapacity": {"CapacityUnits": units}, **after}
+
+        return answer
+
+    client = ScriptedClient()
+
+    async def scenario() -> None:
+        store = store_over(client)
+        for walk in (store.keys, store.sum_keys):
+            told.clear()
+            client.requests.clear()
+            client.answers = [page(units=128.5, more=True), page("g1/a", units=3.0, more=False)]
+            assert [name async for name in walk("g1/", consumed=consumed)] == ["g1/a"]
+            assert told == [128.5, 3.0]
+
+    run_virtual(scenario)

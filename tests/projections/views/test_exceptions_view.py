@@ -35,6 +35,7 @@ from tests.builders import (
     SHORT,
     VOIDED,
 )
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import (
     ORDER,
     TENANT,
@@ -111,7 +112,7 @@ def test_an_ordinary_order_costs_no_write(way: tuple[e.Event, ...]) -> None:
                 await store.append(commit)
             for start in range(0, len(commits), batch_size):
                 await projector.apply(records_of(commits[start : start + batch_size]))
-            await projector.backfill(0)
+            await bring_up_all(projector)
 
             assert (views.writes, views._documents) == (0, {})
 

@@ -23,6 +23,7 @@ from tests.builders import BOOKED, CAPTURED, DELIVERED, DISPATCHED, NOON, PAID, 
 from tests.e2e.programs import Finished, orderstore
 from tests.emulator import clients_for
 from tests.ordering import cause, request
+from tests.projections.bringing_up import bring_up_all
 from workers.core import Core, open_core
 from workers.metrics.table import Metrics
 from workers.settings import from_environment
@@ -75,7 +76,7 @@ async def fulfil(core: Core, order_id: str, *, number: int) -> None:
 async def project(core: Core) -> None:
     """Bring the views up to the log, as the projector does."""
     projector = ViewProjector(core.store, core.views, await current_targets(core.views))
-    await projector.bring_up_to_log([stream async for stream in core.store.streams()])
+    await bring_up_all(projector)
 
 
 async def test_a_customer_is_erased_and_the_certificate_the_invoice_and_the_proofs_are_there(

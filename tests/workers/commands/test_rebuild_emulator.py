@@ -21,6 +21,7 @@ from projections.rebuild.switching import discard, switch
 from projections.views import VIEWS
 from projections.views.view import Generation, Generations
 from tests.e2e.programs import Finished, orderstore
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import TENANT, happy_commits, order_number, records_of
 from workers.core import Core, now_ms, open_core
 from workers.metrics.table import Metrics
@@ -122,7 +123,7 @@ async def test_while_orders_flow_readers_never_miss_one_there_and_back(core: Cor
         tasks.cancel_scope.cancel()
 
     assert set(looks) == {"generation 1", "generation 2"}
-    await projector.backfill(0)  # the last order was cut off
+    await bring_up_all(projector)  # the last order was cut off
     for number in (1, 2):
         await assert_equal(core, view, number)
     options = {"owner": "test", "now_ms": now_ms, "settle_s": 0.1, "readers_forget_s": 0.1}

@@ -27,6 +27,7 @@ from projections.publishing.relay import Relay
 from tests.builders import line
 from tests.e2e.emulated import Emulated
 from tests.emulator import clients_for
+from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import commits_for, groups_of, happy_commits, order_number
 from workers.cli import build
 from workers.commands.archive.restoring import NOT_RESTORED, restore_into
@@ -86,7 +87,7 @@ async def _live(core: Core) -> None:
     for commit in commits_for(groups_of((), order_id=LARGE, lines=lines), order_id=LARGE):
         await core.store.append(commit)
     projector = ViewProjector(core.store, core.views, await current_targets(core.views))
-    await projector.bring_up_to_log([stream async for stream in core.store.streams()])
+    await bring_up_all(projector)
 
 
 def _items(settings: Mapping[str, str], table: str) -> list[dict[str, Any]]:

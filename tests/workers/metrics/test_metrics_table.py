@@ -227,6 +227,7 @@ def test_no_label_holds_an_order() -> None:
     few = {
         "event_type", "purpose", "series", "method", "route", "status", "replayed", "step", "result", "channel", "worker",
         "queue", "outcome", "cause", "call", "subscription", "state", "shard", "change", "view", "code", "kind", "source",
+            "stage",
     }  # fmt: skip
     assert {label for metric in TABLE for label in metric.labels} <= few
 

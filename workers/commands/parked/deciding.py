@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from orderstore.requests import check_clear_text, check_identifier
+from projections.observe import Subscription
 from projections.parked_orders.judging import judge
 from projections.parked_orders.unparking import GrownTooFast, NotLocated, Outcome, Released, StillParked, Unparking
 from projections.stream.parking import REASON_CHARACTERS_MAX, Decision, Parked, every_row
 from workers.commands.audit.options import OrderArgument
 from workers.commands.parked.words import (
-    Subscription,
     SubscriptionArgument,
     document_of,
     failing,

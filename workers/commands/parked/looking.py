@@ -12,13 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from orderstore.codec import decode, timestamp
+from projections.observe import SUBSCRIPTIONS, Subscription
 from projections.parked_orders.judging import judge
 from projections.stream.parking import Decision, Parked, every_row, oldest_first
 from workers.commands.audit.options import OrderArgument
 from workers.commands.parked.words import (
     DOES,
-    SUBSCRIPTIONS,
-    Subscription,
     SubscriptionArgument,
     age,
     document_of,
@@ -51,8 +50,12 @@ def ls(
     *,
     subscription: Annotated[Subscription | None, typer.Option("--subscription", help="Only of this one.")] = None,
     state: Annotated[
-        Literal["parked", "skipped"] | None,
-        typer.Option("--state", help="parked: waits for a decision; skipped: was set aside by somebody."),
+        Literal["parked", "skipped", "passed"] | None,
+        typer.Option(
+            "--state",
+            help="parked: waits for a decision; skipped: was set aside by somebody; "
+            "passed: goes on without commits that somebody skipped (only shown when asked for).",
+        ),
     ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
@@ -61,7 +64,8 @@ def ls(
 
     async def work(core: Core) -> tuple[Parked, ...]:
         names = SUBSCRIPTIONS if subscription is None else (subscription,)
-        return oldest_first([row for name in names for row in await every_row(core.parked, name)])
+        passed = state == "passed"
+        return oldest_first([row for name in names for row in await every_row(core.parked, name, passed=passed)])
 
     rows = [row for row in with_core(state_dir, work) if state in (None, row.state)]
     if as_json:
@@ -73,6 +77,9 @@ def ls(
         )
         return
     _print_rows(rows)
+    if state == "passed":
+        typer.echo(f"{len(rows)} went on without a commit. Next: orderstore parked show SUBSCRIPTION ORDER")
+        return
     waiting = sum(1 for row in rows if row.state == "parked")
     more = f", {len(rows) - waiting} set aside" if len(rows) > waiting else ""
     typer.echo(f"{waiting} parked{more}. Next: orderstore parked show SUBSCRIPTION ORDER")
@@ -152,7 +159,7 @@ def _print_rows(rows: Sequence[Parked]) -> None:
         table.add_column(name, no_wrap=True, justify="right")
     for row in rows:
         why = f"{order_in(row)}\n{row.cause.error}: {row.cause.message}"
-        commit = failing(row)
+        commit = ", ".join(map(str, row.passed)) if row.state == "passed" else failing(row)
         table.add_row(
             row.subscription,
             row.state,
@@ -179,6 +186,8 @@ def _print_row(row: Parked, head: int) -> None:
         ("commit", where),
         ("held", f"about {row.held} records behind it"),
     ]
+    if row.passed:
+        lines.append(("passed", f"commit {', '.join(map(str, row.passed))}: skipped for good, also by a retry"))
     if row.owed_since_ms is not None:
         lines.append(("owed", f"also what was recorded since {_moment(row.owed_since_ms)}: a back-fill left it out"))
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -1,10 +1,11 @@
 """What the commands share: how a parked order is named, and how it is said in words."""
 
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from orderstore.domain.ids import order_of, stream_of
+from projections.observe import SUBSCRIPTIONS, Subscription
 from projections.parked_orders.dynamo_log_items import DynamoLogItems
 from projections.parked_orders.unparking import number_of
 from projections.stream.parking import Decision, Parked
@@ -12,8 +13,6 @@ from workers.commands.audit.options import order_id_of
 from workers.commands.running import fail
 from workers.core import Core, now_ms
 
-Subscription = Literal["views", "relay"]
-SUBSCRIPTIONS: Final[tuple[Subscription, ...]] = ("views", "relay")
 SubscriptionArgument = Annotated[
     Subscription,
     typer.Argument(metavar="SUBSCRIPTION", help="views (the order's documents) or relay (what is published of it)."),
@@ -93,6 +92,7 @@ def document_of(row: Parked) -> dict[str, Any]:
         "attempts": row.attempts,
         "parkedAtMs": row.parked_at_ms,
         "owedSinceMs": row.owed_since_ms,
+        "passed": list(row.passed),
         "decisions": [decision_document(decision) for decision in row.decisions],
     }
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -16,6 +16,8 @@ from projections.views.view import Generations
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir
 from workers.commands.views.shared import book_of, done_with, view_named
 from workers.core import Core
+
+MOVING_SHOWN: Final = 10
 
 
 def ls(
@@ -75,6 +77,13 @@ def told_of(row: Rebuild) -> list[str]:
         f"  read {row.orders:,} orders, {row.commits:,} commits; {row.segments_done} of {len(row.segments)} segments done",
         f"  wrote {row.documents:,} documents; {row.read_units:,.0f} read and {row.write_units:,.0f} write units, {row.running_s:,.0f} s",
     ]
+    if row.log_segments:
+        commits = sum(segment.commits for segment in row.log_segments)
+        done = sum(segment.done for segment in row.log_segments)
+        lines.insert(
+            2,
+            f"  then of the log, for what the archive lacks, {commits:,} commits; {done} of {len(row.log_segments)} segments done",
+        )
     if row.troubles:
         lines.append(f"  orders that could not be folded: {row.troubles:,}")
         lines += [f"    {_trouble(one)}" for one in row.troubled]
@@ -92,6 +101,14 @@ def told_of_verdict(row: Rebuild) -> list[str]:
         f"{verdict.mended:,} mended, {verdict.blocking:,} in the way; {verdict.brought_up:,} had to be brought up"
     )
     lines = [compared]
+    if verdict.totals_equal or verdict.totals_moving:
+        lines.append(f"  totals that are the sum of the documents: {verdict.totals_equal:,}")
+    if verdict.totals_moving:
+        names = ", ".join(verdict.moving_totals[:MOVING_SHOWN])
+        lines.append(
+            f"  totals that moved during every look, and are not proved ({verdict.totals_moving:,}): {names}; "
+            f"`orderstore views compare --view {row.view} --generation {row.generation}` when they rest"
+        )
     if verdict.mended:
         lines.append(f"  mended: the live document is not what the log says, the new one is ({verdict.mended:,})")
         lines += [f"    {_trouble(one)}" for one in verdict.mended_orders]

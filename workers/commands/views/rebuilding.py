@@ -28,13 +28,19 @@ def rebuild_view(
     *,
     source: Annotated[
         str | None,
-        typer.Option("--from", help="`log` (the default) scans the table, `archive` reads the archive in S3 instead."),
+        typer.Option(
+            "--from",
+            help="`log` (the default) scans the table, `archive` reads the archive in S3, then the table for the rest.",
+        ),
     ] = None,
     from_bucket: FromBucket = None,
     segments: Annotated[
         int | None,
         typer.Option(
-            "--segments", min=1, max=SEGMENTS_MAX, help=f"Parts of the scan, side by side; {SEGMENTS} unless said."
+            "--segments",
+            min=1,
+            max=SEGMENTS_MAX,
+            help=f"Parts of the table's scan, side by side; {SEGMENTS} unless said.",
         ),
     ] = None,
     read_units: Annotated[
@@ -176,6 +182,9 @@ class _Show:
         text = f"filling {row.view} {row.generation}: {row.orders:,} orders"
         if rate:
             text += f", {rate:,.0f}/s"
+        if row.log_segments and row.segments_done == len(row.segments):
+            done = sum(segment.done for segment in row.log_segments)
+            return f"{text}; of the log, for what the archive lacks: {done}/{len(row.log_segments)} segments"
         text += (
             f", {row.segments_done}/{len(row.segments)} segments, {row.read_units:,.0f} RU {row.write_units:,.0f} WU"
         )
