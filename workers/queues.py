@@ -35,6 +35,8 @@ BATCH_SIZES: Final[Mapping[str, int]] = {
     "archive": 10,
 }
 FLUSH_BUDGET_S: Final = 5.0
+# An outage may last; SQS lets nobody hold a message for more than 12 hours, and each holding burns one receive.
+DEFER_HOLD_S_MAX: Final = 10 * 3_600.0
 POLL_FAILURES_MAX: Final = 3
 
 _log: Final = structlog.get_logger("workers.queues")
@@ -120,6 +122,7 @@ def consume_settings(
             retry_cap_s=settings.retry_max_s,
             heartbeat_interval_s=settings.visibility_timeout_s / 6,
             heartbeat_cap_s=max(300, settings.visibility_timeout_s),
+            defer_hold_s_max=DEFER_HOLD_S_MAX,
             poll_grace_s=min(settings.queue_wait_s, settings.drain_budget_s),
             drain_budget_s=settings.drain_budget_s,
             flush_budget_s=FLUSH_BUDGET_S,

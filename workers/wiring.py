@@ -41,6 +41,7 @@ from workers.archive.remembering import remembering
 from workers.classify import classify
 from workers.core import CONNECTIONS_BESIDE, Core, now_ms, open_core
 from workers.departments import Departments
+from workers.guarding import guarded
 from workers.logged import LoggedHandler
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
@@ -132,7 +133,13 @@ async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
         found.append(
             Consumer(
                 queue,
-                LoggedHandler(archive(core) if name == "archive" else handlers.handler(name), queue=name),
+                guarded(
+                    LoggedHandler(archive(core) if name == "archive" else handlers.handler(name), queue=name),
+                    queue=name,
+                    settings=core.settings,
+                    metrics=core.metrics,
+                    random=core.random,
+                ),
                 settings,
                 classify=classify,
                 metrics=core.metrics,

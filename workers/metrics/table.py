@@ -60,6 +60,10 @@ TABLE: Final = (
     Metric("orderstore_visibility_extended", "counter", QUEUE, "Messages whose visibility the heartbeat extended."),
     Metric("orderstore_queue_call_failures", "counter", ("queue", "call"), "Failed calls or entries: poll, heartbeat, ack, return."),
     Metric("orderstore_messages_given_back", "counter", QUEUE, "Messages made visible again because the worker stops."),
+    Metric("orderstore_breaker_open", "gauge", QUEUE, "1 while what the handlers stand on is down and messages are held for it."),
+    Metric("orderstore_breaker_opened", "counter", QUEUE, "Outages that were noticed."),
+    Metric("orderstore_breaker_held", "counter", QUEUE, "Times that a message was held instead of being retried."),
+    Metric("orderstore_breaker_own_fault", "counter", QUEUE, "Messages that failed on while others were done: retried, then dead letters."),
     # the stream
     Metric("orderstore_stream_records_read", "counter", SUBSCRIPTION, "Records read from the stream."),
     Metric("orderstore_stream_records_applied", "counter", SUBSCRIPTION, "Records whose effect is durable."),

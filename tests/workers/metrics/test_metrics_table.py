@@ -22,9 +22,11 @@ import projections.stream.observe
 import projections.stream.quarantine.observe
 import workers.anchoring
 import workers.observe
+import workers.runtime.breaker
 import workers.runtime.observe
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
+from workers.metrics.breakers import BreakerMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
@@ -77,6 +79,7 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (http, projections.http.observe.HttpObserver),
         (archive, orderstore.archive.observe.ArchiveObserver),
         (SnapshotMetrics(metrics), orderstore.snapshots.observe.Observer),
+        (BreakerMetrics(metrics, queue="some"), workers.runtime.breaker.BreakerObserver),
         (anchoring, workers.anchoring.AnchoringObserver),
         (parking, projections.stream.quarantine.observe.ParkingObserver),
     ]
