@@ -23,8 +23,9 @@ from projections.stream.leases import LeaseError
 from projections.stream.parking import ParkingError
 from projections.stream.passing_over import StreamStuck
 from projections.view_store import ViewStoreError
-from workers.commands import archive, audit, bulk, configuration, parked, privacy, schemas, serve, stock, views
+from workers.commands import archive, audit, bulk, configuration, dlq, parked, privacy, schemas, serve, stock, views
 from workers.commands.environment import EnvironmentFailed
+from workers.dead_letters.errors import DeadLetterError
 from workers.demo.feed import FeedError
 from workers.queues import QueueMismatch
 from workers.service import PortTaken
@@ -52,6 +53,7 @@ def build() -> typer.Typer:
     views.add_to(app)
     parked.add_to(app)
     stock.add_to(app)
+    dlq.add_to(app)
     privacy.add_to(app)
     schemas.add_to(app)
     return app
@@ -63,6 +65,7 @@ MENDABLE: Final = (
     CodecError,
     Contended,
     DatasetError,
+    DeadLetterError,
     EnvironmentFailed,
     FeedError,
     LeaseError,

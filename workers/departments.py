@@ -12,7 +12,7 @@ from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
 from workers.notification.handler import RESEND_AFTER_S, NotificationHandler
-from workers.notification.records import TableNotifications
+from workers.notification.records import FINAL_STATES, TableNotifications
 from workers.notification.ses import SesMailSender
 from workers.notification.texts import Texts
 from workers.observe import WorkerObserver
@@ -89,6 +89,19 @@ class Departments:
             ConsistentRead=True,
         )
         return answer["Count"]
+
+    async def told(self, order_id: str, event_id: str) -> bool:
+        """Whether every notification of an event has come to its end, and there is one."""
+        answer = await self._clients.dynamodb.query(
+            TableName=self._settings.table("notifications"),
+            KeyConditionExpression="#order = :order AND begins_with(notification, :event)",
+            ProjectionExpression="#state",
+            ExpressionAttributeNames={"#order": "order", "#state": "state"},
+            ExpressionAttributeValues={":order": {"S": order_id}, ":event": {"S": f"{event_id}:"}},
+            ConsistentRead=True,
+        )
+        states = [item["state"]["S"] for item in answer["Items"]]
+        return bool(states) and all(state in FINAL_STATES for state in states)
 
     def _payment(self) -> Handler:
         return PaymentHandler(

@@ -18,7 +18,7 @@ from workers.runtime.consume import ConsumeLoop
 from workers.runtime.outcome import Classify, Handler
 from workers.runtime.queue import QueueError
 from workers.runtime.settings import ConsumeSettings
-from workers.runtime.sqs import SqsQueue
+from workers.runtime.sqs import SqsQueue, queue_url
 from workers.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -70,6 +70,16 @@ class Queues:
             dead_letter_retention_s=int(dead_letters["MessageRetentionPeriod"]),
         )
         return SqsQueue(self._client, name=name, url=url, dead_letter_url=dead_letter_url), settings
+
+    async def with_dead_letters(self, name: str) -> tuple[SqsQueue, SqsQueue]:
+        """The queue, and its dead letters as a queue of their own; nothing is checked. Raises QueueError."""
+        full_name = self._settings.queue(name)
+        url = await queue_url(self._client, full_name)
+        dead_url = await queue_url(self._client, f"{full_name}-dlq")
+        return (
+            SqsQueue(self._client, name=name, url=url, dead_letter_url=dead_url),
+            SqsQueue(self._client, name=f"{name}-dlq", url=dead_url, dead_letter_url=dead_url),
+        )
 
     async def _url(self, full_name: str) -> str:
         try:
