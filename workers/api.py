@@ -18,6 +18,7 @@ from projections.stream.low_water import RecentMark
 from workers.core import Core, now_ms
 from workers.metrics.business import HttpMetrics
 from workers.metrics.streams import StreamMetrics
+from workers.payments import payment_hooks
 from workers.service import HttpServer, listen
 from workers.settings import Settings, SettingsError
 from workers.subscriptions import RELAY_SUBSCRIPTION
@@ -56,6 +57,7 @@ async def api(core: Core, readiness: Callable[[], Mapping[str, bool]], *, desk: 
         publication=RecentPublication(mark.get, lot, subscription=relay, tenant=tenant, observer=observer).get,
         tenant=tenant,
         dead_letters=desk,
+        payment_hooks=payment_hooks(core),
         logger=structlog.get_logger("projections.http"),
         observer=observer,
     )

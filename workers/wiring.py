@@ -41,6 +41,7 @@ from workers.metrics.page import metrics_app
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import Metrics
+from workers.payments import daily_reconciliation
 from workers.queues import Consumer, watching
 from workers.runtime.outcome import Handler
 from workers.runtime.sqs import SqsQueue
@@ -70,6 +71,7 @@ def departments(core: Core) -> Departments:
         observer=WorkerMetrics(core.metrics),
         now_ms=now_ms,
         random=core.random,
+        stripe=core.stripe,
     )
 
 
@@ -241,6 +243,8 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
             parts.extend(consuming)
             if "archive" in roles:
                 parts.append(Cancellable("daily root", daily_root(core).run))
+            if "payment" in roles and (daily := daily_reconciliation(core)) is not None:
+                parts.append(Cancellable("daily reconciliation", daily.run))
             parts.append(Cancellable("queue watch", watching(queues, metrics)))
             service = Service(parts)
             yield Running(core=core, service=service, queues=queues, http_port=server.port)

@@ -61,6 +61,16 @@ class DeadLetterDesk(Protocol):
         """Delete letters for good if exactly `confirm` are meant; None only says which those are."""
 
 
+class PaymentHooks(Protocol):
+    """What takes the payment provider's own messages."""
+
+    async def take(self, body: bytes, signature: str | None) -> bool:
+        """Check, and hand the hint on; whether it meant an order that may want something.
+
+        Raises ValueError (not signed by the provider, or too long ago), ConnectionError (not now), StoreError.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything the API needs, and nothing that it makes itself."""
@@ -82,6 +92,8 @@ class Services:
     logger: FilteringBoundLogger
     dead_letters: DeadLetterDesk | None = None
     """None: this API has no operations on dead letters."""
+    payment_hooks: PaymentHooks | None = None
+    """None: this API takes no webhooks of a payment provider."""
     observer: HttpObserver = field(default_factory=SilentHttpObserver)
 
 

@@ -109,6 +109,11 @@ TABLE: Final = (
     Metric("orderstore_snapshots", "counter", ("outcome",), "Snapshots taken, used instead of reading, or ignored as unfit."),
     Metric("orderstore_snapshot_bytes", "counter", (), "Bytes of the snapshots taken."),
     Metric("orderstore_snapshot_commits_not_read", "counter", (), "Commits that need not be read because of a snapshot."),
+    # the provider's books
+    Metric("orderstore_payments_reconciled", "counter", (), "Payments of whole days that were compared with the provider's books."),
+    Metric("orderstore_payment_discrepancies", "counter", ("kind",), "Payments that the provider's books tell otherwise than the log."),
+    Metric("orderstore_payment_reconciliation_failures", "counter", (), "Runs that trouble ended; they are repeated."),
+    Metric("orderstore_payment_reconciliation_behind_days", "gauge", (), "Days that are over and not compared yet."),
     # the signed roots
     Metric("orderstore_root_age_seconds", "gauge", (), "Age of the newest signed root; from the process's start while it knows none."),
     Metric("orderstore_roots_made", "counter", (), "Signed roots that this process made."),

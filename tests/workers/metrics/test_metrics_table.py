@@ -22,6 +22,7 @@ import projections.stream.observe
 import projections.stream.quarantine.observe
 import workers.anchoring
 import workers.observe
+import workers.reconciliation.daily
 import workers.runtime.breaker
 import workers.runtime.observe
 from workers.metrics.anchoring import AnchoringMetrics
@@ -33,6 +34,7 @@ from workers.metrics.document import markdown
 from workers.metrics.parking import ParkingMetrics
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.queues import QueueMetrics
+from workers.metrics.reconciliation import ReconciliationMetrics
 from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import TABLE, Metrics
@@ -82,6 +84,7 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (BreakerMetrics(metrics, queue="some"), workers.runtime.breaker.BreakerObserver),
         (anchoring, workers.anchoring.AnchoringObserver),
         (parking, projections.stream.quarantine.observe.ParkingObserver),
+        (ReconciliationMetrics(metrics), workers.reconciliation.daily.ReconciliationObserver),
     ]
 
 
