@@ -54,7 +54,7 @@ check: setup ## Format, lint, strict types, templates, architecture, schemas and
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/service.yaml
+	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/dead-letters.yaml deploy/service.yaml
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/orderstore/test_evolution_static.py
 	@$(BIN)/orderstore schemas check
 

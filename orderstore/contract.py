@@ -132,7 +132,13 @@ def public_data(event: e.Event) -> p.PublicData:
                 issuedAt=timestamp(event.issued_at),
             )
         case (
-            e.PaymentVoided() | e.InventoryReleased() | e.OrderConfirmed() | e.OrderCompleted() | e.PersonalDataErased()
+            e.PaymentVoided()
+            | e.PaymentMethodChosen()
+            | e.PaymentDiscrepancyFound()
+            | e.InventoryReleased()
+            | e.OrderConfirmed()
+            | e.OrderCompleted()
+            | e.PersonalDataErased()
         ):
             return p.Nothing()
         case _:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from orderstore.domain import decisions, ids
-from orderstore.domain.events import PersonalDataErased
+from orderstore.domain.events import PaymentDiscrepancyFound, PersonalDataErased
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import NotPlaced, Placed
 from orderstore.expected import Exactly, WrongVersion
@@ -49,7 +49,13 @@ class OrderLog:
 
         Raises CommandRejected, Contended, StoreError.
         """
-        decide = partial(decisions.erase_personal_data, erasure=erasure)
+        return await self._note(history, partial(decisions.erase_personal_data, erasure=erasure), cause=cause)
+
+    async def note_discrepancy(self, history: History, finding: PaymentDiscrepancyFound, *, cause: Cause) -> History:
+        """Append what a reconciliation found, once for each cause. Raises CommandRejected, Contended, StoreError."""
+        return await self._note(history, partial(decisions.note_discrepancy, finding=finding), cause=cause)
+
+    async def _note(self, history: History, decide: Decide, *, cause: Cause) -> History:
         for _ in range(ATTEMPTS_MAX):
             if any(recorded.event_id == cause.event_id(0) for recorded in history.events):
                 return history

@@ -108,7 +108,7 @@ class Orders(OrderLog):
         def decide(state: State) -> tuple[Event, ...]:
             nonlocal new
             new = isinstance(state, NotPlaced)
-            return decisions.place(state, order=created)
+            return decisions.place(state, order=created, method=request.payment_method)
 
         after = await self._transactor.transact(History(stream=stream), decide, cause=cause)
         if not new:

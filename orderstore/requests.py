@@ -129,6 +129,12 @@ Sku = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_named)]
 Price = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX)]
 Note = Annotated[_Text, Field(max_length=500)]
 HoldId = Annotated[str, Field(pattern=HOLD_ID_PATTERN), AfterValidator(_named)]
+PaymentMethod = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_-]{1,200}$"),
+    AfterValidator(_no_card_data),
+]
+"""A payment provider's token such as `pm_...`: it stands for a card and says nothing of it."""
 _Address = Annotated[EmailStr, AfterValidator(_no_card_data)]
 
 
@@ -164,6 +170,7 @@ class PlaceOrder(_Request):
         AfterValidator(_no_card_data),
     ] = "api"
     reference: Identifier | None = None
+    payment_method: Annotated[PaymentMethod | None, Field(repr=False)] = None
     placed_at: datetime | None = None
     total: Price | None = None
     payment_outcome: Literal["approved", "declined"] | None = None

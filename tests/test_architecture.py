@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("orderstore", "projections", "workers", "deploy", "tests")
 LINES_MAX = 300
 COMPOSERS = (
+    "workers.api",
     "workers.core",
     "workers.subscriptions",
     "workers.wiring",

@@ -23,10 +23,26 @@ from projections.stream.leases import LeaseError
 from projections.stream.parking import ParkingError
 from projections.stream.passing_over import StreamStuck
 from projections.view_store import ViewStoreError
-from workers.commands import archive, audit, bulk, configuration, parked, privacy, schemas, serve, stock, views
+from workers.commands import (
+    archive,
+    audit,
+    bulk,
+    configuration,
+    dlq,
+    parked,
+    payments,
+    privacy,
+    schemas,
+    serve,
+    stock,
+    views,
+)
 from workers.commands.environment import EnvironmentFailed
+from workers.dead_letters.errors import DeadLetterError
 from workers.demo.feed import FeedError
+from workers.payment.gateway import GatewayError
 from workers.queues import QueueMismatch
+from workers.reconciliation.payments import BooksTooLong
 from workers.service import PortTaken
 from workers.settings import SettingsError
 from workers.tables.errors import TableError
@@ -52,6 +68,8 @@ def build() -> typer.Typer:
     views.add_to(app)
     parked.add_to(app)
     stock.add_to(app)
+    payments.add_to(app)
+    dlq.add_to(app)
     privacy.add_to(app)
     schemas.add_to(app)
     return app
@@ -60,11 +78,14 @@ def build() -> typer.Typer:
 # Said in words, with what to do; whatever else comes out of a command is a bug and shows its trace.
 MENDABLE: Final = (
     ArchiveError,
+    BooksTooLong,
     CodecError,
     Contended,
     DatasetError,
+    DeadLetterError,
     EnvironmentFailed,
     FeedError,
+    GatewayError,
     LeaseError,
     OpenService,
     ParkingError,

@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Final
+
+from stripe import StripeClient
 
 from orderstore.audit.kms_signing import KmsSigner
 from orderstore.audit.signing import Signer
@@ -29,6 +31,7 @@ from workers.aws import Clients, open_clients
 from workers.metrics.core import CoreMetrics
 from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.table import Metrics
+from workers.payment.stripe_http import open_stripe
 from workers.queues import Queues
 from workers.settings import Settings
 
@@ -63,6 +66,8 @@ class Core:
     leases: DynamoLeaseStore
     parked: DynamoParkingLot
     queues: Queues
+    stripe: StripeClient | None
+    """Where the settings name a key for it."""
 
 
 @asynccontextmanager
@@ -71,7 +76,12 @@ async def open_core(
 ) -> AsyncIterator[Core]:
     """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
     random = Random()  # noqa: S311 - spreads retries, nothing secret
-    async with open_clients(settings, connections=connections) as clients:
+    async with AsyncExitStack() as stack:
+        clients = await stack.enter_async_context(open_clients(settings, connections=connections))
+        stripe = None
+        if settings.stripe_api_key is not None:
+            opened = open_stripe(settings.stripe_api_key, api_base=settings.stripe_api_base)
+            stripe = await stack.enter_async_context(opened)
         objects = S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random)
         retention = Retention(mode=settings.audit_lock_mode, days=settings.audit_retention_days, now_ms=now_ms)
         locked = S3ObjectStore(clients.s3, bucket=settings.audit_bucket, random=random, retention=retention)
@@ -126,4 +136,5 @@ async def open_core(
             leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),
             parked=DynamoParkingLot(clients.dynamodb, settings.table("parked"), random=random),
             queues=Queues(clients.sqs, settings),
+            stripe=stripe,
         )

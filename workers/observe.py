@@ -7,7 +7,7 @@ class WorkerObserver(Protocol):
     """Facts, as they happen. Implementations return at once and never raise. Every argument has few values."""
 
     def payment(self, step: str, result: str) -> None:
-        """`step` is authorize, capture, void or refund; `result` approved, declined, done, unknown or failed."""
+        """`step` is authorize, capture, void or refund; `result` approved, declined, done, pending, unknown or failed."""
 
     def reservation(self, result: str) -> None:
         """`result` is reserved, short, released or withdrawn."""

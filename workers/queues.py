@@ -18,7 +18,7 @@ from workers.runtime.consume import ConsumeLoop
 from workers.runtime.outcome import Classify, Handler
 from workers.runtime.queue import QueueError
 from workers.runtime.settings import ConsumeSettings
-from workers.runtime.sqs import SqsQueue
+from workers.runtime.sqs import SqsQueue, queue_url
 from workers.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ BATCH_SIZES: Final[Mapping[str, int]] = {
     "archive": 10,
 }
 FLUSH_BUDGET_S: Final = 5.0
+# An outage may last; SQS lets nobody hold a message for more than 12 hours, and each holding burns one receive.
+DEFER_HOLD_S_MAX: Final = 10 * 3_600.0
 POLL_FAILURES_MAX: Final = 3
 
 _log: Final = structlog.get_logger("workers.queues")
@@ -68,6 +70,16 @@ class Queues:
             dead_letter_retention_s=int(dead_letters["MessageRetentionPeriod"]),
         )
         return SqsQueue(self._client, name=name, url=url, dead_letter_url=dead_letter_url), settings
+
+    async def with_dead_letters(self, name: str) -> tuple[SqsQueue, SqsQueue]:
+        """The queue, and its dead letters as a queue of their own; nothing is checked. Raises QueueError."""
+        full_name = self._settings.queue(name)
+        url = await queue_url(self._client, full_name)
+        dead_url = await queue_url(self._client, f"{full_name}-dlq")
+        return (
+            SqsQueue(self._client, name=name, url=url, dead_letter_url=dead_url),
+            SqsQueue(self._client, name=f"{name}-dlq", url=dead_url, dead_letter_url=dead_url),
+        )
 
     async def _url(self, full_name: str) -> str:
         try:
@@ -120,6 +132,7 @@ def consume_settings(
             retry_cap_s=settings.retry_max_s,
             heartbeat_interval_s=settings.visibility_timeout_s / 6,
             heartbeat_cap_s=max(300, settings.visibility_timeout_s),
+            defer_hold_s_max=DEFER_HOLD_S_MAX,
             poll_grace_s=min(settings.queue_wait_s, settings.drain_budget_s),
             drain_budget_s=settings.drain_budget_s,
             flush_budget_s=FLUSH_BUDGET_S,

@@ -5,16 +5,19 @@ validated against each other before anything starts.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 from orderstore.domain.allowances import DEFAULTS, LONGEST_S, SHORTEST_S
 from orderstore.domain.events import Allowances
+from workers.variables import choice, count, number, secrets, setting, switch, text
 
 PREFIX: Final = "ORDERSTORE_"
 Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification", "archive"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+_allowance: Final = count(SHORTEST_S, LONGEST_S)
 
 
 class SettingsError(Exception):
@@ -25,195 +28,143 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def _setting(
-    parse: Callable[[str], Any],
-    meaning: str,
-    *,
-    default: Any = MISSING,  # noqa: ANN401 - as dataclasses.field
-    unit: str = "",
-    secret: bool = False,
-) -> Any:  # noqa: ANN401 - as dataclasses.field
-    """A field that knows its variable; a secret one never shows in a representation, and so in no log or trace."""
-    metadata = {"parse": parse, "meaning": meaning, "unit": unit}
-    if default is MISSING:
-        return field(metadata=metadata, repr=not secret)
-    return field(default=default, metadata=metadata, repr=not secret)
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be empty")
-    return value.strip()
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        number = float(value)
-        if not low <= number <= high:
-            raise ValueError(f"must be between {low:g} and {high:g}")
-        return number
-
-    return parse
-
-
-def _count(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        number = int(value)
-        if not low <= number <= high:
-            raise ValueError(f"must be between {low} and {high}")
-        return number
-
-    return parse
-
-
-def _switch(value: str) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("must be true or false")
-    return value == "true"
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return value
-
-    return parse
-
-
-_allowance: Final = _count(SHORTEST_S, LONGEST_S)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the service is told from outside; one environment variable a field, `ORDERSTORE_` + the name in capitals."""
 
-    resource_prefix: str = _setting(
-        _text, "how the names of tables, queues and alarms begin (ResourcePrefix of the template)"
+    resource_prefix: str = setting(
+        text, "how the names of tables, queues and alarms begin (ResourcePrefix of the template)"
     )
-    topic_arn: str = _setting(_text, "the SNS topic of the order events (output of the template)")
-    topic_fifo: bool = _setting(
-        _switch, "whether that topic is a FIFO one (FifoTopic of the template): group = order", default=False
+    topic_arn: str = setting(text, "the SNS topic of the order events (output of the template)")
+    topic_fifo: bool = setting(
+        switch, "whether that topic is a FIFO one (FifoTopic of the template): group = order", default=False
     )
-    blobs_bucket: str = _setting(_text, "the S3 bucket of commits that are too large for the table")
-    kms_key_id: str = _setting(_text, "the KMS key that wraps the customers' keys")
-    audit_bucket: str = _setting(_text, "the S3 bucket, under Object Lock, of signed roots and certificates")
-    signing_key_id: str = _setting(_text, "the KMS key (ECC_NIST_P256) that signs roots and certificates")
-    providers: str = _setting(
-        _choice("sandbox", "live"), "who stands behind payment and shipping: sandbox, or live (not built yet)"
+    blobs_bucket: str = setting(text, "the S3 bucket of commits that are too large for the table")
+    kms_key_id: str = setting(text, "the KMS key that wraps the customers' keys")
+    audit_bucket: str = setting(text, "the S3 bucket, under Object Lock, of signed roots and certificates")
+    signing_key_id: str = setting(text, "the KMS key (ECC_NIST_P256) that signs roots and certificates")
+    providers: str = setting(
+        choice("sandbox", "stripe"),
+        "who stands behind payment: sandbox, or stripe; the carrier is the sandbox's in either case",
     )
-    tenant: str = _setting(_text, "whose orders these are; the first part of every stream's name", default="main")
+    stripe_api_key: str | None = setting(
+        text, "Stripe's secret key (sk_... or a restricted rk_...), for the payment role", default=None, secret=True
+    )
+    stripe_webhook_secret: str | None = setting(
+        secrets,
+        "the signing secret of Stripe's webhook endpoint (whsec_...), for the api role; two with a comma between them while it is rotated",
+        default=None,
+        secret=True,
+    )
+    stripe_api_base: str | None = setting(text, "another address than Stripe's, for tests", default=None)
+    tenant: str = setting(text, "whose orders these are; the first part of every stream's name", default="main")
 
-    aws_region: str = _setting(_text, "the AWS region", default="eu-west-1")
-    aws_endpoint_url: str | None = _setting(
-        _text, "another endpoint than AWS, such as the embedded environment", default=None
+    aws_region: str = setting(text, "the AWS region", default="eu-west-1")
+    aws_endpoint_url: str | None = setting(
+        text, "another endpoint than AWS, such as the embedded environment", default=None
     )
-    aws_access_key_id: str | None = _setting(
-        _text, "credentials; without them the SDK's own chain (the task role)", default=None
+    aws_access_key_id: str | None = setting(
+        text, "credentials; without them the SDK's own chain (the task role)", default=None
     )
-    aws_secret_access_key: str | None = _setting(_text, "the secret half of the credentials", default=None, secret=True)
+    aws_secret_access_key: str | None = setting(text, "the secret half of the credentials", default=None, secret=True)
 
-    api_host: str = _setting(_text, "the address that the API listens on", default="127.0.0.1")
-    api_port: int = _setting(_count(0, 65_535), "the port that the API listens on; 0 takes a free one", default=8080)
-    api_tokens: str | None = _setting(
-        _text, "JSON list of {name, sha256, scopes}; the api role refuses to start without it", default=None
+    api_host: str = setting(text, "the address that the API listens on", default="127.0.0.1")
+    api_port: int = setting(count(0, 65_535), "the port that the API listens on; 0 takes a free one", default=8080)
+    api_tokens: str | None = setting(
+        text, "JSON list of {name, sha256, scopes}; the api role refuses to start without it", default=None
     )
-    read_wait_s: float = _setting(_number(0, 10), "how long a read waits for a named commit", default=1, unit="s")
-    metrics_host: str = _setting(_text, "the address of /metrics in roles without the API", default="127.0.0.1")
-    metrics_port: int = _setting(
-        _count(0, 65_535), "the port of /metrics in roles without the API; 0 takes a free one", default=9090
+    read_wait_s: float = setting(number(0, 10), "how long a read waits for a named commit", default=1, unit="s")
+    metrics_host: str = setting(text, "the address of /metrics in roles without the API", default="127.0.0.1")
+    metrics_port: int = setting(
+        count(0, 65_535), "the port of /metrics in roles without the API; 0 takes a free one", default=9090
     )
-    log_level: str = _setting(
-        _choice("debug", "info", "warning", "error"), "the least severe log that is written", default="info"
-    )
-
-    queue_wait_s: int = _setting(_count(0, 20), "long polling (E081)", default=20, unit="s")
-    visibility_timeout_s: int = _setting(
-        _count(6, 43_200), "how long a received message is hidden (E076)", default=120, unit="s"
-    )
-    handler_deadline_s: float = _setting(
-        _number(1, 7_200), "how long one message may take (E077)", default=15, unit="s"
-    )
-    max_receive_count: int = _setting(
-        _count(1, 1_000), "receives before a message goes to the dead letters (E061)", default=3
-    )
-    retry_base_s: float = _setting(
-        _number(0.05, 900), "the first back-off of a retried message, before jitter", default=2, unit="s"
-    )
-    retry_max_s: float = _setting(
-        _number(0.05, 43_200), "the longest back-off of a retried message", default=300, unit="s"
-    )
-    payment_concurrency: int = _setting(_count(1, 1_000), "messages at work at once (E106)", default=100)
-    inventory_concurrency: int = _setting(_count(1, 1_000), "messages at work at once (E106)", default=40)
-    shipping_concurrency: int = _setting(_count(1, 1_000), "messages at work at once", default=40)
-    billing_concurrency: int = _setting(_count(1, 1_000), "messages at work at once", default=10)
-    notification_concurrency: int = _setting(_count(1, 1_000), "messages at work at once (E106)", default=500)
-    archive_concurrency: int = _setting(_count(1, 1_000), "messages that wait for a segment at once", default=500)
-    archive_linger_s: float = _setting(
-        _number(0.01, 60), "how long a segment of the archive is filled before it is written", default=2, unit="s"
-    )
-    drain_budget_s: float = _setting(
-        _number(1, 110), "how long a stopping role may finish its work", default=90, unit="s"
-    )
-    stop_timeout_s: float = _setting(
-        _number(2, 120), "when ECS kills what has not stopped (its stopTimeout)", default=120, unit="s"
+    log_level: str = setting(
+        choice("debug", "info", "warning", "error"), "the least severe log that is written", default="info"
     )
 
-    lease_duration_s: float = _setting(
-        _number(1, 600), "a shard's lease is free when it stood still for so long", default=15, unit="s"
+    queue_wait_s: int = setting(count(0, 20), "long polling (E081)", default=20, unit="s")
+    visibility_timeout_s: int = setting(
+        count(6, 43_200), "how long a received message is hidden (E076)", default=120, unit="s"
     )
-    stream_idle_s: float = _setting(
-        _number(0.05, 10), "the longest pause between reads of an idle shard", default=1, unit="s"
+    handler_deadline_s: float = setting(number(1, 7_200), "how long one message may take (E077)", default=15, unit="s")
+    max_receive_count: int = setting(
+        count(1, 1_000), "receives before a message goes to the dead letters (E061)", default=3
     )
-    view_writes: Literal["batch", "single"] = _setting(
-        _choice("batch", "single"), "views are written by PartiQL batches, or a document a call", default="batch"
+    retry_base_s: float = setting(
+        number(0.05, 900), "the first back-off of a retried message, before jitter", default=2, unit="s"
     )
-    clock_skew_margin_s: float = _setting(
-        _number(0, 3_600), "how far writers' clocks may be apart, for back-filling", default=300, unit="s"
+    retry_max_s: float = setting(
+        number(0.05, 43_200), "the longest back-off of a retried message", default=300, unit="s"
+    )
+    payment_concurrency: int = setting(count(1, 1_000), "messages at work at once (E106)", default=100)
+    inventory_concurrency: int = setting(count(1, 1_000), "messages at work at once (E106)", default=40)
+    shipping_concurrency: int = setting(count(1, 1_000), "messages at work at once", default=40)
+    billing_concurrency: int = setting(count(1, 1_000), "messages at work at once", default=10)
+    notification_concurrency: int = setting(count(1, 1_000), "messages at work at once (E106)", default=500)
+    archive_concurrency: int = setting(count(1, 1_000), "messages that wait for a segment at once", default=500)
+    archive_linger_s: float = setting(
+        number(0.01, 60), "how long a segment of the archive is filled before it is written", default=2, unit="s"
+    )
+    drain_budget_s: float = setting(
+        number(1, 110), "how long a stopping role may finish its work", default=90, unit="s"
+    )
+    stop_timeout_s: float = setting(
+        number(2, 120), "when ECS kills what has not stopped (its stopTimeout)", default=120, unit="s"
     )
 
-    payment_capture: Literal["on_dispatch", "at_once"] = _setting(
-        _choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch"
+    lease_duration_s: float = setting(
+        number(1, 600), "a shard's lease is free when it stood still for so long", default=15, unit="s"
     )
-    untracked_sku: Literal["refuse", "accept"] = _setting(
-        _choice("refuse", "accept"),
+    stream_idle_s: float = setting(
+        number(0.05, 10), "the longest pause between reads of an idle shard", default=1, unit="s"
+    )
+    view_writes: Literal["batch", "single"] = setting(
+        choice("batch", "single"), "views are written by PartiQL batches, or a document a call", default="batch"
+    )
+    clock_skew_margin_s: float = setting(
+        number(0, 3_600), "how far writers' clocks may be apart, for back-filling", default=300, unit="s"
+    )
+
+    payment_capture: Literal["on_dispatch", "at_once"] = setting(
+        choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch"
+    )
+    untracked_sku: Literal["refuse", "accept"] = setting(
+        choice("refuse", "accept"),
         "an SKU without a stock record: out of stock, or not a stocked good",
         default="refuse",
     )
-    allowed_outcomes_s: int = _setting(
+    allowed_outcomes_s: int = setting(
         _allowance,
         "how long payment and stock may take to answer before an order counts as stalled",
         default=DEFAULTS.outcomes_s,
         unit="s",
     )
-    allowed_dispatch_s: int = _setting(
+    allowed_dispatch_s: int = setting(
         _allowance,
         "how long a confirmed order may wait for its dispatch; holds do not count",
         default=DEFAULTS.dispatch_s,
         unit="s",
     )
-    allowed_delivery_s: int = _setting(
+    allowed_delivery_s: int = setting(
         _allowance, "how long a parcel may be on its way", default=DEFAULTS.delivery_s, unit="s"
     )
-    allowed_undo_s: int = _setting(
+    allowed_undo_s: int = setting(
         _allowance, "how long a cancellation may take until everything is given back", default=DEFAULTS.undo_s, unit="s"
     )
-    allowed_refund_s: int = _setting(
+    allowed_refund_s: int = setting(
         _allowance, "how long a refund may take once it was asked for", default=DEFAULTS.refund_s, unit="s"
     )
-    invoice_series: str = _setting(_text, "how the names of invoice series begin (the year follows)", default="INV")
-    fiscal_retention_years: int = _setting(
-        _count(1, 100), "how long after its year the buyer of an invoice stays readable", default=10, unit="years"
+    invoice_series: str = setting(text, "how the names of invoice series begin (the year follows)", default="INV")
+    fiscal_retention_years: int = setting(
+        count(1, 100), "how long after its year the buyer of an invoice stays readable", default=10, unit="years"
     )
-    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = _setting(
-        _choice("GOVERNANCE", "COMPLIANCE"), "how signed roots and certificates are locked in S3", default="COMPLIANCE"
+    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = setting(
+        choice("GOVERNANCE", "COMPLIANCE"), "how signed roots and certificates are locked in S3", default="COMPLIANCE"
     )
-    audit_retention_days: int = _setting(
-        _count(1, 36_500), "how long signed roots and certificates are locked in S3", default=3650, unit="days"
+    audit_retention_days: int = setting(
+        count(1, 36_500), "how long signed roots and certificates are locked in S3", default=3650, unit="days"
     )
-    mail_sender: str = _setting(
-        _text, "the address that customers' mail comes from", default="orders@orderstore.example"
-    )
+    mail_sender: str = setting(text, "the address that customers' mail comes from", default="orders@orderstore.example")
 
     @property
     def allowances(self) -> Allowances:
@@ -265,7 +216,8 @@ def from_environment(
         try:
             values[known.name] = known.metadata["parse"](text)
         except ValueError as error:
-            problems.append(f"{variable(known)}: {error} (it is {text!r})")
+            shown = "" if known.metadata["secret"] else f" (it is {text!r})"
+            problems.append(f"{variable(known)}: {error}{shown}")
     if problems:
         raise SettingsError(problems)
     settings = Settings(**values)
@@ -294,6 +246,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("ORDERSTORE_TOPIC_FIFO: must be true for a topic whose name ends with .fifo, and for no other")
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         found.append("ORDERSTORE_AWS_ACCESS_KEY_ID and ORDERSTORE_AWS_SECRET_ACCESS_KEY: give both or neither")
-    if settings.providers == "live":
-        found.append("ORDERSTORE_PROVIDERS: live payment and shipping providers are not built yet; use sandbox")
+    if settings.providers == "sandbox" and (settings.stripe_api_key or settings.stripe_webhook_secret):
+        found.append("ORDERSTORE_STRIPE_API_KEY, ORDERSTORE_STRIPE_WEBHOOK_SECRET: ORDERSTORE_PROVIDERS is sandbox")
+    if settings.stripe_api_base is not None and (settings.stripe_api_key or "").startswith(("sk_live", "rk_live")):
+        found.append("ORDERSTORE_STRIPE_API_BASE: a live key is sent to nobody but Stripe")
     return found

@@ -4,56 +4,49 @@ Read it from the bottom: `open_service` opens the `Core` (the log, its keys, the
 roles on top of it: the API, the two stream subscriptions, a consumer for each queue, the day's signed root.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
-
-import structlog
 
 from orderstore.archive.dynamo_positions import DynamoPositions
 from orderstore.archive.writer import Archiver
 from orderstore.audit.root_maker import RootMaker
 from orderstore.registry import CONSUMERS
-from projections.answers.exceptions import ExceptionQueries
-from projections.answers.fresh_reads import FreshReads
-from projections.answers.orders import current_generations, open_queries
-from projections.answers.publication import RecentPublication
-from projections.answers.sales import SalesQueries
 from projections.commits import order_of_record
-from projections.http.app import build_app
-from projections.http.auth import BearerTokens, Token
-from projections.http.services import Services
 from projections.publishing.unpublished import Unpublished
 from projections.stream.dynamo_source import DynamoStreamSource
 from projections.stream.gate import Holding
-from projections.stream.low_water import RecentMark
 from projections.stream.reader import StreamReader
 from projections.stream.settings import StreamSettings
 from projections.stream.subscriber import Subscriber
 from workers.anchoring import Anchoring
+from workers.api import api
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler
 from workers.archive.remembering import remembering
 from workers.classify import classify
 from workers.core import CONNECTIONS_BESIDE, Core, now_ms, open_core
+from workers.dead_letters.desk import Desk
+from workers.dead_letters.opening import desk_of
 from workers.departments import Departments
+from workers.guarding import guarded
 from workers.logged import LoggedHandler
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
-from workers.metrics.business import HttpMetrics, WorkerMetrics
+from workers.metrics.business import WorkerMetrics
 from workers.metrics.page import metrics_app
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import Metrics
+from workers.payments import daily_reconciliation
 from workers.queues import Consumer, watching
 from workers.runtime.outcome import Handler
 from workers.runtime.sqs import SqsQueue
 from workers.service import Cancellable, HttpServer, Part, Service, listen
-from workers.settings import Role, Settings, SettingsError
+from workers.settings import Role, Settings
 from workers.subscriptions import RELAY_SUBSCRIPTION, VIEWS_SUBSCRIPTION, overdue_watch, parking_watch, quarantined
 
 SUBSCRIPTIONS: Final[Mapping[Role, str]] = {"projector": VIEWS_SUBSCRIPTION, "relay": RELAY_SUBSCRIPTION}
@@ -78,7 +71,13 @@ def departments(core: Core) -> Departments:
         observer=WorkerMetrics(core.metrics),
         now_ms=now_ms,
         random=core.random,
+        stripe=core.stripe,
     )
+
+
+def dead_letters(core: Core) -> Desk:
+    """Where people work with the dead letters of all queues."""
+    return desk_of(core, told=departments(core).told)
 
 
 def archiver_of(core: Core) -> Archiver:
@@ -132,7 +131,13 @@ async def consumers(core: Core, roles: Sequence[Role]) -> list[Consumer]:
         found.append(
             Consumer(
                 queue,
-                LoggedHandler(archive(core) if name == "archive" else handlers.handler(name), queue=name),
+                guarded(
+                    LoggedHandler(archive(core) if name == "archive" else handlers.handler(name), queue=name),
+                    queue=name,
+                    settings=core.settings,
+                    metrics=core.metrics,
+                    random=core.random,
+                ),
                 settings,
                 classify=classify,
                 metrics=core.metrics,
@@ -195,45 +200,6 @@ def reader(core: Core, subscription: str, subscriber: Subscriber) -> StreamReade
     )
 
 
-def authentication(settings: Settings) -> BearerTokens:
-    """The API's tokens. Raises SettingsError, or OpenService rather than run open to everybody."""
-    try:
-        given: list[dict[str, Any]] = json.loads(settings.api_tokens or "[]")
-        tokens = [Token(entry["name"], entry["sha256"], frozenset(entry["scopes"])) for entry in given]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(["ORDERSTORE_API_TOKENS: not a JSON list of {name, sha256, scopes}"]) from error
-    return BearerTokens(tokens)
-
-
-async def api(core: Core, readiness: Readiness) -> HttpServer:
-    """The HTTP API."""
-    relay, tenant, observer = SUBSCRIPTIONS["relay"], core.settings.tenant, HttpMetrics(core.metrics)
-    mark = RecentMark(core.leases, relay, kept_s=0, observer=StreamMetrics(core.metrics, relay))
-    lot = core.parked
-    generations = current_generations(core.views, observer=observer)
-    queries = await open_queries(core.views, tenant=tenant, generations=generations)
-    services = Services(
-        orders=core.orders,
-        views=queries,
-        fresh=FreshReads(
-            queries, core.orders, random=core.random, read_wait_s=core.settings.read_wait_s, observer=observer
-        ),
-        exceptions=ExceptionQueries(
-            core.views, lot, tenant=tenant, generations=generations, queries=queries, now_ms=now_ms
-        ),
-        sales=SalesQueries(core.views, tenant=tenant, generations=generations),
-        authentication=authentication(core.settings),
-        readiness=readiness,
-        metrics=core.metrics.render,
-        publication=RecentPublication(mark.get, lot, subscription=relay, tenant=tenant, observer=observer).get,
-        tenant=tenant,
-        logger=structlog.get_logger("projections.http"),
-        observer=observer,
-    )
-    listener = listen(core.settings.api_host, core.settings.api_port)
-    return HttpServer(build_app(services), name="api", listener=listener)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """An opened service: run it, then leave the context."""
@@ -256,7 +222,9 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
         def readiness() -> dict[str, bool]:
             return service.readiness()
 
-        server = await api(core, readiness) if "api" in roles else _metrics_server(core, readiness)
+        server = (
+            await api(core, readiness, desk=dead_letters(core)) if "api" in roles else _metrics_server(core, readiness)
+        )
         with closing(server):
             consuming = await consumers(core, roles)
             queues = [consumer.queue for consumer in consuming]
@@ -276,6 +244,8 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
             parts.extend(consuming)
             if "archive" in roles:
                 parts.append(Cancellable("daily root", daily_root(core).run))
+            if "payment" in roles and (daily := daily_reconciliation(core)) is not None:
+                parts.append(Cancellable("daily reconciliation", daily.run))
             parts.append(Cancellable("queue watch", watching(queues, metrics)))
             service = Service(parts)
             yield Running(core=core, service=service, queues=queues, http_port=server.port)

@@ -33,9 +33,11 @@ from orderstore.domain.state import (
 Decision = tuple[e.Event, ...]
 
 
-def place(state: State, *, order: e.OrderCreated) -> Decision:
-    """Accept an order. On an existing one: already so (the caller compares `request_hash`)."""
-    return (order,) if isinstance(state, NotPlaced) else ()
+def place(state: State, *, order: e.OrderCreated, method: str | None = None) -> Decision:
+    """Accept an order, and how it is paid. On an existing one: already so (the caller compares `request_hash`)."""
+    if not isinstance(state, NotPlaced):
+        return ()
+    return (order,) if method is None else (order, e.PaymentMethodChosen(method=method))
 
 
 # Payment
@@ -66,6 +68,12 @@ def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:
         return ()
     voidable = (PaymentStatus.PENDING, PaymentStatus.AUTHORIZED)
     return _with_follow_up(order, outcome) if order.payment.status in voidable else ()
+
+
+def note_discrepancy(state: State, *, finding: e.PaymentDiscrepancyFound) -> Decision:
+    """Note what the provider's books say otherwise; whether that is noted already, the log knows and the state does not."""
+    _existing(state)
+    return (finding,)
 
 
 def request_refund(

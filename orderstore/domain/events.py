@@ -9,12 +9,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from orderstore.domain.payment_facts import PaymentDiscrepancyFound, PaymentMethodChosen
 from orderstore.domain.values import Allowances, FreeText, OrderLine, SandboxHooks, SealedText
 
 __all__ = (
     "Allowances",
     "FreeText",
     "OrderLine",
+    "PaymentDiscrepancyFound",
+    "PaymentMethodChosen",
     "SandboxHooks",
     "SealedText",
 )  # beside everything that is defined here
@@ -254,10 +257,12 @@ class PersonalDataErased:
 
 Event = (
     OrderCreated
+    | PaymentMethodChosen
     | PaymentCompleted
     | PaymentFailed
     | PaymentCaptured
     | PaymentVoided
+    | PaymentDiscrepancyFound
     | RefundRequested
     | RefundIssued
     | InventoryReserved

@@ -68,12 +68,13 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """The order's money: `amount_minor` is the order's total until the provider says what it holds."""
+    """The order's money: `amount_minor` is the order's total until the provider says what it holds. `method` is the provider's token."""
 
     status: PaymentStatus = PaymentStatus.PENDING
     attempt: int = 1
     amount_minor: int = 0
     provider_reference: str | None = None
+    method: str | None = None
     refunds: tuple[Refund, ...] = ()
 
     @property
@@ -264,7 +265,9 @@ def evolve(state: State, event: e.Event) -> State:
             if len(left) == len(state.holds):
                 raise ImpossibleTransition(f"hold {event.hold_id} is released and is not open")
             return replace(state, holds=left)
-        case e.PersonalDataErased():
+        case e.PaymentMethodChosen():
+            return replace(state, payment=replace(payment, method=event.method))
+        case e.PersonalDataErased() | e.PaymentDiscrepancyFound():
             return state
         case _:
             assert_never(event)

@@ -4,7 +4,17 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from projections.http import docs_page, health, hold_writes, reads, reports, translation, writes
+from projections.http import (
+    dead_letters,
+    docs_page,
+    health,
+    hold_writes,
+    provider_webhooks,
+    reads,
+    reports,
+    translation,
+    writes,
+)
 from projections.http.answers import JsonAnswer
 from projections.http.openapi import DESCRIPTION, completed
 from projections.http.requestlog import RequestLog
@@ -40,6 +50,10 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     for part in (writes, hold_writes, reads, reports, health, docs_page):
         part.add_routes(app.router)
+    if services.dead_letters is not None:
+        dead_letters.add_routes(app.router)
+    if services.payment_hooks is not None:
+        provider_webhooks.add_routes(app.router)
     translation.install(app)
     app.add_middleware(RequestLog, services=services)
     return app

@@ -144,4 +144,5 @@ def _challenge(error: str | None = None, scope: str | None = None) -> dict[str, 
 
 Reader = Annotated[Principal, Security(_principal, scopes=["orders:read"])]
 Writer = Annotated[Principal, Security(_principal, scopes=["orders:write"])]
+Administrator = Annotated[Principal, Security(_principal, scopes=["admin"])]
 MetricsReader = Annotated[Principal, Security(_principal, scopes=["metrics:read"])]

@@ -29,6 +29,12 @@ async def read_as(model: type[_Model], request: Request, *, empty_is: _Model | N
     return validated(model, _parsed(body))
 
 
+async def read_bytes(request: Request) -> bytes:
+    """The body as it is, bounded in size and time. Raises Problem."""
+    _check_length(request)
+    return await _read(request)
+
+
 def validated(model: type[_Model], document: object) -> _Model:
     """Raises Problem with a pointer to each field that is wrong."""
     too_long = list(_too_long(document))

@@ -2,9 +2,11 @@
 
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from orderstore.requests import PRICE_DIGITS_MAX, CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
+from projections.http.dead_letter_schemas import Correct, Purge, Redrive
 from projections.http.problem_schemas import ProblemDocument
 
 DESCRIPTION: Final = """\
@@ -26,9 +28,16 @@ _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """The document with what the framework cannot see, and without what it wrongly assumes. Changes and returns it."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    asked: list[type[BaseModel]] = [
+        PlaceOrder,
+        CancelOrder,
+        RequestRefund,
+        HoldOrder,
+        ReleaseHold,
+        *_bodies_beside(document),
+    ]
     _, bodies = models_json_schema(
-        [(model, "validation") for model in (PlaceOrder, CancelOrder, RequestRefund, HoldOrder, ReleaseHold)],
-        ref_template="#/components/schemas/{model}",
+        [(model, "validation") for model in asked], ref_template="#/components/schemas/{model}"
     )
     _, problems = models_json_schema([(ProblemDocument, "serialization")], ref_template="#/components/schemas/{model}")
     schemas.update(bodies["$defs"] | problems["$defs"])
@@ -53,6 +62,11 @@ def _name_commit(operation: dict[str, Any]) -> None:
                 "description": "The commit that this write made, as `commit` of the body: a read may ask for it with `minCommit`.",
                 "schema": {"type": "string"},
             }
+
+
+def _bodies_beside(document: dict[str, Any]) -> tuple[type[BaseModel], ...]:
+    """The bodies of operations that not every API has."""
+    return (Redrive, Correct, Purge) if "/dead-letters" in document["paths"] else ()
 
 
 def _bound_price(price: dict[str, Any]) -> None:

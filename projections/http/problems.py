@@ -24,6 +24,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "bad_request": Kind(400, "The request cannot be understood"),
+        "bad_signature": Kind(400, "The signature is not valid"),
         "bad_parameter": Kind(400, "A parameter of the request is wrong"),
         "bad_cursor": Kind(400, "This cursor was not handed out by this list"),
         "not_json": Kind(400, "The body is not acceptable JSON"),

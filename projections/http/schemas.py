@@ -264,6 +264,10 @@ class Alive(Answer):
     status: Literal["alive"]
 
 
+class HookTaken(Answer):
+    status: Literal["noted", "ignored"]
+
+
 class Ready(Answer):
     status: Literal["ready"]
     parts: dict[str, bool]

@@ -42,7 +42,7 @@ TABLES = {
     },
     "payment": {
         "events": {*READS_LOG, "PutItem"},
-        "payments": {"GetItem", "PutItem", "UpdateItem"},
+        "payments": {"GetItem", "PutItem", "UpdateItem", "Scan"},  # Scan: the daily reconciliation
         "sandbox": {"GetItem", "PutItem"},
     },
     "inventory": {
@@ -167,7 +167,8 @@ def test_each_consumer_reaches_its_own_queue_and_no_other(allowed):
             for resource in statement["Resource"]
         }
         own = {f"arn:aws:sqs:{ACCOUNT}:shop-{role}", f"arn:aws:sqs:{ACCOUNT}:shop-{role}-dlq"}
-        assert queues == (own if role in CONSUMERS else set())
+        hints = {f"arn:aws:sqs:{ACCOUNT}:shop-payment"} if role == "api" else set()
+        assert queues == (own if role in CONSUMERS else hints)
         assert "sqs:SendMessage" not in actions_on(allowed, role, f"arn:aws:sqs:{ACCOUNT}:shop-{role}")
 
 
@@ -209,7 +210,7 @@ def test_no_role_has_a_right_of_a_service_that_it_does_not_call(allowed):
     """Whoever adds a call adds the right."""
     consumer = {"dynamodb", "s3", "kms", "sqs"}
     services = {role: {*consumer} for role in CONSUMERS} | {
-        "api": {"dynamodb", "s3", "kms"},
+        "api": {"dynamodb", "s3", "kms", "sqs"},
         "projector": {"dynamodb", "s3", "kms"},
         "relay": {"dynamodb", "s3", "kms", "sns"},
         "notification": {*consumer, "ses"},
@@ -233,11 +234,25 @@ def test_no_right_is_a_wildcard(template, allowed):
 
 
 def test_the_sandbox_is_reached_only_where_it_is_deployed(template):
-    """The rights on its table hang on the choice of providers."""
-    for role in ("Payment", "Shipping"):
-        raw = template.content["Resources"][f"{role}TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-        conditional = [entry["Fn::If"] for entry in raw["Statement"] if "Fn::If" in entry]
-        assert [(branch[0], branch[1]["Sid"]) for branch in conditional] == [("HasSandboxProviders", "UseTheSandbox")]
+    """The rights of the payment role hang on the choice of providers; the carrier is the sandbox's in either case."""
+    assert conditional_statements(template, "Payment") == {
+        "UseTheSandbox": "HasSandboxProviders",
+        "ReadItsTableForTheDailyReconciliation": "HasStripe",
+    }
+    assert conditional_statements(template, "Shipping") == {}
+
+
+def test_the_api_hints_to_the_payment_worker_only_where_stripe_calls_it(template, allowed):
+    """It may send to that queue and do nothing else with it; it does not know Stripe's key."""
+    assert conditional_statements(template, "Api")["HintToThePaymentWorker"] == "HasStripeWebhook"
+    hints = [entry for entry in allowed["api"] if any(arn.endswith(":shop-payment") for arn in entry["Resource"])]
+    assert [set(entry["Action"]) for entry in hints] == [{"sqs:SendMessage", "sqs:GetQueueUrl"}]
+
+
+def conditional_statements(template, role):
+    raw = template.content["Resources"][f"{role}TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    branches = [entry["Fn::If"] for entry in raw["Statement"] if "Fn::If" in entry]
+    return {branch[1]["Sid"]: branch[0] for branch in branches}
 
 
 def test_only_roles_that_read_personal_data_may_unwrap_its_keys(allowed):
@@ -324,14 +339,25 @@ def test_the_environment_of_each_task_is_one_that_the_service_accepts(template, 
         assert f'"http://127.0.0.1:{port}/healthz"' in container["HealthCheck"]["Command"][-1]
 
 
-def test_token_hashes_come_from_secrets_manager_to_the_api_alone(template, containers):
+def test_secrets_come_from_secrets_manager_each_to_the_one_role_that_needs_it(template, containers):
     """They are in no template and no other role's environment."""
-    secrets = {role: container["Secrets"] for role, container in containers.items() if "Secrets" in container}
-    assert secrets == {"api": [{"Name": "ORDERSTORE_API_TOKENS", "ValueFrom": "<ApiTokensSecretArn>"}]}
+    secrets = {
+        role: {entry["Name"]: entry["ValueFrom"] for entry in container["Secrets"]}
+        for role, container in containers.items()
+        if "Secrets" in container
+    }
+    assert secrets == {
+        "api": {
+            "ORDERSTORE_API_TOKENS": "<ApiTokensSecretArn>",
+            "ORDERSTORE_STRIPE_WEBHOOK_SECRET": "<StripeWebhookSecretArn>",
+        },
+        "payment": {"ORDERSTORE_STRIPE_API_KEY": "<StripeApiKeySecretArn>"},
+    }
     assert "ORDERSTORE_API_TOKENS" not in json.dumps([container["Environment"] for container in containers.values()])
     tasks = template.of_type("AWS::ECS::TaskDefinition")
     execution = {role: tasks[f"{role.capitalize()}Task"]["Properties"]["ExecutionRoleArn"] for role in ROLES}
     assert {role for role, arn in execution.items() if arn == "<ApiExecutionRole.Arn>"} == {"api"}
+    assert {role for role, arn in execution.items() if arn == "<PaymentExecutionRole.Arn>"} == {"payment"}
 
 
 def test_logs_are_kept_for_a_known_time(template, containers):

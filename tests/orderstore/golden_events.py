@@ -27,10 +27,18 @@ COMPLETE: dict[str, e.Event] = {
         hooks=e.SandboxHooks(payment_outcome="declined", inventory_outcome="out_of_stock", technical_failure="payment"),
         allowances=e.Allowances(outcomes_s=1, dispatch_s=2, delivery_s=3, undo_s=4, refund_s=5),
     ),
+    "PaymentMethodChosen": e.PaymentMethodChosen(method="pm_1MtwBwLkdIwHu7ix28a3tqPa"),
     "PaymentCompleted": PAID,
     "PaymentFailed": DECLINED,
     "PaymentCaptured": CAPTURED,
     "PaymentVoided": VOIDED,
+    "PaymentDiscrepancyFound": e.PaymentDiscrepancyFound(
+        kind="amount_differs",
+        attempt_key="0d9f9b1e-6a0e-4c5e-8f3c-0d1f2a3b4c5d:payment:1",
+        provider_reference="pi_3MtwBwLkdIwHu7ix28a3tqPa",
+        ours_minor=90_000,
+        theirs_minor=89_999,
+    ),
     "RefundRequested": e.RefundRequested(
         refund_id="r1",
         amount_minor=2_500,

@@ -103,6 +103,16 @@ def test_a_value_out_of_its_bounds_is_refused_with_what_it_is(variable: str, tex
         ({"ORDERSTORE_AWS_ACCESS_KEY_ID": "key"}, "ORDERSTORE_AWS_ACCESS_KEY_ID"),
         ({"ORDERSTORE_AWS_SECRET_ACCESS_KEY": "secret"}, "ORDERSTORE_AWS_ACCESS_KEY_ID"),
         ({"ORDERSTORE_PROVIDERS": "live"}, "ORDERSTORE_PROVIDERS"),
+        ({"ORDERSTORE_STRIPE_API_KEY": "sk_test_1"}, "ORDERSTORE_STRIPE_API_KEY"),
+        ({"ORDERSTORE_STRIPE_WEBHOOK_SECRET": "whsec_1"}, "ORDERSTORE_STRIPE_API_KEY"),
+        (
+            {
+                "ORDERSTORE_PROVIDERS": "stripe",
+                "ORDERSTORE_STRIPE_API_KEY": "sk_live_1",
+                "ORDERSTORE_STRIPE_API_BASE": "http://127.0.0.1:1",
+            },
+            "ORDERSTORE_STRIPE_API_BASE",
+        ),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(changes: dict[str, str], variable: str) -> None:
@@ -175,3 +185,22 @@ def test_the_allowances_of_new_orders_are_those_that_were_set() -> None:
         outcomes_s=1, dispatch_s=2, delivery_s=3, undo_s=4, refund_s=5
     )
     assert from_environment(REQUIRED).allowances == DEFAULTS
+
+
+def test_a_secret_shows_nowhere() -> None:
+    """Not in what is printed of the settings, and not in what is said about a wrong one."""  # D33
+    settings = from_environment(
+        {
+            **REQUIRED,
+            "ORDERSTORE_PROVIDERS": "stripe",
+            "ORDERSTORE_STRIPE_API_KEY": "sk_test_planted",
+            "ORDERSTORE_STRIPE_WEBHOOK_SECRET": "whsec_planted,whsec_next",
+        }
+    )
+    assert "planted" not in repr(settings)
+
+    (problem,) = problems_of(
+        ORDERSTORE_PROVIDERS="stripe", ORDERSTORE_STRIPE_WEBHOOK_SECRET="whsec_planted, ,whsec_next"
+    )
+    assert problem.startswith("ORDERSTORE_STRIPE_WEBHOOK_SECRET")
+    assert "planted" not in problem

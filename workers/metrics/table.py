@@ -60,6 +60,10 @@ TABLE: Final = (
     Metric("orderstore_visibility_extended", "counter", QUEUE, "Messages whose visibility the heartbeat extended."),
     Metric("orderstore_queue_call_failures", "counter", ("queue", "call"), "Failed calls or entries: poll, heartbeat, ack, return."),
     Metric("orderstore_messages_given_back", "counter", QUEUE, "Messages made visible again because the worker stops."),
+    Metric("orderstore_breaker_open", "gauge", QUEUE, "1 while what the handlers stand on is down and messages are held for it."),
+    Metric("orderstore_breaker_opened", "counter", QUEUE, "Outages that were noticed."),
+    Metric("orderstore_breaker_held", "counter", QUEUE, "Times that a message was held instead of being retried."),
+    Metric("orderstore_breaker_own_fault", "counter", QUEUE, "Messages that failed on while others were done: retried, then dead letters."),
     # the stream
     Metric("orderstore_stream_records_read", "counter", SUBSCRIPTION, "Records read from the stream."),
     Metric("orderstore_stream_records_applied", "counter", SUBSCRIPTION, "Records whose effect is durable."),
@@ -108,6 +112,11 @@ TABLE: Final = (
     Metric("orderstore_snapshots", "counter", ("outcome",), "Snapshots taken, used instead of reading, or ignored as unfit."),
     Metric("orderstore_snapshot_bytes", "counter", (), "Bytes of the snapshots taken."),
     Metric("orderstore_snapshot_commits_not_read", "counter", (), "Commits that need not be read because of a snapshot."),
+    # the provider's books
+    Metric("orderstore_payments_reconciled", "counter", (), "Payments of whole days that were compared with the provider's books."),
+    Metric("orderstore_payment_discrepancies", "counter", ("kind",), "Payments that the provider's books tell otherwise than the log."),
+    Metric("orderstore_payment_reconciliation_failures", "counter", (), "Runs that trouble ended; they are repeated."),
+    Metric("orderstore_payment_reconciliation_behind_days", "gauge", (), "Days that are over and not compared yet."),
     # the signed roots
     Metric("orderstore_root_age_seconds", "gauge", (), "Age of the newest signed root; from the process's start while it knows none."),
     Metric("orderstore_roots_made", "counter", (), "Signed roots that this process made."),

@@ -12,13 +12,14 @@ milliseconds between SES's answer and the next write. No address and no name is 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from workers.tables.errors import ConditionRefused
 from workers.tables.port import Change, Item, Key, PutNew, Table
 
 State = Literal["pending", "sending", "sent", "suppressed", "failed"]
 FinalState = Literal["sent", "suppressed", "failed"]
+FINAL_STATES: Final[frozenset[str]] = frozenset(get_args(FinalState))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

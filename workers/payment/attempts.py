@@ -8,7 +8,7 @@ fail before it calls the provider, and one that comes later knows that it has to
 No card data is ever here (D31): a row holds ids, an amount, and the provider's reference.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -30,6 +30,15 @@ class Attempt:
     capture: bool = False
     result: Result | None = None
     own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An attempt after which the provider said that it holds or has taken the money, under this reference."""
+
+    key: str
+    order_id: str
+    reference: str
 
 
 class AttemptStore(Protocol):
@@ -91,6 +100,12 @@ class TableAttempts(AttemptStore):
                 raise
             return _attempt(refusal.existing)
         return replace(attempt, state="completed", result=result)
+
+    async def held_between(self, since_ms: int, until_ms: int) -> AsyncIterator[Held]:
+        """What was begun then and not declined. It reads the whole table: for reconciliations, never for a message."""
+        async for row in self._table.scan():
+            if row.get("state") == "authorized" and since_ms <= row["begun_at_ms"] < until_ms:
+                yield Held(key=row["attempt"], order_id=row["order"], reference=row["reference"])
 
 
 def _attempt(row: Item, *, own: bool = False) -> Attempt:

@@ -2,8 +2,10 @@
 
 GatewayError
 ├── GatewayTimeout       the outcome is unknown: the money may have moved. Never a decline.
+├── GatewayPending       it has taken the payment and has not decided yet: ask again later. Never a decline.
 ├── GatewayUnavailable   not reached, or it refused to take work: nothing has happened
-└── GatewayRefused       it understood and says no for a technical reason (wrong key, wrong state): for a person
+└── GatewayRefused       it understood and says no for a technical reason (key reused, wrong state): for a person
+    └── HoldExpired      what was held is no longer held: it was let go before it was taken
 """
 
 from collections.abc import Callable
@@ -22,12 +24,20 @@ class GatewayTimeout(GatewayError):
     """No answer in time, or the connection broke after the request was sent."""
 
 
+class GatewayPending(GatewayError):
+    """The provider is at work on the payment, or waits for somebody: there is no outcome yet."""
+
+
 class GatewayUnavailable(GatewayError):
-    """The request was not taken: connection refused, 429, 503."""
+    """The request was not taken: connection refused, too many requests, our API key not accepted."""
 
 
 class GatewayRefused(GatewayError):
     """The provider does not accept the request as such."""
+
+
+class HoldExpired(GatewayRefused):
+    """The hold ran out, or somebody cancelled it at the provider: there is nothing to take any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +63,14 @@ class PaymentGateway(Protocol):
 
     Keys are idempotency keys: a repeat with the same key has no further effect and answers the same. Providers forget keys
     (Stripe after 24 hours) while a redrive may come two weeks later: an adapter must therefore also find what was done by
-    the key as its own reference (metadata), before it does it again.
+    a reference of its own, before it does it again.
     Source: docs.stripe.com/api/idempotent_requests.
     """
 
-    async def authorize(self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool) -> Result:
-        """Hold the amount, or take it at once (`capture`)."""
+    async def authorize(
+        self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool, method: str | None
+    ) -> Result:
+        """Hold the amount, or take it at once (`capture`), from what the provider's token `method` stands for."""
         ...
 
     async def capture(self, key: str, *, reference: str, amount: Money) -> str:

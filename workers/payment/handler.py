@@ -7,7 +7,7 @@ before anything is charged, with the same key (D13).
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from orderstore.domain import decisions, next_steps
 from orderstore.domain.events import (
@@ -33,14 +33,17 @@ from workers.payment.gateway import (
     Declined,
     GatewayError,
     GatewayFor,
+    GatewayPending,
     GatewayTimeout,
     PaymentGateway,
     Result,
 )
 from workers.reaction import OutOfStep, Reaction
-from workers.runtime.outcome import Outcome
+from workers.runtime.outcome import Defer, Outcome
 
 CaptureMode = Literal["on_dispatch", "at_once"]
+PENDING_AGAIN_S: Final = 60.0
+"""How soon the provider is asked again about a payment that it has not decided. The adapter bounds how long that goes on."""
 _T = TypeVar("_T")
 
 
@@ -66,6 +69,12 @@ class PaymentHandler(Reaction):
         return next_steps.payment_step(state) is not None
 
     async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
+        try:
+            return await self._take(history)
+        except GatewayPending:
+            return Defer(PENDING_AGAIN_S)
+
+    async def _take(self, history: History) -> History | None:
         order = placed(history)
         gateway = self._gateway_for(order.order)
         match next_steps.payment_step(history.state):
@@ -130,6 +139,7 @@ class PaymentHandler(Reaction):
             amount=_total(order),
             order_reference=order.order.order_id,
             capture=attempt.capture,
+            method=order.payment.method,
         )
 
     async def _void(self, history: History, gateway: PaymentGateway) -> History:
@@ -184,7 +194,14 @@ class PaymentHandler(Reaction):
         try:
             yield
         except GatewayError as error:
-            self._observer.payment(step, "unknown" if isinstance(error, GatewayTimeout) else "failed")
+            match error:
+                case GatewayTimeout():
+                    result = "unknown"
+                case GatewayPending():
+                    result = "pending"
+                case _:
+                    result = "failed"
+            self._observer.payment(step, result)
             raise
 
 

@@ -28,8 +28,11 @@ class SandboxGateway(PaymentGateway):
         self._ledger = ledger
         self._declines = declines
 
-    async def authorize(self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool) -> Result:
-        """See `PaymentGateway.authorize`."""
+    async def authorize(
+        self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool, method: str | None
+    ) -> Result:
+        """See `PaymentGateway.authorize`. The sandbox takes any method, and none."""
+        del method
         details: Details = {"amount_minor": amount.minor, "currency": amount.currency}
         kind = "decline" if self._declines else "charge" if capture else "authorize"
         row = await self._ledger.put(_charge(attempt_key), order=order_reference, kind=kind, details=details)

@@ -31,7 +31,7 @@ def dead_letter_attributes(message: Message, reason: str) -> dict[str, str]:
         RECEIVE_COUNT: str(message.receive_count),
         REASON: sendable_text(reason)[:REASON_CHARACTERS_MAX] or "unknown",
     }
-    attributes = dict(_packed(original_attributes(message.attributes), room=MESSAGE_ATTRIBUTES_MAX - len(causes)))
+    attributes = dict(packed(original_attributes(message.attributes), room=MESSAGE_ATTRIBUTES_MAX - len(causes)))
     for name, value in causes.items():
         candidate = {**attributes, name: value}
         if message_bytes(message.body, candidate) <= MESSAGE_BYTES_MAX:
@@ -64,7 +64,8 @@ def _sendable(code: int) -> bool:
     return code in {0x9, 0xA, 0xD} or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
 
 
-def _packed(attributes: Mapping[str, str], *, room: int) -> Mapping[str, str]:
+def packed(attributes: Mapping[str, str], *, room: int = MESSAGE_ATTRIBUTES_MAX) -> Mapping[str, str]:
+    """The attributes in at most `room` of them; those that find no place are in `MORE_ATTRIBUTES`."""
     if len(attributes) <= room:
         return attributes
     names = sorted(attributes)

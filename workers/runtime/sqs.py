@@ -67,6 +67,12 @@ _CREDENTIALS = frozenset(
 _GONE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 
 
+async def queue_url(client: "SQSClient", full_name: str) -> str:
+    """Where the queue with this name is. Raises QueueMissing, and what every request may."""
+    with _translated():
+        return (await client.get_queue_url(QueueName=full_name))["QueueUrl"]
+
+
 class SqsQueue:
     """One SQS standard queue and its dead-letter queue.
 
@@ -89,6 +95,10 @@ class SqsQueue:
     def name(self) -> str:
         """The name for logs and metrics."""
         return self._name
+
+    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None) -> str:
+        """Put a message in; its id. Raises `RequestRefused` past SQS's limits. After `Unavailable` it may have been sent."""
+        return await self._send(self._url, body, attributes or {})
 
     async def receive(self, *, max_messages: int, wait_s: int, visibility_timeout_s: int) -> Sequence[Message]:
         """See `Queue.receive`."""
@@ -128,15 +138,7 @@ class SqsQueue:
 
     async def dead_letter(self, message: Message, reason: str) -> None:
         """See `Queue.dead_letter`."""
-        attributes = dead_letter_attributes(message, reason)
-        with _translated():
-            await self._client.send_message(
-                QueueUrl=self._dead_letter_url,
-                MessageBody=message.body,
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-                },
-            )
+        await self._send(self._dead_letter_url, message.body, dead_letter_attributes(message, reason))
 
     async def depths(self) -> Depths:
         """See `Queue.depths`: two calls."""
@@ -159,6 +161,17 @@ class SqsQueue:
             delayed=int(figures["ApproximateNumberOfMessagesDelayed"]),
             dead_letters=int(dead["Attributes"]["ApproximateNumberOfMessages"]),
         )
+
+    async def _send(self, url: str, body: str, attributes: Mapping[str, str]) -> str:
+        with _translated():
+            sent = await self._client.send_message(
+                QueueUrl=url,
+                MessageBody=body,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+                },
+            )
+        return sent["MessageId"]
 
 
 def _message(entry: "MessageTypeDef") -> Message:

@@ -325,7 +325,7 @@ async def _lives() -> list[Recorded]:
 
     calls = (await live(World())).faults.calls
     await live(World(), paymentOutcome="declined", inventoryOutcome="out_of_stock")
-    await live(World(), paymentOutcome="declined")
+    await live(World(), paymentOutcome="declined", paymentMethod="pm_1")
     await live(World(), inventoryOutcome="out_of_stock")
     for number, everybody_runs in product(range(1, calls + 1), (False, True)):
         faults = Faults(at=number)
@@ -351,7 +351,10 @@ def test_every_event_that_any_role_appends_has_an_actor() -> None:
 
     assert all(recorded.actor.type in ACTOR_TYPES and recorded.actor.id for recorded in events)
     assert all(recorded.causation_id and recorded.correlation_id and recorded.source for recorded in events)
-    assert set(by_type) == set(BY_NAME) - {"PersonalDataErased"}, "only `privacy erase` appends that"
+    commands = {"PersonalDataErased", "PaymentDiscrepancyFound"}
+    assert set(by_type) == set(BY_NAME) - commands, (
+        "only `privacy erase` and the reconciliation of payments append those"
+    )
     assert {(by_type[name].type, by_type[name].id) for name in by_type if BY_NAME[name].owner != "order"} == {
         ("service", "payment"),
         ("service", "inventory"),

@@ -38,6 +38,7 @@ WHOLE = History(stream=STREAM).then(*LONG)
 FINGERPRINTS = {
     "1": "fefe8e7dbb02782fe2d1ddb456ef491ded91957584ea6de17cbcb046d7b9253f",
     "2": "bd578518db86131e99bf579a72ec9cc4e954338389fef20dc5ad1238f9a277d7",
+    "3": "99ea682adf84fe71484ad216528c8eb4edad6116cc7ac18c243b63d494bd3981",
 }
 
 

@@ -14,6 +14,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from orderstore.objects import MemoryObjectStore
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from tests.builders import order_created
@@ -46,7 +47,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> MemoryEventStore:
 
 
 def work_on(store: MemoryEventStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    core = SimpleNamespace(store=store, settings=SimpleNamespace(tenant=TENANT))
+    core = SimpleNamespace(store=store, settings=SimpleNamespace(tenant=TENANT), locked=MemoryObjectStore())
 
     def with_core(state_dir: Path, work: Callable[[Any], Awaitable[Any]]) -> Any:
         return anyio.run(work, core)

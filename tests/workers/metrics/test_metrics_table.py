@@ -22,15 +22,19 @@ import projections.stream.observe
 import projections.stream.quarantine.observe
 import workers.anchoring
 import workers.observe
+import workers.reconciliation.daily
+import workers.runtime.breaker
 import workers.runtime.observe
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
+from workers.metrics.breakers import BreakerMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
 from workers.metrics.parking import ParkingMetrics
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.queues import QueueMetrics
+from workers.metrics.reconciliation import ReconciliationMetrics
 from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import TABLE, Metrics
@@ -77,8 +81,10 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (http, projections.http.observe.HttpObserver),
         (archive, orderstore.archive.observe.ArchiveObserver),
         (SnapshotMetrics(metrics), orderstore.snapshots.observe.Observer),
+        (BreakerMetrics(metrics, queue="some"), workers.runtime.breaker.BreakerObserver),
         (anchoring, workers.anchoring.AnchoringObserver),
         (parking, projections.stream.quarantine.observe.ParkingObserver),
+        (ReconciliationMetrics(metrics), workers.reconciliation.daily.ReconciliationObserver),
     ]
 
 

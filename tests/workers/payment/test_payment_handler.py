@@ -47,7 +47,9 @@ class ForgetfulProvider:
         if self.after:
             raise self.after.pop(0)
 
-    async def authorize(self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool) -> Result:
+    async def authorize(
+        self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool, method: str | None
+    ) -> Result:
         await self._called(lambda: self.charges.append(attempt_key))
         return self.decline or Authorized("reference-1")
 
@@ -280,12 +282,12 @@ def test_the_sandbox_notices_a_capture_or_a_refund_that_makes_no_sense() -> None
         world = World()
         gateway = world.handlers["payment"]._gateway_for((await world.orders.load(await world.place())).events[0].event)
         amount = Money(100, "USD")
-        held = await gateway.authorize("a", amount=amount, order_reference="o", capture=False)
-        assert held == await gateway.authorize("a", amount=amount, order_reference="o", capture=False)
+        held = await gateway.authorize("a", amount=amount, order_reference="o", capture=False, method=None)
+        assert held == await gateway.authorize("a", amount=amount, order_reference="o", capture=False, method=None)
         assert held == await gateway.find("a")
         assert isinstance(held, Authorized)
         with pytest.raises(GatewayRefused, match="another amount"):
-            await gateway.authorize("a", amount=Money(101, "USD"), order_reference="o", capture=False)
+            await gateway.authorize("a", amount=Money(101, "USD"), order_reference="o", capture=False, method=None)
         with pytest.raises(GatewayRefused, match="nothing was captured"):
             await gateway.refund("r", reference=held.reference, amount=amount)
         await gateway.capture("c", reference=held.reference, amount=amount)

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from orderstore.audit.trail import Newest, trail_of_all
+from workers.commands.audit.dead_letters import act_document, act_line, acts_wanted
 from workers.commands.audit.options import (
     ActorIdOf,
     ActorTypeOf,
@@ -30,6 +31,7 @@ from workers.commands.audit.options import (
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, fail, with_core
 from workers.core import Core
+from workers.dead_letters.records import Record
 
 LIMIT: Final = 100
 LIMIT_MAX: Final = 10_000  # what is kept in memory until the scan is over
@@ -62,7 +64,10 @@ def trail(
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """List who did what across all orders: the newest events that pass every filter. It reads the whole log (since --recorded-from)."""
+    """List who did what across all orders: the newest events that pass every filter, then what was done with dead letters.
+
+    It reads the whole log (since --recorded-from), and the records of `orderstore dlq`.
+    """
     wanted = wanted_of(
         actor_type=actor_type,
         actor_id=actor_id,
@@ -84,7 +89,7 @@ def trail(
     totals = {"orders": 0, "found": 0}
     progress, show = counting("reading")
 
-    async def work(core: Core) -> None:
+    async def work(core: Core) -> list[Record]:
         async with aclosing(trail_of_all(core.store, wanted, tenant=core.settings.tenant)) as trails:
             async for found in trails:
                 totals["orders"] += 1
@@ -97,14 +102,19 @@ def trail(
                 else:
                     newest.see(found.rows)
                 show(totals["orders"], f"orders, {totals['found']:,} events found")
+        return await acts_wanted(core, wanted, limit=LIMIT_MAX if everything else limit or LIMIT)
 
     with explained(), progress:
-        with_core(state_dir, work)
+        acts = with_core(state_dir, work)
     rows = newest.rows()
     if as_json and not everything:
         items = [row_document(row) for row in rows]
-        typer.echo(json.dumps({**totals, "items": items, "unreadable": troubles}, indent=2))
-    elif not everything:
+        letters = [act_document(act) for act in acts]
+        typer.echo(json.dumps({**totals, "items": items, "dead_letters": letters, "unreadable": troubles}, indent=2))
+    elif everything:
+        for act in acts:
+            typer.echo(json.dumps({"dead_letter": act_document(act)}))
+    else:
         table = table_of("recorded", "order", "commit", "event", "what", "actor", "source")
         for row in rows:
             actor = f"{row.actor.type} {row.actor.id}"
@@ -112,5 +122,7 @@ def trail(
         print_table(table)
         shown = "all of them" if totals["found"] <= len(rows) else f"the newest {len(rows):,} are shown"
         typer.echo(f"{totals['orders']:,} orders read, {totals['found']:,} events found: {shown}.")
+        for act in acts:
+            typer.echo(act_line(act))
     if troubles:
         fail("This is not all: these orders cannot be read, see `orderstore audit verify`.\n" + "\n".join(troubles))

@@ -1,0 +1,65 @@
+"""The API on top of the `Core`: what it answers from, who may ask, and the server."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from projections.answers.exceptions import ExceptionQueries
+from projections.answers.fresh_reads import FreshReads
+from projections.answers.orders import current_generations, open_queries
+from projections.answers.publication import RecentPublication
+from projections.answers.sales import SalesQueries
+from projections.http.app import build_app
+from projections.http.auth import BearerTokens, Token
+from projections.http.services import DeadLetterDesk, Services
+from projections.stream.low_water import RecentMark
+from workers.core import Core, now_ms
+from workers.metrics.business import HttpMetrics
+from workers.metrics.streams import StreamMetrics
+from workers.payments import payment_hooks
+from workers.service import HttpServer, listen
+from workers.settings import Settings, SettingsError
+from workers.subscriptions import RELAY_SUBSCRIPTION
+
+
+def authentication(settings: Settings) -> BearerTokens:
+    """The API's tokens. Raises SettingsError, or OpenService rather than run open to everybody."""
+    try:
+        given: list[dict[str, Any]] = json.loads(settings.api_tokens or "[]")
+        tokens = [Token(entry["name"], entry["sha256"], frozenset(entry["scopes"])) for entry in given]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(["ORDERSTORE_API_TOKENS: not a JSON list of {name, sha256, scopes}"]) from error
+    return BearerTokens(tokens)
+
+
+async def api(core: Core, readiness: Callable[[], Mapping[str, bool]], *, desk: DeadLetterDesk) -> HttpServer:
+    """The HTTP API; `desk` is where it works with dead letters."""
+    relay, tenant, observer = RELAY_SUBSCRIPTION, core.settings.tenant, HttpMetrics(core.metrics)
+    mark = RecentMark(core.leases, relay, kept_s=0, observer=StreamMetrics(core.metrics, relay))
+    lot = core.parked
+    generations = current_generations(core.views, observer=observer)
+    queries = await open_queries(core.views, tenant=tenant, generations=generations)
+    services = Services(
+        orders=core.orders,
+        views=queries,
+        fresh=FreshReads(
+            queries, core.orders, random=core.random, read_wait_s=core.settings.read_wait_s, observer=observer
+        ),
+        exceptions=ExceptionQueries(
+            core.views, lot, tenant=tenant, generations=generations, queries=queries, now_ms=now_ms
+        ),
+        sales=SalesQueries(core.views, tenant=tenant, generations=generations),
+        authentication=authentication(core.settings),
+        readiness=readiness,
+        metrics=core.metrics.render,
+        publication=RecentPublication(mark.get, lot, subscription=relay, tenant=tenant, observer=observer).get,
+        tenant=tenant,
+        dead_letters=desk,
+        payment_hooks=payment_hooks(core),
+        logger=structlog.get_logger("projections.http"),
+        observer=observer,
+    )
+    listener = listen(core.settings.api_host, core.settings.api_port)
+    return HttpServer(build_app(services), name="api", listener=listener)

@@ -1,0 +1,36 @@
+"""The desk over the real queues, the log, and the locked bucket."""
+
+from orderstore.archive.dynamo_positions import DynamoPositions
+from orderstore.domain.ids import stream_of
+from orderstore.registry import CONSUMERS
+from workers.core import Core, now_ms
+from workers.dead_letters.desk import Desk
+from workers.dead_letters.look import Box
+from workers.dead_letters.records import Records
+from workers.dead_letters.standing import Judge, Told
+
+
+def desk_of(core: Core, *, told: Told) -> Desk:
+    """The desk; nothing is asked of anything yet. `told`: see `standing.Told`."""
+    settings = core.settings
+    positions = DynamoPositions(core.clients.dynamodb, table=settings.table("archive"), random=core.random)
+
+    async def open_box(name: str) -> Box:
+        source, letters = await core.queues.with_dead_letters(name)
+        return Box(source=source, letters=letters, receive_count_max=settings.max_receive_count)
+
+    async def archived(order_id: str) -> int:
+        stream = stream_of(settings.tenant, order_id)
+        found = (await positions.get([stream])).get(stream)
+        return 0 if found is None else found.through
+
+    return Desk(
+        queues=CONSUMERS,
+        open_box=open_box,
+        orders=core.orders,
+        tenant=settings.tenant,
+        judge=Judge(core.orders, tenant=settings.tenant, told=told, archived=archived),
+        records=Records(core.locked, tenant=settings.tenant, now_ms=now_ms),
+        now_ms=now_ms,
+        source=core.random,
+    )

@@ -1,0 +1,25 @@
+"""A handler that waits through outages, with the table of what an outage is, and the metrics that tell of one."""
+
+from random import Random
+from typing import Final
+
+from workers.classify import is_outage
+from workers.metrics.breakers import BreakerMetrics
+from workers.metrics.table import Metrics
+from workers.runtime.breaker import BreakerSettings, Guarded
+from workers.runtime.outcome import Handler
+from workers.settings import Settings
+
+# A handler that hangs is an outage before it is a burnt receive.
+ANSWER_WITHIN_DEADLINE: Final = 0.9
+
+
+def guarded(handler: Handler, *, queue: str, settings: Settings, metrics: Metrics, random: Random) -> Handler:
+    """The handler, with messages held while what it stands on is down."""
+    return Guarded(
+        handler,
+        is_outage=is_outage,
+        source=random,
+        settings=BreakerSettings(answer_within_s=settings.handler_deadline_s * ANSWER_WITHIN_DEADLINE),
+        observer=BreakerMetrics(metrics, queue=queue),
+    )
