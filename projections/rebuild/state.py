@@ -89,7 +89,7 @@ class Rebuild:
     commits_expected: int | None = None
     """About how many there are in the source, where that is known."""
     troubles: int = 0
-    """Times that an order could not be folded; a pause, and the log that is read after the archive, may make one of them count twice."""
+    """Orders that could not be folded, when they were met; past NAMED_MAX of them one that is met again counts again."""
     troubled: tuple[Trouble, ...] = ()
     verdict: Verdict | None = None
     discarding: int | None = None
@@ -130,7 +130,7 @@ class Rebuild:
         """One more, named while there is room."""
         known = any(one.stream == trouble.stream for one in self.troubled)
         named = self.troubled if known or len(self.troubled) >= NAMED_MAX else (*self.troubled, trouble)
-        return replace(self, troubles=self.troubles + 1, troubled=named)
+        return replace(self, troubles=self.troubles + (not known), troubled=named)
 
 
 def trouble_of(stream: str, error: Exception) -> Trouble:
