@@ -48,7 +48,7 @@ _CODE: Final = re.compile(r"\(([A-Za-z0-9 ,]{1,60})\)$")
 
 
 def judge(error: Exception) -> Verdict:
-    """Say whether records may be at fault. See `quarantine.py`."""
+    """Say whether records may be at fault. See `projections/stream/quarantine`."""
     if isinstance(error, ExceptionGroup):
         verdicts = [judge(inner) for inner in error.exceptions]
         return next((verdict for verdict in verdicts if verdict.cause is None), verdicts[0])

@@ -31,7 +31,7 @@ class Subscriber(Protocol):
 
 
 class KeyedSubscriber(Protocol):
-    """What `quarantine.py` makes a `Subscriber` of: one whose work falls apart into keys (orders), none of which needs another.
+    """What the package `quarantine` makes a `Subscriber` of: one whose work falls apart into keys (orders), none of which needs another.
 
     A record's key is what the reader's `lane_of` gives for it.
     """

@@ -17,7 +17,7 @@ class ParkedKeys:
     """Every parked key of one subscription, read consistently, at most `kept_s` ago by this process's monotonic clock.
 
     No clock is compared with another. Whoever parks a key waits for longer than `kept_s` before a checkpoint passes the record (see
-    `quarantine.py`): so a worker that is given a later record has asked after the key was parked.
+    `subscriber.py`): so a worker that is given a later record has asked after the key was parked.
     """
 
     def __init__(

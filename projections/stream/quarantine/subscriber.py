@@ -46,7 +46,7 @@ AT_ONCE: Final = 0.0  # nobody has to wait before the checkpoint passes what was
 class Quarantine:
     """The `Subscriber` around a `KeyedSubscriber`. `key_of` is the reader's `lane_of`; `now_ms` the wall clock in milliseconds.
 
-    `judge` says of an error whether it may be the records' own fault; see `parking_rules.py`.
+    `judge` says of an error whether it may be the records' own fault; see `rules.py`.
     """
 
     def __init__(
