@@ -72,10 +72,12 @@ async def _read_log(emulated: Emulated, order_ids: Sequence[str]) -> tuple[dict[
         return histories, {order_of(stream)[1] async for stream in core.store.streams()}
 
 
-def check(books: Books, *, mails_kept: bool = True) -> None:
+def check(books: Books, *, mails_kept: bool = True, objects_ahead: bool = False) -> None:
     """Every check that needs no knowledge of how the run went. AssertionError names the order and who disagrees.
 
     `mails_kept`: whether the emulator ran all the time; it forgets the mails that it took when it ends.
+    `objects_ahead`: whether it was killed; its objects are then younger than its tables, and the archive may have given up hints of orders
+    that it holds otherwise.
     """
     assert not books.unasked, f"orders that nobody placed: {books.unasked}"
     for order_id in books.orders:
@@ -85,7 +87,10 @@ def check(books: Books, *, mails_kept: bool = True) -> None:
     check_stock(books)
     check_invoices(books)
     check_notifications(books, mails_kept=mails_kept)
-    assert books.emulated.queued() == [], "a message still waits, or lies in the dead letters"
+    left = [
+        message for message in books.emulated.queued() if not (objects_ahead and message.queue.endswith("-archive-dlq"))
+    ]
+    assert left == [], "a message still waits, or lies in the dead letters"
 
 
 def check_end(books: Books, order_id: str) -> None:

@@ -132,7 +132,12 @@ def test_when_the_emulator_is_killed_too_what_its_last_snapshot_kept_is_finished
         eventually(lambda: local.status(state_dir)["state"] == "stopped", what="the emulator is gone")
 
     again, _ = run_to_the_end(state_dir, tmp_path)
-    assert again.code == 0, again.said
+    # Objects are on the disk at once, tables with the next snapshot: the archive may hold commits that the tables have lost and that were
+    # made otherwise since. It says so (OrderForked) and gives the hints up; nothing else may be left.
+    forked = again.document["dead_letters"].pop("archive")
+    assert again.code == (1 if forked else 0), again.said
+    assert not any(again.document["dead_letters"].values()), again.said
+    assert (again.document["unexpected"], again.document["doubled"]) == ([], 0)
     assert again.document["orders"] == ORDERS
     local.start(state_dir)
-    books.check(books.open_books(state_dir, seed=SEED, count=ORDERS), mails_kept=False)
+    books.check(books.open_books(state_dir, seed=SEED, count=ORDERS), mails_kept=False, objects_ahead=True)
