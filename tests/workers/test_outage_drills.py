@@ -159,6 +159,7 @@ DRILLS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("drill", DRILLS)
 def test_after_twenty_minutes_without_it_every_order_is_where_it_belongs(drill: str) -> None:
     """Each order ends as it would have, each effect once; the departments that do not need it never held a message."""  # D12

@@ -124,6 +124,7 @@ def test_racing_projectors_that_fail_and_are_killed_count_each_commit_once(seed:
     run_seeded(seed, scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tokens", [True, False], ids=["tokens", "no tokens"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_same_through_transactions_that_time_out_and_meet_each_other(seed: int, tokens: bool) -> None:

@@ -242,6 +242,7 @@ def test_a_relay_that_never_ran_is_told_from_the_projectors_start_on() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(3, 20))]
 )

@@ -145,6 +145,7 @@ def test_a_message_that_fails_while_others_are_done_ends_in_the_dead_letters():
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_while_it_is_open_only_probes_reach_the_downstream():
     """500 messages wait; at most one call is under way, and the calls come at the probes' pace."""
 
