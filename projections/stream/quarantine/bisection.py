@@ -1,13 +1,9 @@
-"""Finding the keys at which a failure lies, and walking over many keys in batches."""
+"""Finding the keys at which a failure lies, by halves."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import Final
-
-import anyio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from projections.stream.quarantine.rules import Judge, Verdict
 
-CLOSE_WITHIN_S: Final = 5.0
 Attempt = Callable[[Sequence[str]], Awaitable[None]]
 
 
@@ -56,37 +52,3 @@ def _divided(part: Sequence[str], verdict: Verdict) -> list[Sequence[str]]:
     if named and len(named) < len(part):
         return [named, [key for key in part if key not in verdict.keys]]
     return [part[len(part) // 2 :], part[: len(part) // 2]]
-
-
-async def for_each_batch(
-    keys: AsyncIterator[str], visit: Callable[[Sequence[str]], Awaitable[None]], *, batch_size: int, at_once: int
-) -> None:
-    """Call `visit` for every key, so many distinct ones at a time, so many batches side by side. Raises the first error, as it is."""
-    send, receive = anyio.create_memory_object_stream[tuple[str, ...]](0)
-
-    async def worker() -> None:
-        async for batch in receive:
-            await visit(batch)
-
-    try:
-        async with send, receive, anyio.create_task_group() as tasks:
-            for number in range(at_once):
-                tasks.start_soon(worker, name=f"repair-{number}")
-            batch: dict[str, None] = {}
-            async for key in keys:
-                batch[key] = None
-                if len(batch) >= batch_size:
-                    await send.send(tuple(batch))
-                    batch = {}
-            if batch:
-                await send.send(tuple(batch))
-            send.close()
-    except ExceptionGroup as group:
-        error: Exception = group
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        raise error from group
-    finally:
-        if isinstance(keys, AsyncGenerator):
-            with anyio.move_on_after(CLOSE_WITHIN_S, shield=True):
-                await keys.aclose()

@@ -11,7 +11,8 @@ from typing import Final
 
 import anyio
 
-from projections.stream.quarantine.bisection import for_each_batch, keys_at_fault
+from projections.batches import for_each_batch
+from projections.stream.quarantine.bisection import keys_at_fault
 from projections.stream.quarantine.known_keys import ParkedKeys
 from projections.stream.quarantine.rules import Judge, QuarantineSettings
 from projections.stream.quarantine.trial import Trial

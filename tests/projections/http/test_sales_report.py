@@ -113,7 +113,7 @@ BAD = [
     ("?from=2025-03-01&to=2026-03-02&currency=EUR", ["from", "to"]),
     ("?from=0001-01-01&to=9999-12-31&currency=EUR", ["from", "to"]),
     ("?from=2026-01-01&to=2026-03-01", ["from", "to", "currency"]),
-    ("?from=2026-01-01&to=2026-01-01&currency=XXX", ["currency"]),
+    ("?from=2026-01-01&to=2026-01-01&currency=XXX", ["currency"]),  # what ISO 4217 says for "no currency"
     ("?from=2026-01-01&to=2026-01-01&currency=eur", ["currency"]),
     ("?from=2026-01-01&to=2026-01-01&currency=", ["currency"]),
     (f"?from=2026-01-01&to=2026-01-01{'&currency=EUR' * 11}", ["currency"]),
