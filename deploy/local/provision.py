@@ -1,4 +1,4 @@
-"""Create the data plane in the emulator, from the template that production deploys, and check that every part is there.
+"""Create the data plane in the emulator, from the templates that production deploys, and check that every part is there.
 
 What a stack does not make is made here too: the verified sender of mails, which on AWS needs a DNS record of a real domain.
 """
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.local.errors import ProvisioningFailed
 
-TEMPLATE = Path(__file__).parent.parent / "data-plane.yaml"
+TEMPLATES = Path(__file__).parent.parent
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
 """MiniStack reads an access key of 12 digits as an account; this is the one that AWS's own documentation uses."""
@@ -29,6 +29,14 @@ DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 CONSUMERS = ("payment", "inventory", "shipping", "billing", "notification", "archive")
 STACK_S_MAX = 60.0
 STACK_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One template, which makes the stack `<prefix>-<name>`. `parameters`: of the plane, and what the stacks before it put out."""
+
+    name: str
+    parameters: "Callable[[DataPlane, Mapping[str, str]], Mapping[str, str]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +87,29 @@ class Clients:
         return self._made[service]
 
 
+def data_plane_parameters(plane: DataPlane, _outputs: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters of deploy/data-plane.yaml on a laptop."""
+    return {
+        "ResourcePrefix": plane.resource_prefix,
+        "VisibilityTimeoutSeconds": str(plane.visibility_timeout_s),
+        "FifoTopic": str(plane.fifo_topic).lower(),
+        "SandboxProviders": "true",
+        "DeletionProtection": "false",
+        "AuditLockMode": AUDIT_LOCK_MODE,
+        "AuditRetentionDays": str(AUDIT_RETENTION_DAYS),
+    }
+
+
+# In the order in which they are made: later ones are given what earlier ones put out. No two have an output of the same name.
+STACKS = (Stack("data-plane", data_plane_parameters),)
+
+
 def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]:
     """Make or update everything and return the settings of the service. Raises ProvisioningFailed."""
     try:
-        outputs = apply_stack(plane, clients("cloudformation"))
+        outputs: dict[str, str] = {}
+        for stack in STACKS:
+            outputs |= apply_stack(plane, stack, outputs, clients("cloudformation"))
         verify(plane, outputs, clients)
         lock_audit_bucket(clients("s3"), outputs["AuditBucketName"])
         verify_sender(clients("sesv2"))
@@ -108,22 +135,13 @@ def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]
     }
 
 
-def apply_stack(plane: DataPlane, cloudformation: Any) -> dict[str, str]:  # noqa: ANN401 - a botocore client
+def apply_stack(plane: DataPlane, stack: Stack, outputs: Mapping[str, str], cloudformation: Any) -> dict[str, str]:  # noqa: ANN401 - a botocore client
     """Create the stack, or bring one that a restart kept up to date; its outputs."""
     request: dict[str, Any] = {
-        "StackName": f"{plane.resource_prefix}-data-plane",
-        "TemplateBody": TEMPLATE.read_text(encoding="utf-8"),
+        "StackName": f"{plane.resource_prefix}-{stack.name}",
+        "TemplateBody": (TEMPLATES / f"{stack.name}.yaml").read_text(encoding="utf-8"),
         "Parameters": [
-            {"ParameterKey": name, "ParameterValue": value}
-            for name, value in {
-                "ResourcePrefix": plane.resource_prefix,
-                "VisibilityTimeoutSeconds": str(plane.visibility_timeout_s),
-                "FifoTopic": str(plane.fifo_topic).lower(),
-                "SandboxProviders": "true",
-                "DeletionProtection": "false",
-                "AuditLockMode": AUDIT_LOCK_MODE,
-                "AuditRetentionDays": str(AUDIT_RETENTION_DAYS),
-            }.items()
+            {"ParameterKey": name, "ParameterValue": value} for name, value in stack.parameters(plane, outputs).items()
         ],
     }
     try:
