@@ -32,7 +32,10 @@ def reconcile(
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """Compare a day in both directions; what does not fit becomes an event of its order, once. Exits with 1 when something does not fit."""
+    """Compare a day in both directions; what does not fit becomes an event of its order, once.
+
+    Exits with 1 when something does not fit, or cannot be read.
+    """
     chosen = _day(day)
 
     async def work(core: Core) -> Report:
@@ -52,8 +55,10 @@ def reconcile(
             amounts = f"ours {finding.ours_minor}, theirs {finding.theirs_minor}"
             place = "noted in the order" if found.noted else "not noted"
             typer.echo(f"{found.order_id}  {finding.kind}  {finding.provider_reference}  {amounts}  ({place})")
+        for order_id in report.unreadable:
+            typer.echo(f"{order_id}  not compared: it cannot be read as it is stored (orderstore audit verify)")
         typer.echo(f"{report.day}: {report.compared} payments compared, {len(report.found)} do not fit")
-    if report.found:
+    if report.found or report.unreadable:
         raise typer.Exit(1)
 
 
@@ -72,4 +77,9 @@ def _day(text: str | None) -> date:
 
 def _document(report: Report) -> dict[str, Any]:
     found = [{"orderId": one.order_id, "noted": one.noted, **asdict(one.finding)} for one in report.found]
-    return {"day": report.day.isoformat(), "compared": report.compared, "found": found}
+    return {
+        "day": report.day.isoformat(),
+        "compared": report.compared,
+        "found": found,
+        "unreadable": list(report.unreadable),
+    }

@@ -20,6 +20,11 @@ class ReconciliationMetrics:
         self._metrics.count("orderstore_payment_discrepancies", {"kind": kind})
         _log.error("payment discrepancy", orderId=order_id, kind=kind, noted=noted)
 
+    def unreadable(self, order_id: str) -> None:
+        """Count, as one more thing that a person must look at."""
+        self._metrics.count("orderstore_payment_discrepancies", {"kind": "order_unreadable"})
+        _log.error("payments not compared: the order cannot be read", orderId=order_id)
+
     def reconciled(self, day: str, compared: int) -> None:
         """Count."""
         self._metrics.count("orderstore_payments_reconciled", by=compared)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import anyio
 from anyio.abc import TaskStatus
 
+from orderstore.codec import CodecError
 from orderstore.store.errors import StoreError
 from orderstore.transact import Contended
 from workers.payment.gateway import GatewayError
@@ -39,6 +40,9 @@ class ReconciliationObserver(Protocol):
 
     def discrepancy(self, order_id: str, kind: str, *, noted: bool) -> None:
         """A payment does not fit; `noted` tells whether its order says so now."""
+
+    def unreadable(self, order_id: str) -> None:
+        """An order's payments could not be compared: the log does not give the order as it was written."""
 
     def reconciled(self, day: str, compared: int) -> None:
         """A day was compared: so many payments."""
@@ -131,13 +135,15 @@ class DailyReconciliation:
             return False
         try:
             report = await self._reconciliation.reconcile(day)
-        except (GatewayError, StoreError, TableError, Contended, BooksTooLong) as error:
+        except (GatewayError, StoreError, CodecError, TableError, Contended, BooksTooLong) as error:
             self._observer.failed(day.isoformat(), error)
             await self._days.give_back(day)
             return False
         await self._days.finish(day)
         for found in report.found:
             self._observer.discrepancy(found.order_id, found.finding.kind, noted=found.noted)
+        for order_id in report.unreadable:
+            self._observer.unreadable(order_id)
         self._observer.reconciled(day.isoformat(), report.compared)
         return True
 

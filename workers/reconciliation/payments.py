@@ -8,7 +8,8 @@
 BooksTooLong   the provider lists more payments than a run reads. Nothing more was compared.
 
 A worker may be between the provider's answer and its own append: so what does not fit is looked at once more a little later, on both
-sides, before it counts. An event's id follows from attempt and kind: the next run adds nothing.
+sides, before it counts. An event's id follows from attempt and kind: the next run adds nothing. An order that cannot be read as it is
+stored is named, and the others are compared.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,11 +20,13 @@ from typing import Final, Literal, Protocol
 
 import anyio
 
+from orderstore.codec import MalformedCommit
 from orderstore.domain.events import PaymentDiscrepancyFound
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import Payment, PaymentStatus
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Actor, Cause
+from orderstore.store.errors import CorruptCommit, StreamTooLong
 from workers.payment.attempts import Held
 
 Standing = Literal["nothing", "held", "taken"]
@@ -34,6 +37,7 @@ LOOK_AGAIN_S: Final = 60.0
 DOUBTS_MAX: Final = 10_000
 """Findings of one run. More are no discrepancies but another account, or a log that is not there."""
 _DAY_S: Final = 86_400
+_OF_ONE_ORDER: Final = (MalformedCommit, CorruptCommit, StreamTooLong)
 _STANDINGS: Final[Mapping[PaymentStatus, Standing]] = MappingProxyType(
     {PaymentStatus.AUTHORIZED: "held", PaymentStatus.CAPTURED: "taken"}
 )
@@ -87,6 +91,8 @@ class Report:
     day: date
     compared: int
     found: tuple[Found, ...]
+    unreadable: tuple[str, ...] = ()
+    """Orders whose payments could not be compared, because the log does not give them: see `orderstore audit verify`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,37 +116,42 @@ class PaymentReconciliation:
     async def reconcile(self, day: date, *, note: bool = True) -> Report:
         """Compare the payments that were begun on a UTC day, and look for holds of `HOLD_WARNED_AFTER_DAYS` before that run out.
 
-        Raises GatewayError, StoreError, TableError, BooksTooLong. A run that breaks off may be repeated.
+        Raises GatewayError, StoreError, TableError, BooksTooLong, and UnknownEvent for an order of a newer build. A run that breaks off
+        may be repeated.
         """
         begin_s = _begin_s(day)
+        unreadable: dict[str, None] = {}
         doubts: list[_Question] = []
         seen: set[str] = set()
         async for theirs in self._books.payments(begin_s, begin_s + _DAY_S):
             seen.add(theirs.reference)
             question = _Question(theirs.order_id, theirs.attempt_key, theirs.reference)
-            if await self._judge(question, theirs) is not None:
+            if await self._judge(question, theirs, unreadable) is not None:
                 _append(doubts, question)
         compared = len(seen)
         async for ours in self._held_between(begin_s * 1_000, (begin_s + _DAY_S) * 1_000):
             if ours.reference not in seen:
                 compared += 1
                 question = _Question(ours.order_id, ours.key, ours.reference)
-                if await self._judge(question, await self._books.payment(ours.reference)) is not None:
+                their_word = await self._books.payment(ours.reference)
+                if await self._judge(question, their_word, unreadable) is not None:
                     _append(doubts, question)
-        found = [*await self._confirmed(doubts), *await self._expiring(day)]
+        found = [*await self._confirmed(doubts, unreadable), *await self._expiring(day)]
         if not note:
             told = [Found(order_id=order_id, finding=finding, noted=False) for order_id, finding in found]
         else:
-            told = [await self._note(order_id, finding) for order_id, finding in found]
-        return Report(day=day, compared=compared, found=tuple(told))
+            told = [await self._note(order_id, finding, unreadable) for order_id, finding in found]
+        return Report(day=day, compared=compared, found=tuple(told), unreadable=tuple(unreadable))
 
-    async def _confirmed(self, doubts: list[_Question]) -> list[tuple[str, PaymentDiscrepancyFound]]:
+    async def _confirmed(
+        self, doubts: list[_Question], unreadable: dict[str, None]
+    ) -> list[tuple[str, PaymentDiscrepancyFound]]:
         if not doubts:
             return []
         await anyio.sleep(self._look_again_s)
         found = []
         for question in doubts:
-            finding = await self._judge(question, await self._books.payment(question.reference))
+            finding = await self._judge(question, await self._books.payment(question.reference), unreadable)
             if finding is not None:
                 found.append((question.order_id, finding))
         return found
@@ -161,15 +172,21 @@ class PaymentReconciliation:
                 _check_bound(len(found))
         return found
 
-    async def _judge(self, question: _Question, theirs: Theirs | None) -> PaymentDiscrepancyFound | None:
+    async def _judge(
+        self, question: _Question, theirs: Theirs | None, unreadable: dict[str, None]
+    ) -> PaymentDiscrepancyFound | None:
         """The log is read after the provider: what it knows then is never older."""
         try:
             order = placed(await self._orders.load(question.order_id))
         except UnknownOrder:
             return judged(question.attempt_key, question.reference, theirs, None, "")
+        except _OF_ONE_ORDER:
+            unreadable[question.order_id] = None
+            _check_bound(len(unreadable))
+            return None
         return judged(question.attempt_key, question.reference, theirs, order.payment, order.order.currency)
 
-    async def _note(self, order_id: str, finding: PaymentDiscrepancyFound) -> Found:
+    async def _note(self, order_id: str, finding: PaymentDiscrepancyFound, unreadable: dict[str, None]) -> Found:
         cause = Cause(
             causation_id=finding.attempt_key,
             purpose=f"payment-discrepancy:{finding.kind}",
@@ -180,6 +197,9 @@ class PaymentReconciliation:
         try:
             await self._orders.note_discrepancy(await self._orders.load(order_id), finding, cause=cause)
         except UnknownOrder:
+            return Found(order_id=order_id, finding=finding, noted=False)
+        except _OF_ONE_ORDER:
+            unreadable[order_id] = None
             return Found(order_id=order_id, finding=finding, noted=False)
         return Found(order_id=order_id, finding=finding, noted=True)
 

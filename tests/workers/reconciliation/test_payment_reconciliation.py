@@ -7,10 +7,12 @@ from typing import Any
 import anyio
 import pytest
 
+from orderstore.codec import MalformedCommit, UnknownEvent
 from orderstore.domain.events import PaymentDiscrepancyFound
 from orderstore.domain.ids import event_id
 from orderstore.domain.money import Money
-from orderstore.store.errors import Unavailable
+from orderstore.history import History
+from orderstore.store.errors import CorruptCommit, StreamTooLong, Unavailable
 from tests.virtual_time import run_virtual
 from tests.workers.payment.stripe_fake import InProcess
 from tests.workers.payment.test_stripe_faults import StripeWorld
@@ -226,6 +228,37 @@ def test_the_books_are_read_page_by_page() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.parametrize(
+    "error", [MalformedCommit("no body"), CorruptCommit("main/order-x", 2, "its hash"), StreamTooLong("x", "1 commit")]
+)
+def test_an_order_that_cannot_be_read_is_named_and_the_others_are_compared(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One damaged order hides no discrepancy of another, on either side."""
+
+    async def scenario() -> None:
+        scene = Scene()
+        damaged, _ = await scene.paid()
+        lost, lost_intent = await scene.paid()
+        found, intent = await scene.paid()
+        intent["amount_received"] = 1
+        load = scene.world.orders.load
+
+        async def loads(order_id: str) -> History:
+            if order_id in {damaged, lost}:
+                raise error
+            return await load(order_id)
+
+        monkeypatch.setattr(scene.world.orders, "load", loads)
+        del scene.stripe.intents[lost_intent["id"]]
+        report = await scene.reconciliation.reconcile(scene.today())
+        assert report.unreadable == (damaged, lost)
+        assert [(one.order_id, one.noted) for one in report.found] == [(found, True)]
+        assert report.compared == 3
+
+    run_virtual(scenario)
+
+
 class Days:
     """Reconciles by writing down which day, and fails as told."""
 
@@ -233,16 +266,20 @@ class Days:
         self.days: list[date] = []
         self.errors: list[Exception] = []
         self.told: list[Any] = []
+        self.unreadable_orders: tuple[str, ...] = ()
 
     async def reconcile(self, day: date) -> Report:
         self.days.append(day)
         await anyio.sleep(5)
         if self.errors:
             raise self.errors.pop(0)
-        return Report(day=day, compared=1, found=())
+        return Report(day=day, compared=1, found=(), unreadable=self.unreadable_orders)
 
     def discrepancy(self, order_id: str, kind: str, *, noted: bool) -> None:
         self.told.append((order_id, kind, noted))
+
+    def unreadable(self, order_id: str) -> None:
+        self.told.append(("unreadable", order_id))
 
     def reconciled(self, day: str, compared: int) -> None:
         self.told.append(day)
@@ -279,7 +316,28 @@ def test_each_day_is_compared_once_whatever_the_number_of_instances() -> None:
     run_virtual(scenario)
 
 
-@pytest.mark.parametrize("error", [GatewayUnavailable("down"), Unavailable("Query", tries=5, ambiguous=False)])
+def test_an_order_that_cannot_be_read_is_told_and_its_day_is_done() -> None:
+    """It would not become readable by comparing its day again and again."""
+
+    async def scenario() -> None:
+        days, table = Days(), MemoryTable()
+        days.unreadable_orders = ("x",)
+        daily = instance(days, table, datetime(2026, 11, 20, 12, tzinfo=UTC))
+        await daily.catch_up()
+        await daily.catch_up()
+        assert days.told.count(("unreadable", "x")) == len(days.days) == 5
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GatewayUnavailable("down"),
+        Unavailable("Query", tries=5, ambiguous=False),
+        UnknownEvent("a newer build's"),
+    ],
+)
 def test_a_day_that_could_not_be_compared_is_tried_again(error: Exception) -> None:
     """Trouble is told, and ends nothing."""
 
