@@ -11,6 +11,7 @@ from orderstore.domain.state import NotPlaced, Placed
 from orderstore.expected import Exactly, WrongVersion
 from orderstore.history import History, Standing
 from orderstore.recorded import Actor, Cause
+from orderstore.tracing import continued
 from orderstore.transact import ATTEMPTS_MAX, Contended, Decide, DecideNumbered, Transactor
 
 SOURCE: Final = "order-service"
@@ -91,5 +92,5 @@ def command(order_id: str, purpose: str, actor: Actor, traceparent: str | None) 
         correlation_id=order_id,
         actor=actor,
         source=SOURCE,
-        traceparent=traceparent,
+        traceparent=continued(None) if traceparent is None else traceparent,
     )

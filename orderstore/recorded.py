@@ -30,6 +30,7 @@ class Cause:
     actor: Actor
     source: str
     traceparent: str | None = None
+    """Where the trace goes on from: the span in which this is decided, where that is traced (`orderstore/tracing.py`), else its cause's."""
 
     def event_id(self, position: int) -> EventId:
         """The id of the commit's event at `position` (0-based)."""

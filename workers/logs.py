@@ -14,7 +14,18 @@ from structlog.types import EventDict, WrappedLogger
 EVENT_FIELDS: Final = ("eventId", "correlationId", "orderId", "source", "eventType", "occurredAt")
 # Names under which personal data could slip into a log; what stands there is replaced, whatever it is.
 REDACTED_FIELDS: Final = frozenset(
-    {"email", "customerEmail", "customer_email", "name", "customerName", "address", "token"}
+    {
+        "email",
+        "customerEmail",
+        "customer_email",
+        "name",
+        "customerName",
+        "customerPhone",
+        "customer_phone",
+        "phone",
+        "address",
+        "token",
+    }
 )
 
 
