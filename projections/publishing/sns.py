@@ -3,10 +3,15 @@
 The topic may be a FIFO one: its group is the order, its deduplication id the event's id. Within five minutes it drops what is published
 again (AWS SNS API, "Publish", MessageDeduplicationId), and its queues may stay standard ones, which are not told the group and promise
 no order (AWS SNS developer guide, https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html and fifo-message-grouping.html).
+
+On a standard topic the group may name the tenant: SNS forwards it to standard queues alone, where SQS serves tenants that use less before
+one that floods (AWS SNS API, "Publish", MessageGroupId; AWS SQS developer guide, "Amazon SQS fair queues").
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,19 +31,27 @@ _SLOWER: Final = frozenset({"Throttled", "KMSThrottling"})
 _OF_AN_ENTRY: Final = frozenset(
     {"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "ValidationException", "BatchRequestTooLong"}
 )
+# What a group may be (AWS SNS API, "Publish", MessageGroupId): one that is refused would take its whole order along.
+_GROUP: Final = re.compile(r"""[a-zA-Z0-9!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}""")
 _FIFO_SUFFIX: Final = ".fifo"  # every FIFO topic's name ends so, and no other's (AWS SNS API, "CreateTopic")
 
 
 class SnsPublisher:
     """See `Publisher`."""
 
-    def __init__(self, client: "SNSClient", *, topic_arn: str, fifo: bool = False) -> None:
-        """Publish to this topic, which is a FIFO one or not. Raises ValueError when its name says otherwise."""
+    def __init__(self, client: "SNSClient", *, topic_arn: str, fifo: bool = False, by_tenant: bool = False) -> None:
+        """Publish to this topic, which is a FIFO one or not; `by_tenant` names a standard topic's messages' tenants.
+
+        Raises ValueError when its name says otherwise, and for both at once.
+        """
+        if fifo and by_tenant:
+            raise ValueError("the group of a FIFO topic is the order, not the tenant")
         if fifo != topic_arn.endswith(_FIFO_SUFFIX):
             raise ValueError(f"{topic_arn} {'does not name' if fifo else 'names'} a FIFO topic")
         self._client = client
         self._topic_arn = topic_arn
         self._fifo = fifo
+        self._by_tenant = by_tenant
 
     async def publish(self, batch: Sequence[PublicEvent]) -> tuple[Failed, ...]:
         """See `Publisher`. Attributes are what the queues' filter policies see; entries are known by their place.
@@ -82,7 +95,13 @@ class SnsPublisher:
         if self._fifo:
             entry["MessageGroupId"] = event.order_id
             entry["MessageDeduplicationId"] = event.event_id
+        elif self._by_tenant and event.tenant is not None:
+            entry["MessageGroupId"] = _group(event.tenant)
         return entry
+
+
+def _group(tenant: str) -> str:
+    return tenant if _GROUP.fullmatch(tenant) else sha256(tenant.encode()).hexdigest()
 
 
 def _failed(position: int, entry: "BatchResultErrorEntryTypeDef | None") -> Failed:

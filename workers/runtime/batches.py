@@ -96,11 +96,13 @@ class Batcher:
 
     async def _without_expired(self, batch: Sequence[Held]) -> Sequence[Held]:
         kept = []
+        now = anyio.current_time()
         for held in batch:
             if held.beat is not None:
                 # A heartbeat that lands after this request would hide the message again.
                 await held.beat.wait()
-            if held.is_ours():
+                now = anyio.current_time()
+            if held.is_ours(now):
                 kept.append(held)
             else:
                 self._end(held, "expired")

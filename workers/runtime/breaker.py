@@ -3,7 +3,8 @@
     closed ── failures in a row ──> open ── one probe after a while ──> closed | open again
 
 A failure that looks like an outage is never taken as the message's own fault at once, not even for the only message there is. It is,
-when the same handler has meanwhile done its work for others again and again: then the error goes the way of every other.
+when it has failed for longer than outages last while the same handler did its work for others again and again: then the error goes the
+way of every other. Others alone prove little: what is done for them may not need what is down.
 """
 
 import math
@@ -33,15 +34,16 @@ class BreakerSettings:
     """A handler that takes longer hangs on something that is down. Below the loop's own deadline, which would burn a receive."""
     own_fault_failures: int = 3
     own_fault_successes: int = 10
-    """A message has failed so often, while so many others were done: the fault is its own."""
+    own_fault_after_s: float = 1_800.0
+    """A message has failed so often and for so long, while so many others were done: the fault is its own. Anew for each receive."""
     remembered_max: int = 10_000
     """Failing messages that are remembered; beyond them the oldest begins anew."""
 
     def __post_init__(self) -> None:
         if min(self.failures_to_open, self.own_fault_failures, self.own_fault_successes, self.remembered_max) < 1:
             raise ValueError("the counts of a breaker must be at least 1")
-        if not 0 < self.probe_initial_s <= self.probe_max_s or self.answer_within_s <= 0:
-            raise ValueError("0 < probe_initial_s <= probe_max_s, and answer_within_s > 0")
+        if not 0 < self.probe_initial_s <= self.probe_max_s or self.answer_within_s <= 0 or self.own_fault_after_s < 0:
+            raise ValueError("0 < probe_initial_s <= probe_max_s, answer_within_s > 0, and own_fault_after_s >= 0")
 
 
 class BreakerObserver(Protocol):
@@ -80,6 +82,7 @@ class SilentBreakerObserver:
 class _Failing:
     failures: int
     successes_before: int
+    since_s: float
 
 
 class Guarded:
@@ -152,13 +155,16 @@ class Guarded:
 
     def _failed(self, message: Message, error: Exception, *, probe: bool) -> Outcome:
         settings = self._settings
-        failing = self._failing.setdefault(message.id, _Failing(0, self._successes))
+        now = anyio.current_time()
+        failing = self._failing.setdefault(message.id, _Failing(0, self._successes, now))
         self._failing.move_to_end(message.id)
         if len(self._failing) > settings.remembered_max:
             self._failing.popitem(last=False)
         failing.failures += 1
         others_done = self._successes - failing.successes_before
-        if failing.failures >= settings.own_fault_failures and others_done >= settings.own_fault_successes:
+        long_enough = now - failing.since_s >= settings.own_fault_after_s
+        often_enough = failing.failures >= settings.own_fault_failures
+        if long_enough and often_enough and others_done >= settings.own_fault_successes:
             del self._failing[message.id]
             self._observer.own_fault(error=error)
             raise error

@@ -79,6 +79,12 @@ class ConsumeLoop:
         return self._handling.running
 
     @property
+    def oldest_running_s(self) -> float:
+        """How long the handler has been at work that began first; 0 while none is."""
+        began_at = self._handling.oldest_began_at
+        return 0.0 if began_at is None else anyio.current_time() - began_at
+
+    @property
     def held(self) -> int:
         """Messages in memory: waiting, running, deferred, being acknowledged or given back."""
         return len(self._holdings)
@@ -139,6 +145,7 @@ class ConsumeLoop:
             while not self._handling.is_idle or self._poller.polls:
                 await self._holdings.changed.wait()
         self._poller.close(grace_s=0)
+        self._handling.abandon()
         for held in self._holdings:
             held.cancel("stop")
 

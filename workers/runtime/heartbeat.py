@@ -58,16 +58,15 @@ class Heartbeat:
     async def watch(self) -> None:
         """Report messages as lost at the moment their visibility ends, until cancelled."""
         while True:
-            changed = self._holdings.changed
             now = anyio.current_time()
             watched = [held for held in self._holdings if held.stage in CREDITED and held.lost is None]
             for held in watched:
                 if held.visible_at <= now:
                     self._lose(held, "visibility timeout")
-            # A lost message changes the holdings; an extended one only makes this wake too early.
-            wake_at = min((held.visible_at for held in watched if held.lost is None), default=math.inf)
-            with anyio.CancelScope(deadline=wake_at):
-                await changed.wait()
+            # One that is settled or extended meanwhile only makes this wake too early.
+            await self._holdings.watch(
+                min((held.visible_at for held in watched if held.lost is None), default=math.inf)
+            )
 
     async def beat(self) -> bool:
         """Extend whatever needs it; False when some of it has to be tried again soon."""
@@ -129,6 +128,7 @@ class Heartbeat:
         for receipt, held in receipts.items():
             if held.message.receipt == receipt:  # a newer receipt has a visibility of its own
                 held.visible_at = before + visibility_s
+                self._holdings.expires(held)
         if receipts:
             self._observer.extended(Extended(queue=self._queue.name, count=len(receipts)))
         return again

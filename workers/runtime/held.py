@@ -1,5 +1,6 @@
 """The messages that this process holds, and until when it may believe so."""
 
+import math
 from collections.abc import Iterator
 from enum import Enum
 from typing import Literal
@@ -36,6 +37,7 @@ class Held:
         "return_after_s",
         "scope",
         "stage",
+        "stalls",
         "stopped",
         "visible_at",
     )
@@ -55,6 +57,8 @@ class Held:
         """Why visibility was lost; None while it is ours."""
         self.stopped = False
         """Its handler was cancelled because the worker stops."""
+        self.stalls = 0
+        """How often its handler's deadline passed because the process stood still."""
         self.return_after_s = 0
         self.beat: anyio.Event | None = None
         """Set when the heartbeat call under way for it has ended."""
@@ -65,9 +69,9 @@ class Held:
         self.copies = [*self.copies[1 - BATCH_ENTRIES_MAX :], copy]
         self.visible_at = visible_at
 
-    def is_ours(self) -> bool:
-        """Whether nobody else can have been given the message."""
-        return self.lost is None and anyio.current_time() < self.visible_at
+    def is_ours(self, now: float | None = None) -> bool:
+        """Whether nobody else can have been given the message; `now` spares a look at the clock."""
+        return self.lost is None and (anyio.current_time() if now is None else now) < self.visible_at
 
     def cancel(self, why: Literal["lost", "stop"]) -> None:
         """Cancel what is going on for it, if anything is."""
@@ -85,7 +89,9 @@ class Holdings:
         self._credits_taken = 0
         self.returned = 0
         """How often a handler has returned, whatever it said: the process has survived that many."""
-        self._changed = anyio.Event()
+        self._changed: anyio.Event | None = None
+        self._sooner: anyio.Event | None = None
+        self._watched_until = math.inf
 
     def __iter__(self) -> Iterator[Held]:
         return iter(tuple(self._held))
@@ -108,6 +114,7 @@ class Holdings:
         self._held[held] = None
         self._by_id[held.message.id] = held
         self._credits_taken += held.stage in CREDITED
+        self.expires(held)
         self.notify()
 
     def move(self, held: Held, stage: Stage) -> None:
@@ -129,10 +136,24 @@ class Holdings:
 
     def notify(self) -> None:
         """Wake everyone who waits for a change."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed is not None:  # nobody looks most of the time, and an event costs more than all the rest here
+            self._changed.set()
+            self._changed = None
 
     @property
     def changed(self) -> anyio.Event:
         """Set at the next change. Take it before looking, then wait."""
+        if self._changed is None:
+            self._changed = anyio.Event()
         return self._changed
+
+    def expires(self, held: Held) -> None:
+        """Its visibility may end sooner than that of all others: wake who watches over that."""
+        if held.visible_at < self._watched_until and self._sooner is not None:
+            self._sooner.set()
+
+    async def watch(self, until: float) -> None:
+        """Wait until then (monotonic), or until something is held that ends sooner."""
+        self._sooner, self._watched_until = anyio.Event(), until
+        with anyio.CancelScope(deadline=until):
+            await self._sooner.wait()

@@ -1,6 +1,7 @@
 """A real SQS standard queue in memory: visibility, receipts, receive counts, redrive, long polling, delays, limits.
 
-It keeps order more than AWS does, and delivers no spurious duplicates; tests that need those inject them around it.
+It keeps order more than AWS does, and delivers no spurious duplicates; tests that need those inject them around it. A message group
+is carried and means nothing here: `memory_groups.py` has the queues for which it does.
 """
 
 import heapq
@@ -28,7 +29,9 @@ from workers.runtime.queue import (
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Stored:
+class Stored:
+    """A message as the queue keeps it."""
+
     id: str
     body: str
     attributes: Mapping[str, str]
@@ -39,6 +42,7 @@ class _Stored:
     receipt: str | None = None
     received_at: float | None = None
     delayed: bool = False
+    group: str | None = None
 
 
 class MemoryQueue:
@@ -58,9 +62,9 @@ class MemoryQueue:
         self._dead_letters = dead_letters
         self._receive_count_max = receive_count_max
         self._retention_s = retention_s
-        self._stored: dict[str, _Stored] = {}
-        self._visible: dict[str, _Stored] = {}
-        self._hidden: list[tuple[float, int, _Stored]] = []
+        self._stored: dict[str, Stored] = {}
+        self._visible: dict[str, Stored] = {}
+        self._hidden: list[tuple[float, int, Stored]] = []
         self._delayed = 0
         self._numbers = itertools.count(1)
         self._sent = anyio.Event()
@@ -70,7 +74,14 @@ class MemoryQueue:
         """The name for logs and metrics."""
         return self._name
 
-    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: float = 0) -> str:
+    async def send(
+        self,
+        body: str,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        delay_s: float = 0,
+        group: str | None = None,
+    ) -> str:
         """Put a message in, to become visible after `delay_s` (0 to 900); its id. Raises `RequestRefused` past SQS's limits."""
         await anyio.lowlevel.checkpoint()
         attributes = dict(attributes or {})
@@ -82,7 +93,7 @@ class MemoryQueue:
         )
         _require(message_bytes(body, attributes) <= MESSAGE_BYTES_MAX, "body and attributes over 1 MiB")
         now = anyio.current_time()
-        stored = _Stored(
+        stored = Stored(
             id=f"{self._name}-{next(self._numbers)}",
             body=body,
             attributes=attributes,
@@ -90,6 +101,7 @@ class MemoryQueue:
             sent_at=now,
             visible_at=now + delay_s,
             delayed=delay_s > 0,
+            group=group,
         )
         self._put(stored)
         return stored.id
@@ -103,8 +115,10 @@ class MemoryQueue:
         give_up_at = anyio.current_time() + wait_s
         while True:
             sent = self._sent
-            ready = self._ready(max_messages)
-            if not ready and self._visible:
+            self._surface()
+            candidates = self._next(max_messages)
+            ready = self._ready(candidates)
+            if candidates and not ready:
                 continue  # those in front had expired, or were dead letters
             if ready or anyio.current_time() >= give_up_at:
                 return [self._hand_out(stored, visibility_timeout_s) for stored in ready]
@@ -149,7 +163,9 @@ class MemoryQueue:
         """See `Queue.dead_letter`. Raises `RequestRefused` when there is no dead-letter queue."""
         if self._dead_letters is None:
             raise RequestRefused(f"{self._name} has no dead-letter queue")
-        await self._dead_letters.send(message.body, attributes=dead_letter_attributes(message, reason))
+        await self._dead_letters.send(
+            message.body, attributes=dead_letter_attributes(message, reason), group=message.group
+        )
 
     async def depths(self) -> Depths:
         """See `Queue.depths`; exact here."""
@@ -165,10 +181,9 @@ class MemoryQueue:
             dead_letters=dead,
         )
 
-    def _ready(self, max_messages: int) -> list[_Stored]:
-        self._surface()
-        ready: list[_Stored] = []
-        for stored in tuple(itertools.islice(self._visible.values(), max_messages)):
+    def _ready(self, candidates: Sequence[Stored]) -> list[Stored]:
+        ready: list[Stored] = []
+        for stored in candidates:
             if self._is_expired(stored):
                 continue
             if self._dead_letters is not None and stored.receive_count >= self._receive_count_max:
@@ -181,7 +196,11 @@ class MemoryQueue:
             raise Throttled(f"{self._name} has too many messages in flight")
         return ready
 
-    def _hand_out(self, stored: _Stored, visibility_timeout_s: int) -> Message:
+    def _next(self, count: int) -> Sequence[Stored]:
+        """Which of the visible messages come next; those of them that have expired or are dead letters are not handed out."""
+        return tuple(itertools.islice(self._visible.values(), count))
+
+    def _hand_out(self, stored: Stored, visibility_timeout_s: int) -> Message:
         now = anyio.current_time()
         stored.receive_count += 1
         stored.receipt = f"{stored.id}/receipt-{next(self._numbers)}"
@@ -194,9 +213,10 @@ class MemoryQueue:
             attributes=dict(stored.attributes),
             receive_count=stored.receive_count,
             sent_at_ms=stored.sent_at_ms,
+            group=stored.group,
         )
 
-    def take_over(self, stored: _Stored) -> None:
+    def take_over(self, stored: Stored) -> None:
         """Take a message that another queue's redrive policy moves here."""
         stored.receive_count = 0
         stored.receipt = None
@@ -204,17 +224,17 @@ class MemoryQueue:
         stored.visible_at = anyio.current_time()
         self._put(stored)
 
-    def _put(self, stored: _Stored) -> None:
+    def _put(self, stored: Stored) -> None:
         self._stored[stored.id] = stored
         self._delayed += stored.delayed
         self._hide_until(stored, stored.visible_at)
         self._wake()
 
-    def _remove(self, stored: _Stored) -> None:
+    def _remove(self, stored: Stored) -> None:
         del self._stored[stored.id]
         self._visible.pop(stored.id, None)
 
-    def _hide_until(self, stored: _Stored, visible_at: float) -> None:
+    def _hide_until(self, stored: Stored, visible_at: float) -> None:
         stored.visible_at = visible_at
         self._visible.pop(stored.id, None)
         heapq.heappush(self._hidden, (visible_at, next(self._numbers), stored))
@@ -229,7 +249,7 @@ class MemoryQueue:
                 stored.delayed = False
                 self._visible[stored.id] = stored
 
-    def _is_expired(self, stored: _Stored) -> bool:
+    def _is_expired(self, stored: Stored) -> bool:
         expired = anyio.current_time() - stored.sent_at >= self._retention_s
         if expired:
             self._remove(stored)

@@ -57,6 +57,9 @@ class Poller:
                 while not self._closed:
                     changed = self._holdings.changed
                     wait_s = self._wait_s()
+                    if wait_s == math.inf:
+                        await changed.wait()  # most of the time, and a scope costs more than the wait
+                        continue
                     if wait_s > 0:
                         with anyio.move_on_after(wait_s):
                             await changed.wait()

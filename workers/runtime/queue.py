@@ -1,4 +1,4 @@
-"""The queue as the consume loop sees it: a port in the shape of an SQS standard queue, and what can go wrong with it.
+"""The queue as the consume loop sees it: a port in the shape of an SQS queue, and what can go wrong with it.
 
 QueueError
 ├── Throttled            too many requests, or too many messages in flight: wait and ask again
@@ -59,6 +59,8 @@ class Message:
     """How often it has been received, this time included (approximate, as SQS counts)."""
     sent_at_ms: int
     """When it was sent, wall clock of the queue."""
+    group: str | None = None
+    """Its MessageGroupId: on a FIFO queue what keeps its sequence, on a standard one the tenant for SQS's fairness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +85,12 @@ class Depths:
 
 
 class Queue(Protocol):
-    """An SQS standard queue with its dead-letter queue.
+    """An SQS queue with its dead-letter queue.
 
     Guarantees and their limits, which every adapter shares (`tests/contract/test_queue_contract.py`):
 
     - at least once: a message is delivered until it is deleted or dead-lettered, and may be delivered more than once;
-    - no order;
+    - no order on a standard queue; on a FIFO one each group in its sequence, nothing of a group while a part of it is in flight;
     - a received message is hidden for the visibility timeout; after that, or when the timeout is changed to 0, it is received again;
     - deleting with a stale receipt may answer success and delete nothing: only the caller's own clock tells whether it still
       holds a message;

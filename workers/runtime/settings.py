@@ -36,6 +36,8 @@ class ConsumeSettings:
     poll_backoff_cap_s: float = 30.0
 
     # handling
+    ordered: bool = False
+    """A FIFO queue: of a message group one message runs at a time, and one that fails holds back those behind it."""
     concurrency: int = 10
     prefetch: int = 0
     """Messages held beyond those that run; each burns a receive when the worker stops before it starts."""

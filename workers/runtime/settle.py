@@ -58,13 +58,14 @@ class Settler:
 
     async def settle(self, held: Held, outcome: Outcome, *, started_at: float, error: Exception | None) -> float | None:
         """Settle it; the seconds to wait when the message is kept and its handler is to be called again, else None."""
-        if not held.is_ours():
+        now = anyio.current_time()
+        if not held.is_ours(now):
             # The deletion would answer success whatever happened, so this clock decides: the message is someone else's now.
             self.lost(held, held.lost or "visibility timeout", handled=isinstance(outcome, Done))
             return None
         match outcome:
             case Done():
-                self._observer.done(self._handled(held, started_at))
+                self._observer.done(self._handled(held, started_at, now))
                 self._acks.add(held)
             case Retry(reason=reason, after_s=after_s):
                 self._retry(held, reason, after_s, started_at=started_at, error=error)
@@ -97,12 +98,12 @@ class Settler:
         self._returns.add(held, math.ceil(after_s))
         self._observer.given_back(GivenBack(queue=self._queue.name, message_id=held.message.id, reason=reason))
 
-    def _handled(self, held: Held, started_at: float) -> Handled:
+    def _handled(self, held: Held, started_at: float, now: float | None = None) -> Handled:
         return Handled(
             queue=self._queue.name,
             message_id=held.message.id,
             receive_count=held.message.receive_count,
-            duration_s=anyio.current_time() - started_at,
+            duration_s=(anyio.current_time() if now is None else now) - started_at,
             age_s=self.age_s(held),
         )
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,7 +18,7 @@ from botocore.exceptions import (
     ConnectionError as BotocoreConnectionError,
 )
 
-from workers.runtime.deadletter import dead_letter_attributes
+from workers.runtime.deadletter import ORIGINAL_ID, dead_letter_attributes
 from workers.runtime.queue import (
     WAIT_S_MAX,
     CredentialsInvalid,
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
         MessageAttributeValueOutputTypeDef,
         MessageTypeDef,
     )
+
+TRACE_HEADER: Final = "AWSTraceHeader"
+"""X-Ray's header, which EventBridge and others hand on beside the message's own attributes; here it stands among them."""
+FIFO_SUFFIX: Final = ".fifo"
+"""How the name of every FIFO queue ends, and of no other (AWS SQS API, "CreateQueue")."""
 
 _THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "RequestThrottled", "RequestThrottledException", "RequestLimitExceeded"}
@@ -67,6 +72,11 @@ _CREDENTIALS = frozenset(
 _GONE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"})
 
 
+class _Grouping(TypedDict, total=False):
+    MessageGroupId: str
+    MessageDeduplicationId: str
+
+
 async def queue_url(client: "SQSClient", full_name: str) -> str:
     """Where the queue with this name is. Raises QueueMissing, and what every request may."""
     with _translated():
@@ -74,7 +84,7 @@ async def queue_url(client: "SQSClient", full_name: str) -> str:
 
 
 class SqsQueue:
-    """One SQS standard queue and its dead-letter queue.
+    """One SQS queue, standard or FIFO, and its dead-letter queue, which is of the same kind.
 
     The client is the caller's: one per process, its connection pool at least as large as pollers + acknowledgements + heartbeats,
     its read time-out above the longest wait (`ValueError` otherwise: every quiet poll would fail).
@@ -96,9 +106,12 @@ class SqsQueue:
         """The name for logs and metrics."""
         return self._name
 
-    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None) -> str:
-        """Put a message in; its id. Raises `RequestRefused` past SQS's limits. After `Unavailable` it may have been sent."""
-        return await self._send(self._url, body, attributes or {})
+    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None, group: str | None = None) -> str:
+        """Put a message in; its id. Raises `RequestRefused` past SQS's limits. After `Unavailable` it may have been sent.
+
+        A FIFO queue needs the group, and de-duplicates by content, or refuses where the queue does not.
+        """
+        return await self._send(self._url, body, attributes or {}, group=group)
 
     async def receive(self, *, max_messages: int, wait_s: int, visibility_timeout_s: int) -> Sequence[Message]:
         """See `Queue.receive`."""
@@ -109,7 +122,12 @@ class SqsQueue:
                 WaitTimeSeconds=wait_s,
                 VisibilityTimeout=visibility_timeout_s,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageSystemAttributeNames=[
+                    "ApproximateReceiveCount",
+                    "SentTimestamp",
+                    "MessageGroupId",
+                    TRACE_HEADER,
+                ],
             )
         return [_message(entry) for entry in response.get("Messages", [])]
 
@@ -138,7 +156,10 @@ class SqsQueue:
 
     async def dead_letter(self, message: Message, reason: str) -> None:
         """See `Queue.dead_letter`."""
-        await self._send(self._dead_letter_url, message.body, dead_letter_attributes(message, reason))
+        attributes = dead_letter_attributes(message, reason)
+        # In a FIFO queue a dead letter that is put twice, because nobody heard the first answer, is one within five minutes.
+        once = attributes.get(ORIGINAL_ID, message.id) if self._dead_letter_url.endswith(FIFO_SUFFIX) else None
+        await self._send(self._dead_letter_url, message.body, attributes, group=message.group, deduplication_id=once)
 
     async def depths(self) -> Depths:
         """See `Queue.depths`: two calls."""
@@ -162,7 +183,20 @@ class SqsQueue:
             dead_letters=int(dead["Attributes"]["ApproximateNumberOfMessages"]),
         )
 
-    async def _send(self, url: str, body: str, attributes: Mapping[str, str]) -> str:
+    async def _send(
+        self,
+        url: str,
+        body: str,
+        attributes: Mapping[str, str],
+        *,
+        group: str | None,
+        deduplication_id: str | None = None,
+    ) -> str:
+        more: _Grouping = {}
+        if group is not None:
+            more["MessageGroupId"] = group
+        if deduplication_id is not None:
+            more["MessageDeduplicationId"] = deduplication_id
         with _translated():
             sent = await self._client.send_message(
                 QueueUrl=url,
@@ -170,19 +204,22 @@ class SqsQueue:
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
+                **more,
             )
         return sent["MessageId"]
 
 
 def _message(entry: "MessageTypeDef") -> Message:
     system = entry["Attributes"]
+    traced = {TRACE_HEADER: system[TRACE_HEADER]} if TRACE_HEADER in system else {}
     return Message(
         id=entry["MessageId"],
         receipt=entry["ReceiptHandle"],
         body=entry["Body"],
-        attributes={name: _text(value) for name, value in entry.get("MessageAttributes", {}).items()},
+        attributes=traced | {name: _text(value) for name, value in entry.get("MessageAttributes", {}).items()},
         receive_count=int(system["ApproximateReceiveCount"]),
         sent_at_ms=int(system["SentTimestamp"]),
+        group=system.get("MessageGroupId"),
     )
 
 

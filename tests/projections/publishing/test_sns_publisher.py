@@ -1,11 +1,15 @@
 """The topic on SNS: what is sent, what the answer means, and a real way through topic, filter and queue."""
 
+import re
+from dataclasses import replace
+
 import orjson
 import pytest
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from orderstore.contract import PublicEvent, publish
+from projections.publishing.announcements import announcements
 from projections.publishing.publisher import Failed, PublishRefused, PublishUnavailable
 from projections.publishing.sns import SnsPublisher
 from tests.emulator import clients_for, fresh_settings
@@ -105,6 +109,28 @@ def test_a_call_that_is_refused_for_its_topic_blames_no_entry() -> None:
     with pytest.raises(PublishRefused) as refused:
         run_virtual(topic.publish, EVENTS)
     assert (refused.value.streams, len(client.requests)) == (frozenset(), 1)
+
+
+def test_a_standard_topic_can_be_told_the_tenant_for_fair_queues() -> None:
+    """The group is the tenant; one that SNS would refuse goes as its digest; without the setting there is none."""  # fault 29
+    events = [replace(EVENTS[0], tenant=tenant) for tenant in ("acme", "žlutý kůň s.r.o.", None)]
+    client = FakeSns({"Successful": [{"Id": "0"}, {"Id": "1"}, {"Id": "2"}]})
+    run_virtual(SnsPublisher(client, topic_arn="arn:topic", by_tenant=True).publish, events)
+    run_virtual(SnsPublisher(client, topic_arn="arn:topic").publish, events)
+
+    told, untold = ([entry.get("MessageGroupId") for entry in r["PublishBatchRequestEntries"]] for r in client.requests)
+    assert told[0] == "acme"
+    assert re.fullmatch("[0-9a-f]{64}", told[1])
+    assert told[2] is None
+    assert untold == [None] * 3
+    with pytest.raises(ValueError, match="order, not the tenant"):
+        SnsPublisher(client, topic_arn="arn:topic.fifo", fifo=True, by_tenant=True)
+
+
+def test_events_and_notices_know_their_tenant() -> None:
+    """Whatever the relay says of a commit."""
+    for commit in happy_commits():
+        assert {event.tenant for event in announcements(commit)} == {"main"}
 
 
 def test_failed_entries_are_named_by_their_place() -> None:

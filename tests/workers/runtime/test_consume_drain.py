@@ -123,6 +123,36 @@ def test_a_handler_longer_than_the_budget_is_cancelled_and_its_message_given_bac
     run_virtual(scenario)
 
 
+def test_after_the_second_signal_nothing_is_started_not_even_on_its_last_receive():
+    """What a first signal would let run goes back as it is: the platform is about to kill."""
+
+    async def scenario():
+        queue, clock = make_queues()
+        starts = []
+
+        async def handler(message):
+            starts.append(message.body)
+            await anyio.sleep(14)
+            return Done()
+
+        await send_many(queue, 3)
+        for _ in range(2):
+            await queue.inner.receive(max_messages=10, wait_s=0, visibility_timeout_s=1)
+            await anyio.sleep(2)
+        loop = make_loop(queue, handler, full_load(concurrency=1, prefetch=2), clock=clock)
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(loop.run)
+            await anyio.sleep(1)
+            loop.stop()
+            await anyio.sleep(1)
+            asked_at = anyio.current_time()
+            loop.stop_now()
+        assert len(starts) == 1
+        assert anyio.current_time() - asked_at < 1  # fault 12
+
+    run_virtual(scenario)
+
+
 def test_the_drain_budget_bounds_the_stop():
     """A message deferred again and again does not keep the worker; it is given back with the rest of its delay."""
 

@@ -306,7 +306,7 @@ def test_a_running_handler_is_cancelled_at_the_moment_visibility_ends():
                 # Shortened from outside, as if the queue had given less than asked.
                 for held in loop._holdings:
                     held.visible_at = anyio.current_time() + 3
-                loop._holdings.notify()
+                    loop._holdings.expires(held)
                 await anyio.sleep(8)
             finally:
                 ended.append(anyio.current_time())

@@ -31,7 +31,7 @@ def test_an_idle_worker_keeps_one_long_poll():
     run_virtual(scenario)
 
 
-@pytest.mark.parametrize("concurrency", [1, 7, 100, 500])
+@pytest.mark.parametrize("concurrency", [1, 7, 100, pytest.param(500, marks=pytest.mark.thorough)])
 def test_no_more_handlers_run_than_allowed_and_no_more_is_held(concurrency):
     """With a deep queue the bound is reached and never passed; what is asked for never exceeds the free slots."""
 

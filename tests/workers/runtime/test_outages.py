@@ -81,20 +81,28 @@ LONG_HOLD = {"defer_hold_s_max": 36_000.0}
 TWENTY_MINUTES_S = 1_200.0
 
 
-@pytest.mark.parametrize("hangs", [False, True], ids=["refuses", "never answers"])
-def test_twenty_minutes_without_the_downstream_dead_letter_nothing_and_lose_nothing(hangs):  # D12
+@pytest.mark.parametrize(
+    ("hangs", "down_s"),
+    [
+        pytest.param(False, 200.0, id="refuses for three minutes"),
+        pytest.param(False, TWENTY_MINUTES_S, id="refuses for twenty", marks=pytest.mark.thorough),
+        pytest.param(True, 120.0, id="never answers for two"),
+        pytest.param(True, TWENTY_MINUTES_S, id="never answers for twenty", marks=pytest.mark.thorough),
+    ],
+)
+def test_minutes_without_the_downstream_dead_letter_nothing_and_lose_nothing(hangs, down_s):  # D12
     """Messages keep coming at one a second; each is received once, held, and done soon after the downstream is back."""
 
     async def scenario():
         queue, clock = make_queues(receive_count_max=3)
-        downstream = Downstream(from_s=30.0, until_s=30.0 + TWENTY_MINUTES_S, hangs=hangs)
+        downstream = Downstream(from_s=30.0, until_s=30.0 + down_s, hangs=hangs)
         facts, observer = Facts(), Recorder()
         loop = make_loop(
             queue, guarded(downstream, facts), full_load(concurrency=20, **LONG_HOLD), observer=observer, clock=clock
         )
         sent = 0
         async with consuming(loop):
-            while anyio.current_time() < 30.0 + TWENTY_MINUTES_S:
+            while anyio.current_time() < 30.0 + down_s:
                 await queue.inner.send(str(sent))
                 sent += 1
                 await anyio.sleep(1.0)
@@ -123,6 +131,7 @@ def test_the_only_message_there_is_survives_an_outage():
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_message_that_fails_while_others_are_done_ends_in_the_dead_letters():
     """It looks like an outage and is none: the others prove it, and hold nothing up."""
 
@@ -131,7 +140,12 @@ def test_a_message_that_fails_while_others_are_done_ends_in_the_dead_letters():
         downstream = Downstream(always_fails={"7"})
         facts = Facts()
         async with consuming(
-            make_loop(queue, guarded(downstream, facts), full_load(retry_cap_s=5, **LONG_HOLD), clock=clock)
+            make_loop(
+                queue,
+                guarded(downstream, facts, own_fault_after_s=60),
+                full_load(retry_cap_s=5, **LONG_HOLD),
+                clock=clock,
+            )
         ):
             for number in range(600):
                 await queue.inner.send(str(number))

@@ -1,5 +1,6 @@
 """The SQS adapter turns the client's answers and errors into the port's; requests are checked against a scripted client."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from workers.runtime.deadletter import ORIGINAL_ID
 from workers.runtime.queue import (
     CredentialsInvalid,
     Message,
@@ -101,7 +103,7 @@ def test_a_read_timeout_not_above_the_wait_is_refused():
 
 
 async def test_a_receive_asks_for_everything_the_loop_needs():
-    """All attributes, the receive count and the time of sending; binary values come as base64."""
+    """All attributes, the receive count, the time of sending and the group; binary values come as base64."""
     client = ScriptedClient(
         {
             "Messages": [
@@ -109,7 +111,12 @@ async def test_a_receive_asks_for_everything_the_loop_needs():
                     "MessageId": "m1",
                     "ReceiptHandle": "r1",
                     "Body": "b",
-                    "Attributes": {"ApproximateReceiveCount": "2", "SentTimestamp": "1700000000000"},
+                    "Attributes": {
+                        "ApproximateReceiveCount": "2",
+                        "SentTimestamp": "1700000000000",
+                        "MessageGroupId": "acme",
+                        "AWSTraceHeader": "Root=1-2-3",
+                    },
                     "MessageAttributes": {
                         "eventType": {"DataType": "String", "StringValue": "OrderCreated"},
                         "n": {"DataType": "Number", "StringValue": "7"},
@@ -124,9 +131,10 @@ async def test_a_receive_asks_for_everything_the_loop_needs():
         id="m1",
         receipt="r1",
         body="b",
-        attributes={"eventType": "OrderCreated", "n": "7", "raw": "AAE="},
+        attributes={"AWSTraceHeader": "Root=1-2-3", "eventType": "OrderCreated", "n": "7", "raw": "AAE="},
         receive_count=2,
         sent_at_ms=1_700_000_000_000,
+        group="acme",
     )
     ((name, request),) = client.requests
     assert name == "receive_message"
@@ -136,7 +144,7 @@ async def test_a_receive_asks_for_everything_the_loop_needs():
         "WaitTimeSeconds": 20,
         "VisibilityTimeout": 120,
         "MessageAttributeNames": ["All"],
-        "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
+        "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId", "AWSTraceHeader"],
     }
 
 
@@ -166,3 +174,24 @@ async def test_each_visibility_change_carries_its_own_time():
     assert await queue_on(client).change_visibility([(message(1), 0), (message(2), 37)]) == []
     entries = client.requests[0][1]["Entries"]
     assert [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in entries] == [("r1", 0), ("r2", 37)]
+
+
+async def test_a_dead_letter_keeps_the_group_of_its_message():
+    """What the producer said of the tenant is not lost on the way to the dead letters and back."""
+    client = ScriptedClient({"MessageId": "m2"})
+    queue = queue_on(client)
+    await queue.send("b", group="acme")
+    await queue.dead_letter(replace(message(), group="acme"), "why")
+    await queue.send("b")
+    assert [request.get("MessageGroupId") for _, request in client.requests] == ["acme", "acme", None]
+    assert not any("MessageDeduplicationId" in request for _, request in client.requests)
+
+
+async def test_a_dead_letter_of_a_fifo_queue_is_one_however_often_it_is_put():
+    """The answer of the first call was lost: the second has the same de-duplication id, which is the first message's id."""
+    client = ScriptedClient({"MessageId": "m2"})
+    queue = SqsQueue(client, name="work", url="http://q/work.fifo", dead_letter_url="http://q/work-dlq.fifo")
+    redriven = replace(message(), group="acme", attributes={ORIGINAL_ID: "m0"})
+    for letter in (replace(message(), group="acme"), redriven):
+        await queue.dead_letter(letter, "why")
+    assert [request["MessageDeduplicationId"] for _, request in client.requests] == ["m1", "m0"]
