@@ -35,7 +35,7 @@ _THROTTLED: Final = frozenset(
      "ProvisionedThroughputExceeded"}
 )  # fmt: skip
 _CONTENDED: Final = frozenset({"TransactionConflictException", "TransactionInProgressException", "TransactionConflict"})
-_READS: Final = frozenset({"GetItem", "BatchGetItem", "Scan"})
+_READS: Final = frozenset({"GetItem", "BatchGetItem", "Scan", "Query"})
 _HTTP_FAULT: Final = 500
 
 
@@ -125,7 +125,7 @@ class DynamoTable(Table):
     async def _call(self, operation: str, method: Callable[..., Awaitable[Any]], request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - botocore's answers
         for failures in range(1, self._backoff.tries_max + 1):
             try:
-                with _translated(operation):
+                with translated(operation):
                     return await method(**request)
             except (TableThrottled, TableUnavailable) as trouble:
                 may_repeat = isinstance(trouble, TableThrottled) or operation in _READS
@@ -186,13 +186,14 @@ class _Expression:
         if change.add:
             pairs = (f"{self._name(name)} {self._value(value)}" for name, value in change.add.items())
             clauses.append("ADD " + ", ".join(pairs))
+        if change.remove:
+            clauses.append("REMOVE " + ", ".join(self._name(name) for name in change.remove))
         return " ".join(clauses)
 
     def placeholders(self) -> dict[str, Any]:
-        return {
-            "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
-            "ExpressionAttributeValues": self._values,
-        }
+        """DynamoDB refuses values that are empty."""
+        names = {"ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()}}
+        return {**names, "ExpressionAttributeValues": self._values} if self._values else names
 
     def _name(self, name: str) -> str:
         return self._names.setdefault(name, f"#n{len(self._names)}")
@@ -204,7 +205,8 @@ class _Expression:
 
 
 @contextmanager
-def _translated(operation: str) -> Iterator[None]:
+def translated(operation: str) -> Iterator[None]:
+    """The client's errors, in the tables' words."""
     try:
         yield
     except ClientError as error:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import anyio.lowlevel
 
 from workers.tables.errors import ConditionRefused, TransactionRefused
-from workers.tables.port import OPERATIONS_MAX, Change, Check, Item, Key, Operation, PutNew, Table
+from workers.tables.port import OPERATIONS_MAX, Change, Check, Found, Index, IndexedTable, Item, Key, Operation, PutNew
 
 
-class MemoryTable(Table):
+class MemoryTable(IndexedTable):
     """Items in a dict. Each call lets other tasks run first, then does its work in one go."""
 
     def __init__(self) -> None:
@@ -61,6 +61,45 @@ class MemoryTable(Table):
             await anyio.lowlevel.checkpoint()
             yield dict(item)
 
+    async def query(
+        self,
+        index: Index,
+        partition: str,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        limit: int,
+        after: Item | None = None,
+        descending: bool = False,
+    ) -> Found:
+        """See `IndexedTable.query`."""
+        await anyio.lowlevel.checkpoint()
+        rows = [
+            (_number(item[index.sort]), place)
+            for place, item in self._items.items()
+            if item.get(index.partition) == partition and index.sort in item
+        ]
+        rows = sorted(
+            (row for row in rows if (first is None or row[0] >= first) and (last is None or row[0] <= last)),
+            reverse=descending,
+        )
+        if after is not None:
+            key = (value for name, value in after.items() if name not in (index.partition, index.sort))
+            begun = (_number(after[index.sort]), tuple(map(str, key)))
+            rows = [row for row in rows if (row < begun if descending else row > begun)]
+        page = rows[:limit]
+        more = len(rows) > limit
+        return Found(
+            items=tuple(dict(self._items[place]) for _, place in page),
+            after=self._cursor(index, page[-1][1]) if more else None,
+        )
+
+    def _cursor(self, index: Index, place: tuple[str, ...]) -> Item:
+        """As DynamoDB has it: the item's key, and that of the index."""
+        item = self._items[place]
+        key = dict(zip(item, place, strict=False))  # an item begins with its key
+        return {**key, index.partition: item[index.partition], index.sort: item[index.sort]}
+
     def _find(self, key: Key) -> Item | None:
         item = self._items.get(_place(key))
         return None if item is None else dict(item)
@@ -86,11 +125,13 @@ class MemoryTable(Table):
                 self._items[_place(key)] = {**key, **attributes}
             case Check():
                 pass
-            case Change(key=key, assign=assign, add=add):
+            case Change(key=key, assign=assign, add=add, remove=remove):
                 item = self._items.setdefault(_place(key), dict(key))
                 item.update(assign)
                 for name, number in add.items():
                     item[name] = _number(item.get(name)) + number
+                for name in remove:
+                    item.pop(name, None)
 
 
 def _place(key: Key) -> tuple[str, ...]:

@@ -33,17 +33,35 @@ class Check:
 class Change:
     """Change one item if it is as expected. Without `equals` and `at_least` the item is made when it is absent.
 
-    `assign` sets attributes, `add` adds to numbers (an absent one counts as 0).
+    `assign` sets attributes, `add` adds to numbers (an absent one counts as 0), `remove` takes attributes away.
     """
 
     key: Key
     assign: Item = field(default_factory=dict)
     add: Mapping[str, int] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
     equals: Item = field(default_factory=dict)
     at_least: Mapping[str, int] = field(default_factory=dict)
 
 
 Operation = PutNew | Check | Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A global secondary index: items that have both attributes, by `partition` (a text), in the order of `sort` (a number)."""
+
+    name: str
+    partition: str
+    sort: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of an index. `after` is where the next one begins; None: there is none."""
+
+    items: "tuple[Item, ...]"
+    after: "Item | None"
 
 
 class Table(Protocol):
@@ -74,4 +92,22 @@ class Table(Protocol):
 
     def scan(self) -> AsyncIterator[Item]:
         """Every item, in no order; memory is bounded. For demonstrations and audits, never for a message."""
+        ...
+
+
+class IndexedTable(Table, Protocol):
+    """A table with indexes. What an index shows may be some moments old, and holds only the attributes that it projects."""
+
+    async def query(
+        self,
+        index: Index,
+        partition: str,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        limit: int,
+        after: Item | None = None,
+        descending: bool = False,
+    ) -> Found:
+        """Up to `limit` items whose sort number is between `first` and `last`, both included, beginning after the page before."""
         ...
