@@ -22,6 +22,7 @@ from orderstore.objects import ObjectStore
 from orderstore.orders import SOURCE, Orders
 from orderstore.privacy import certificates
 from orderstore.privacy.contents import personal_in
+from orderstore.privacy.elsewhere import Elsewhere
 from orderstore.privacy.keys import KeyErased, KeyRing, KeyUnusable
 from orderstore.privacy.subjects import fiscal_year_of, last_year_kept
 from orderstore.privacy.survey import SurveyedOrder, survey_order
@@ -77,7 +78,7 @@ class Erased:
 
 
 class Eraser:
-    """Erases. `cache_ttl_s` is how long any process may go on using a key that it fetched before."""
+    """Erases. `cache_ttl_s` is how long any process may go on using a key that it fetched before; `elsewhere` are emptied too."""
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class Eraser:
         cache_ttl_s: float,
         fiscal_retention_years: int,
         now_ms: Callable[[], int],
+        elsewhere: Sequence[Elsewhere] = (),
     ) -> None:
         self._orders = orders
         self._source = source
@@ -103,6 +105,7 @@ class Eraser:
         self._cache_ttl = timedelta(seconds=cache_ttl_s)
         self._retention_years = fiscal_retention_years
         self._now_ms = now_ms
+        self._elsewhere = tuple(elsewhere)
 
     async def survey(self, request: Request) -> tuple[SurveyedOrder, ...]:
         """What the erasure would meet, open orders too. Raises NobodyKnown, NotTheirOrder, UnknownOrder, StoreError, CodecError."""
@@ -129,13 +132,16 @@ class Eraser:
         Raises:
             ErasureRefused, NotTheirOrder, UnknownOrder: this run changed nothing.
             ErasureUnproved: see above.
-            CommandRejected, Contended, StoreError, CodecError, CertificateInvalid: trouble on the way; run it again.
+            CommandRejected, Contended, StoreError, CodecError, CertificateInvalid, and what `elsewhere` raises: trouble on the way; run it
+                again.
         """
         found = await self.survey(request)
         if still_open := await self.in_the_way(request, found):
             raise OpenOrders(still_open)
         certificate = certificates.certificate_id(self._tenant, request.subject)
         destroyed_at_ms = await self._keys.erase(request.subject)
+        for place in self._elsewhere:
+            await place.forget(request.subject)
         marked = [order.order_id for order in found if await self._mark(order, request, certificate)]
         proofs = [await self._prove(order, request.subject) for order in found]
         if await self._has_key(request.subject):
@@ -227,6 +233,7 @@ class Eraser:
                 "forgottenEverywhereAt": timestamp(destroyed_at + self._cache_ttl),
                 "what": "everything ever sealed under the key: e-mail address, name and free texts, in whatever copy of the log",
             },
+            "removed": [place.what for place in self._elsewhere],
             "kept": self._kept(found, destroyed_at),
             "despiteOpenOrders": [order.order_id for order in found if order.open],
             "orders": list(proofs),

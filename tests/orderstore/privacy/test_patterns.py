@@ -14,7 +14,7 @@ from orderstore.privacy.scanner import IDENTIFIER_DIGITS_MIN, kinds_in
 from orderstore.requests import CancelOrder, RequestRefund, check_clear_text, check_identifier
 from tests.ordering import request
 from tests.workers.intake.csv_files import WHOLE_FILE
-from workers.notification.handler import Contact
+from workers.notification.channels import Contact
 from workers.notification.mail import Mail
 
 CARDS = [
@@ -249,7 +249,9 @@ def test_no_exception_and_no_representation_repeats_what_a_person_sent() -> None
         str(asked),
         repr(CancelOrder(reason="Quackenbush fell ill")),
         repr(Contact(email="quackenbush@mail.example", name="Quackenbush")),
-        repr(Mail(to="quackenbush@mail.example", subject="s", text="Dear Quackenbush", notification_id="n")),
+        repr(
+            Mail(to="quackenbush@mail.example", subject="s", text="Dear Quackenbush", order_id="o", notification_id="n")
+        ),
     ]
 
     assert not [text for text in printed if "quackenbush" in text.casefold() or "4242" in text]
