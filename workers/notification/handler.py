@@ -1,128 +1,144 @@
-"""The notification worker's handler: one record, then one mail, for each event that customers are told of."""
+"""The notification worker's handler: each event that somebody is told of is told by every channel that is meant for it, each on its own.
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Final
+The channels are decided once, when the first record of the event is written, and stand in every record of it: a redelivery after the
+settings were changed tells the same people by the same ways. A channel that fails is tried again without the others, and one that is
+slow holds none of them up.
+"""
 
-import orjson
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from orderstore.domain.events import OrderCreated, SealedText
+import anyio
+
 from orderstore.history import History
 from orderstore.orders import Orders, placed
-from orderstore.privacy.keys import KeyErased
 from orderstore.recorded import Recorded
-from workers.notification.mail import Mail, MailNotSent, MailRefused, MailSender
-from workers.notification.records import FinalState, Notification, NotificationRecords
-from workers.notification.texts import TEMPLATES, Texts
+from workers.notification.channels import NAMES
+from workers.notification.records import FINAL_STATES, Notification, NotificationRecords
+from workers.notification.routes import Plan, Routes
+from workers.notification.telling import Occasion, Telling
 from workers.observe import WorkerObserver
 from workers.reaction import EventNotInOrder, OrderWorker
-from workers.runtime.outcome import Defer, Done, Outcome
+from workers.runtime.outcome import Defer, Done, Handler, Outcome
 from workers.runtime.queue import Message
 
-CHANNEL: Final = "email"
-# Longer than a handler may run, so that a claim is taken over only from one who died.
-RESEND_AFTER_S: Final = 60.0
-# Whoever holds the claim is done in moments, or dead: a look costs one read, a wait to the end would hold up the queue's drain.
-LOOK_AGAIN_S: Final = 3.0
+CHANNEL_OFF = "channel_off"
+"""The reason of a record whose channel is no longer configured."""
 
-OpenContact = Callable[[SealedText, str], Awaitable[bytes]]
-"""Decrypts what `Seal` sealed: (sealed, stream) -> plain JSON. Raises KeyErased when the customer's key is gone."""
+Guard = Callable[[Handler, str], Handler]
+"""Puts a breaker around one channel: (handler, channel) -> handler. So an outage of one is not taken for an outage of all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Whom to write to. Lives in memory only, and shows in no log or trace."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn(Message):
+    """A message, as one channel has it before it."""
 
-    email: str = field(repr=False)
-    name: str | None = field(repr=False)
+    channel: str
+    plan: Plan
+    occasion: Occasion
+    known: Notification | None
 
 
 class NotificationHandler(OrderWorker):
-    """Mails customers. `resend_after_s`: how old an unfinished claim must be before another worker takes it over."""
+    """Tells. Without a `guard`, the errors of a channel come out as they are."""
 
     def __init__(
         self,
         orders: Orders,
         *,
         records: NotificationRecords,
-        sender: MailSender,
-        open_contact: OpenContact,
-        texts: Texts,
-        now_ms: Callable[[], int],
+        routes: Routes,
+        telling: Telling,
         sandbox: bool,
-        resend_after_s: float = RESEND_AFTER_S,
+        guard: Guard | None = None,
         observer: WorkerObserver | None = None,
     ) -> None:
         super().__init__(orders, worker="notification", sandbox=sandbox, observer=observer)
         self._records = records
-        self._sender = sender
-        self._open_contact = open_contact
-        self._texts = texts
-        self._now_ms = now_ms
-        self._resend_after_s = resend_after_s
+        self._routes = routes
+        self._telling = telling
+        self._guard = guard
+        self._turns: dict[str, Handler] = {}
 
     async def __call__(self, message: Message) -> Outcome:
-        """Send the event's notification, once. Raises: see `workers/classify.py`."""
+        """Send the event's notifications, once each. Raises: see `workers/classify.py`."""
         envelope, history = await self._read(message)
-        template = TEMPLATES.get(envelope.event_type)
-        if template is None:
+        planned = self._routes.plan(envelope.event_type)
+        if planned is None:
             return Done()
-        recorded = _find(history, envelope.event_id)
-        order = placed(history).order
-        record = await self._records.begin(
-            order.order_id,
-            f"{recorded.event_id}:{CHANNEL}",
-            template=template,
-            channel=CHANNEL,
-            subject="" if order.contact is None else order.contact.subject,
+        occasion = _occasion(history, _find(history, envelope.event_id))
+        first = await self._standing(occasion) or await self._begin(occasion, planned, planned.channels[0])
+        # What stands was decided before; records from before there were several channels stand for themselves.
+        plan = Plan(planned.template, first.channels or (first.channel,))
+        turns = [
+            _turn(message, name, plan, occasion, first if name == first.channel else None) for name in plan.channels
+        ]
+        outcomes = await self._take(turns)
+        if first.state in FINAL_STATES and all(isinstance(outcome, Done) for outcome in outcomes):
+            self._observer.nothing_to_do("notification", envelope.event_type)
+        return _sum(outcomes)
+
+    async def _take(self, turns: Sequence[Turn]) -> list[Outcome]:
+        """Every channel's turn, side by side. The first trouble comes out when all are through."""
+        outcomes: list[Outcome] = []
+        troubles: list[Exception] = []
+
+        async def take(turn: Turn) -> None:
+            try:
+                outcomes.append(await self._turn_of(turn.channel)(turn))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other channels' turns come first
+                troubles.append(error)
+
+        if len(turns) == 1:
+            await take(turns[0])
+        else:
+            async with anyio.create_task_group() as group:
+                for turn in turns:
+                    group.start_soon(take, turn, name=f"tell by {turn.channel}")
+        if troubles:
+            raise troubles[0]
+        return outcomes
+
+    def _turn_of(self, channel: str) -> Handler:
+        """One handler per channel for the life of the process: its breaker remembers."""
+        if channel not in self._turns:
+            self._turns[channel] = self._tell if self._guard is None else self._guard(self._tell, channel)
+        return self._turns[channel]
+
+    async def _tell(self, turn: Message) -> Outcome:
+        if not isinstance(turn, Turn):
+            raise TypeError("a channel has turns, no messages")
+        channel = self._routes.channel(turn.channel)
+        record = turn.known or await self._begin(turn.occasion, turn.plan, turn.channel)
+        if channel is None:
+            return await self._telling.end(record, CHANNEL_OFF)
+        return await self._telling.tell(record, channel, turn.occasion)
+
+    async def _standing(self, occasion: Occasion) -> Notification | None:
+        """The first record of the event, by whatever channel: which one begins may have been another when it was first heard of."""
+        event_id = occasion.event.event_id
+        names = dict.fromkeys((*NAMES, *self._routes.names))
+        return await self._records.oldest(occasion.order.order_id, [f"{event_id}:{name}" for name in names])
+
+    async def _begin(self, occasion: Occasion, plan: Plan, channel: str) -> Notification:
+        contact = occasion.order.contact
+        return await self._records.begin(
+            occasion.order.order_id,
+            f"{occasion.event.event_id}:{channel}",
+            template=plan.template,
+            channel=channel,
+            subject="" if contact is None else contact.subject,
+            channels=plan.channels,
         )
-        match record.state:
-            case "pending":
-                return await self._deliver(record, history, recorded)
-            case "sending":
-                held_s = (self._now_ms() - record.claimed_at_ms) / 1000
-                if held_s < self._resend_after_s:
-                    return Defer(min(self._resend_after_s - held_s, LOOK_AGAIN_S))
-                return await self._deliver(record, history, recorded)
-            case "sent" | "suppressed" | "failed":
-                self._observer.nothing_to_do("notification", envelope.event_type)
-                return Done()
 
-    async def _deliver(self, record: Notification, history: History, recorded: Recorded) -> Outcome:
-        order = placed(history).order
-        contact, reason = await self._contact(order, history.stream)
-        if contact is None:
-            return await self._finish(record, "suppressed", reason)
-        subject, text = self._texts.render(record.template, order=order, event=recorded.event, name=contact.name)
-        claimed = await self._records.claim(record)
-        if claimed is None:
-            return Defer(min(self._resend_after_s, LOOK_AGAIN_S))  # another delivery is at it
-        try:
-            mail = Mail(to=contact.email, subject=subject, text=text, notification_id=record.notification)
-            message_id = await self._sender.send(mail)
-        except MailRefused as error:
-            return await self._finish(claimed, "failed", str(error))
-        except MailNotSent:
-            await self._records.give_back(claimed)
-            raise
-        return await self._finish(claimed, "sent", message_id)
 
-    async def _contact(self, order: OrderCreated, stream: str) -> tuple[Contact | None, str]:
-        """Whom to write to, or why to nobody."""
-        if order.contact is None:
-            return None, "no_contact"
-        try:
-            plain = orjson.loads(await self._open_contact(order.contact, stream))
-        except KeyErased:
-            return None, "erased"
-        if plain.get("email") is None:
-            return None, "no_address"
-        return Contact(plain["email"], plain.get("name")), ""
+def occasion_of(history: History, event_id: str) -> Occasion:
+    """An event of an order, ready to be told of. Raises EventNotInOrder."""
+    return _occasion(history, _find(history, event_id))
 
-    async def _finish(self, record: Notification, state: FinalState, detail: str) -> Outcome:
-        if await self._records.finish(record, state, detail=detail):
-            self._observer.notification(CHANNEL, state)
-        return Done()
+
+def _occasion(history: History, recorded: Recorded) -> Occasion:
+    return Occasion(order=placed(history).order, stream=history.stream, event=recorded)
 
 
 def _find(history: History, event_id: str) -> Recorded:
@@ -130,3 +146,28 @@ def _find(history: History, event_id: str) -> Recorded:
         if recorded.event_id == event_id:
             return recorded
     raise EventNotInOrder(f"the order has no event {event_id}")
+
+
+def _turn(message: Message, channel: str, plan: Plan, occasion: Occasion, known: Notification | None) -> Turn:
+    return Turn(
+        id=f"{message.id}:{channel}",
+        receipt=message.receipt,
+        body=message.body,
+        attributes=message.attributes,
+        receive_count=message.receive_count,
+        sent_at_ms=message.sent_at_ms,
+        channel=channel,
+        plan=plan,
+        occasion=occasion,
+        known=known,
+    )
+
+
+def _sum(outcomes: Sequence[Outcome]) -> Outcome:
+    """Done when all are; else what asks to be looked at again first."""
+    unfinished = [outcome for outcome in outcomes if not isinstance(outcome, Done)]
+    waits = [outcome.after_s for outcome in unfinished if isinstance(outcome, Defer)]
+    others = [outcome for outcome in unfinished if not isinstance(outcome, Defer)]
+    if others:
+        return others[0]
+    return Defer(min(waits)) if waits else Done()

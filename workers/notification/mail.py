@@ -1,4 +1,4 @@
-"""The mail service as the notification worker sees it.
+"""The mail service as the e-mail channel sees it.
 
 MailError
 ├── MailRefused        this mail will never be sent: address not accepted, suppressed, content refused
@@ -28,11 +28,14 @@ class MailUncertain(MailError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One plain text mail. `notification_id` travels in a header, so that two copies can be told to be the same."""
+    """One mail: plain text and, if there is one, the same as HTML. `order_id` and `notification_id` travel with it, so that what the
+    service tells of it later finds its record, and two copies can be told to be the same."""
 
     to: str = field(repr=False)
     subject: str
     text: str = field(repr=False)
+    html: str | None = field(default=None, repr=False)
+    order_id: str
     notification_id: str
 
 

@@ -1,18 +1,21 @@
-"""One record per notification, conditional at every step, so that a customer is told once.
+"""One record per event and channel, conditional at every step, so that a customer is told once by each channel.
 
     (none) ──> pending ──> sending ──> sent
-                  │ ^          │ └───> failed        the mail service will never take it
-                  │ └──────────┘ surely not sent: tried again
-                  └──> suppressed                    nobody to send to
+                  │ ^          │ ├───> failed        the service will never take it, or there is no point any more
+                  │ └──────────┘ └───> suppressed    nobody to send to, or they want no more
+                  └──────────────────> suppressed, failed
 
-Who moves the record to `sending` sends. If that one dies before it writes `sent`, nobody can know whether the mail left (SES has no
-idempotency key); after `resend_after` another takes the claim over, and the mail may then be sent twice. That needs a death in the
-milliseconds between SES's answer and the next write. No address and no name is stored: `subject` refers to whose key seals them.
+Who moves the record to `sending` sends. If that one dies before it writes `sent`, nobody can know whether the note left (SES and SNS
+have no idempotency key); after `resend_after` another takes the claim over, and it may then be told twice. That needs a death in the
+milliseconds between the service's answer and the next write; and what the mail service has meanwhile told of is not sent again.
+
+What comes back later (bounces, complaints, deliveries) is beside the state, each kind with its own time: it may come twice, in any
+order, and before `sent` is written. No address and no name is stored: `subject` refers to whose key seals them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, Protocol, get_args
 
 from workers.tables.errors import ConditionRefused
 from workers.tables.port import Change, Item, Key, PutNew, Table
@@ -21,6 +24,17 @@ State = Literal["pending", "sending", "sent", "suppressed", "failed"]
 FinalState = Literal["sent", "suppressed", "failed"]
 FINAL_STATES: Final[frozenset[str]] = frozenset(get_args(FinalState))
 
+FeedbackKind = Literal["delivered", "delayed", "soft_bounced", "bounced", "complained", "rejected"]
+# What stands in the record's place when it is shown: the gravest that is known.
+GRAVEST_FIRST: Final[tuple[FeedbackKind, ...]] = (
+    "complained",
+    "bounced",
+    "rejected",
+    "delivered",
+    "soft_bounced",
+    "delayed",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
@@ -28,16 +42,51 @@ class Notification:
 
     order: str
     notification: str
+    channel: str
     template: str
     state: State
+    channels: tuple[str, ...] = ()
+    """All by which the event is to be told, as it was decided first; empty in records from before there were several."""
     claimed_at_ms: int = 0
+    begun_at_ms: int = 0
+    finished_at_ms: int = 0
+    subject: str = ""
+    detail: str = ""
+    feedback: Mapping[FeedbackKind, int] = field(default_factory=dict)
+    """What came back, and when it happened."""
+    resend: Mapping[str, Any] = field(default_factory=dict)
+    """Of a resend: who asked for it, and why."""
+
+    @property
+    def shown_state(self) -> str:
+        """The state; of what is known to have left, what became of it."""
+        came_back = next((kind for kind in GRAVEST_FIRST if kind in self.feedback), None)
+        return came_back or self.state
 
 
 class NotificationRecords(Protocol):
     """Methods raise `workers.tables.errors.TableError`."""
 
-    async def begin(self, order: str, notification: str, *, template: str, channel: str, subject: str) -> Notification:
+    async def begin(
+        self,
+        order: str,
+        notification: str,
+        *,
+        template: str,
+        channel: str,
+        subject: str,
+        channels: Sequence[str] = (),
+        resend: Item | None = None,
+    ) -> Notification:
         """Write the notification down if it is new; the record that stands is returned."""
+        ...
+
+    async def find(self, order: str, notification: str) -> Notification | None:
+        """The record, if there is one."""
+        ...
+
+    async def oldest(self, order: str, notifications: Sequence[str]) -> Notification | None:
+        """Of these records, the one that was begun first; None if there is none."""
         ...
 
     async def claim(self, record: Notification) -> Notification | None:
@@ -49,7 +98,11 @@ class NotificationRecords(Protocol):
         ...
 
     async def finish(self, record: Notification, state: FinalState, *, detail: str) -> bool:
-        """Write the end down (`detail`: the mail service's id, or the reason); False when somebody else did."""
+        """Write the end down (`detail`: the service's id, or the reason); False when somebody else did."""
+        ...
+
+    async def came_back(self, order: str, notification: str, kind: FeedbackKind, *, at_ms: int) -> bool:
+        """Write down what the service told of it; False when it was known, or there is no such record."""
         ...
 
 
@@ -60,19 +113,43 @@ class TableNotifications(NotificationRecords):
         self._table = table
         self._now_ms = now_ms
 
-    async def begin(self, order: str, notification: str, *, template: str, channel: str, subject: str) -> Notification:
+    async def begin(
+        self,
+        order: str,
+        notification: str,
+        *,
+        template: str,
+        channel: str,
+        subject: str,
+        channels: Sequence[str] = (),
+        resend: Item | None = None,
+    ) -> Notification:
         """See `NotificationRecords.begin`."""
         key = {"order": order, "notification": notification}
-        row = {
+        row: dict[str, Any] = {
             "template": template,
             "channel": channel,
             "subject": subject,
+            "channels": tuple(channels),
             "state": "pending",
             "claimed_at_ms": 0,
             "begun_at_ms": self._now_ms(),
         }
+        if resend is not None:
+            row["resend"] = resend
         existing = await self._table.put_new(PutNew(key, row))
-        return _record(existing if existing is not None else {**key, **row})
+        return record_of(existing if existing is not None else {**key, **row})
+
+    async def find(self, order: str, notification: str) -> Notification | None:
+        """See `NotificationRecords.find`."""
+        row = await self._table.get({"order": order, "notification": notification})
+        return None if row is None else record_of(row)
+
+    async def oldest(self, order: str, notifications: Sequence[str]) -> Notification | None:
+        """See `NotificationRecords.oldest`."""
+        rows = await self._table.get_many([{"order": order, "notification": name} for name in notifications])
+        found = [record_of(row) for row in rows if row is not None]
+        return min(found, key=lambda record: record.begun_at_ms, default=None)
 
     async def claim(self, record: Notification) -> Notification | None:
         """See `NotificationRecords.claim`."""
@@ -88,6 +165,15 @@ class TableNotifications(NotificationRecords):
         """See `NotificationRecords.finish`."""
         return await self._move(record, {"state": state, "detail": detail, "finished_at_ms": self._now_ms()})
 
+    async def came_back(self, order: str, notification: str, kind: FeedbackKind, *, at_ms: int) -> bool:
+        """See `NotificationRecords.came_back`. Each kind has an attribute of its own, so no two writers undo each other's."""
+        key = {"order": order, "notification": notification}
+        row = await self._table.get(key)
+        if row is None or _attribute(kind) in row:
+            return False
+        await self._table.change(Change(key=key, assign={_attribute(kind): at_ms}))
+        return True
+
     async def _move(self, record: Notification, assign: Item) -> bool:
         expected = {"state": record.state, "claimed_at_ms": record.claimed_at_ms}
         try:
@@ -97,15 +183,28 @@ class TableNotifications(NotificationRecords):
         return True
 
 
+def record_of(row: Item) -> Notification:
+    """A row of the table."""
+    return Notification(
+        order=row["order"],
+        notification=row["notification"],
+        channel=row["channel"],
+        template=row["template"],
+        state=row["state"],
+        channels=tuple(row.get("channels", ())),
+        claimed_at_ms=row["claimed_at_ms"],
+        begun_at_ms=row["begun_at_ms"],
+        finished_at_ms=row.get("finished_at_ms", 0),
+        subject=row["subject"],
+        detail=row.get("detail", ""),
+        feedback={kind: row[_attribute(kind)] for kind in GRAVEST_FIRST if _attribute(kind) in row},
+        resend=row.get("resend", {}),
+    )
+
+
 def _key(record: Notification) -> Key:
     return {"order": record.order, "notification": record.notification}
 
 
-def _record(row: Item) -> Notification:
-    return Notification(
-        order=row["order"],
-        notification=row["notification"],
-        template=row["template"],
-        state=row["state"],
-        claimed_at_ms=row["claimed_at_ms"],
-    )
+def _attribute(kind: FeedbackKind) -> str:
+    return f"{kind}_at_ms"

@@ -1,9 +1,11 @@
 """Mail through Amazon SES (API v2, aiobotocore, so asyncio only).
 
 SES has no idempotency key: a send whose answer is lost cannot be asked about. That is why a record is claimed first (`records.py`).
-Error names: docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html.
+The order and the notification travel as message tags, which SES repeats in whatever it tells of the mail later (`feedback.py`).
+Error names: docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html; tags: API_MessageTag.html.
 """
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
@@ -13,6 +15,9 @@ from workers.notification.mail import Mail, MailNotSent, MailRefused, MailSender
 if TYPE_CHECKING:
     from types_aiobotocore_sesv2 import SESV2Client
 
+ORDER_TAG: Final = "order"
+NOTIFICATION_TAG: Final = "notification"
+_TAG_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _REFUSED: Final = frozenset(
     {"MessageRejected", "BadRequestException", "NotFoundException", "MailFromDomainNotVerifiedException"}
 )
@@ -30,15 +35,23 @@ class SesMailSender(MailSender):
 
     async def send(self, mail: Mail) -> str:
         """See `MailSender.send`."""
+        body: dict[str, Any] = {"Text": {"Data": mail.text, "Charset": "UTF-8"}}
+        if mail.html is not None:
+            body["Html"] = {"Data": mail.html, "Charset": "UTF-8"}
         simple = {
             "Subject": {"Data": mail.subject, "Charset": "UTF-8"},
-            "Body": {"Text": {"Data": mail.text, "Charset": "UTF-8"}},
+            "Body": body,
             "Headers": [{"Name": "X-Notification-Id", "Value": mail.notification_id}],
         }
         request: dict[str, Any] = {
             **self._options,
             "Destination": {"ToAddresses": [mail.to]},
             "Content": {"Simple": simple},
+            "EmailTags": [
+                {"Name": name, "Value": value}
+                for name, value in ((ORDER_TAG, mail.order_id), (NOTIFICATION_TAG, tag_of(mail.notification_id)))
+                if _TAG_VALUE.fullmatch(value)
+            ],
         }
         try:
             answer = await self._client.send_email(**request)
@@ -53,3 +66,13 @@ class SesMailSender(MailSender):
         except BotoCoreError as error:
             raise MailUncertain(type(error).__name__) from error
         return answer["MessageId"]
+
+
+def tag_of(notification_id: str) -> str:
+    """A notification's name as a tag's value, which knows no colon; nothing that makes up the name holds an underscore."""
+    return notification_id.replace(":", "_")
+
+
+def notification_of(tag: str) -> str:
+    """And back."""
+    return tag.replace("_", ":")

@@ -1,10 +1,15 @@
-"""What customers read: plain text templates that ship with the package, named `<event>.v<version>.txt`.
+"""What people read: templates that ship with the package, named `<event>.v<version>.<channel>.txt`, and `.html` beside a mail's plain text.
 
-A notification keeps the name of its template, so that a resend after a deployment says what the first try said. The first line is the
-subject. Plain text only: nothing needs escaping, and nothing that a customer typed can become markup.
+A notification keeps the name of its template, so that a resend after a deployment says what the first try said: a text that has been used
+is never edited, a new version is put beside it and named in `TEMPLATES`. (Another language would be another name: `template_for` chooses,
+the record remembers.) A channel tells of the events that it has a text for. The first line is the subject, a blank line follows; an SMS has
+no subject, the whole is its text. HTML is escaped by itself, so that nothing that a customer typed can become markup.
+
+    UnknownTemplate   a record names a template that this build does not ship: a newer build began it
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -23,10 +28,32 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "ShipmentDispatched": "shipment_dispatched.v1",
         "OrderCancelled": "order_cancelled.v1",
         "OrderRejected": "order_rejected.v1",
+        "OrderHeld": "order_held.v1",
         "RefundIssued": "refund_issued.v1",
     }
 )
+# Both chats say the same; what differs is how they want it wrapped.
+_TEXTS_OF: Final[Mapping[str, str]] = MappingProxyType({"slack": "chat", "teams": "chat"})
+_WITHOUT_SUBJECT: Final = frozenset({"sms"})
 SUBJECT_CHARACTERS_MAX: Final = 200
+
+
+class UnknownTemplate(LookupError):
+    """This build ships no such template for the channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A template with one order's values. `html` is None where the channel has no such text."""
+
+    subject: str
+    text: str
+    html: str | None
+
+
+def template_for(event_type: str) -> str | None:
+    """The template that a new notification of such an event uses; None: nobody is told of it."""
+    return TEMPLATES.get(event_type)
 
 
 class Texts:
@@ -39,17 +66,33 @@ class Texts:
             undefined=StrictUndefined,
             keep_trailing_newline=True,
         )
-        names = [name for name in environment.list_templates() if name.endswith(".txt")]
         self._templates: dict[str, Template] = {
-            name.removesuffix(".txt"): environment.get_template(name) for name in names
+            name: environment.get_template(name) for name in environment.list_templates(extensions=["txt", "html"])
         }
 
-    def render(self, template: str, *, order: OrderCreated, event: Event, name: str | None) -> tuple[str, str]:
-        """Subject and text. Raises KeyError for a template that this build does not ship."""
+    def has(self, template: str, channel: str) -> bool:
+        """Whether there is such a text for the channel."""
+        return f"{_stem(template, channel)}.txt" in self._templates
+
+    def render(self, template: str, channel: str, *, order: OrderCreated, event: Event, name: str | None) -> Rendered:
+        """Render for one channel. Raises UnknownTemplate."""
 
         def money(minor: int) -> str:
             return str(Money(minor, order.currency))
 
-        whole = self._templates[template].render(order=order, event=event, name=name, money=money)
+        values = {"order": order, "event": event, "name": name, "money": money}
+        stem = _stem(template, channel)
+        plain = self._templates.get(f"{stem}.txt")
+        if plain is None:
+            raise UnknownTemplate(f"this build has no text {stem}")
+        whole = plain.render(values)
+        marked_up = self._templates.get(f"{stem}.html")
+        html = None if marked_up is None else marked_up.render(values)
+        if channel in _WITHOUT_SUBJECT:
+            return Rendered(subject="", text=whole.strip(), html=html)
         subject, _, text = whole.partition("\n")
-        return " ".join(subject.split())[:SUBJECT_CHARACTERS_MAX], text.lstrip("\n")
+        return Rendered(subject=" ".join(subject.split())[:SUBJECT_CHARACTERS_MAX], text=text.lstrip("\n"), html=html)
+
+
+def _stem(template: str, channel: str) -> str:
+    return f"{template}.{_TEXTS_OF.get(channel, channel)}"

@@ -11,6 +11,7 @@ from orderstore.registry import consumed_by
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
 from workers.notification.mail import MailNotSent, MailRefused, MailUncertain
+from workers.notification.telling import NotToldYet, PerhapsTold
 from workers.notification.texts import TEMPLATES
 from workers.reaction import EventNotInOrder
 from workers.runtime.outcome import Defer, Done
@@ -100,7 +101,7 @@ def test_an_erased_customer_is_not_written_to() -> None:
         async def erased(sealed: SealedText, purpose: str) -> bytes:
             raise KeyErased(sealed.subject)
 
-        world.handlers["notification"]._open_contact = erased
+        world.handlers["notification"]._telling._open_contact = erased
         assert await world.handlers["notification"](message_of(world)) == Done()
         (row,) = await rows(world)
         assert (row["state"], row["detail"]) == ("suppressed", "erased")
@@ -135,7 +136,7 @@ def test_the_log_is_never_touched_whatever_the_mail_service_does() -> None:
         for error in (MailNotSent("throttled"), MailUncertain("time-out"), MailRefused("rejected")):
             sending(world, error)
             world.time_ms += 120_000
-            with contextlib.suppress(MailNotSent, MailUncertain):
+            with contextlib.suppress(NotToldYet, PerhapsTold):
                 await world.handlers["notification"](message_of(world))
         assert "log.append" not in world.faults.names[world.faults.names.index("mail.send") :]
         assert await world.events(order_id) == before
@@ -150,7 +151,7 @@ def test_what_was_surely_not_sent_is_tried_again_at_once() -> None:
         world = World()
         await paid(world)
         sending(world, MailNotSent("TooManyRequestsException"))
-        with pytest.raises(MailNotSent):
+        with pytest.raises(NotToldYet):
             await world.handlers["notification"](message_of(world))
         assert await world.notifications() == {"pending": 1}
         assert await world.handlers["notification"](message_of(world)) == Done()
@@ -166,7 +167,7 @@ def test_what_may_have_been_sent_waits_until_its_claim_has_run_out() -> None:
         world = World()
         await paid(world)
         sending(world, MailUncertain("time-out"))
-        with pytest.raises(MailUncertain):
+        with pytest.raises(PerhapsTold):
             await world.handlers["notification"](message_of(world))
         world.time_ms += 20_000
         assert await world.elsewhere["notification"](message_of(world)) == Defer(3.0)

@@ -10,7 +10,14 @@ from workers.notification.mail import Mail, MailNotSent, MailRefused, MailUncert
 from workers.notification.records import TableNotifications
 from workers.notification.ses import SesMailSender
 
-MAIL = Mail(to="ada@example.com", subject="Grüße", text="Hello\nAda", notification_id="e-1:email")
+MAIL = Mail(
+    to="ada@example.com",
+    subject="Grüße",
+    text="Hello\nAda",
+    html="<p>Hello</p>",
+    order_id="o-1",
+    notification_id="e-1:email",
+)
 
 
 @pytest.fixture(params=KINDS)

@@ -1,0 +1,69 @@
+"""`notifications ls`: every notification of an order."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from orderstore.domain.rejections import UnknownOrder
+from orderstore.history import History
+from workers.commands.audit.options import order_id_of
+from workers.commands.notifications.options import OrderArgument, moment
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, wide_console, with_core
+from workers.core import Core
+from workers.notification.listing import notifications_of
+from workers.notification.records import Notification
+
+
+def ls(order: OrderArgument, *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Show what was told of ORDER, by which channel, and what became of it."""
+    order_id = order_id_of(order, "ORDER")
+
+    async def work(core: Core) -> tuple[History, tuple[Notification, ...]]:
+        history = await core.orders.load(order_id)
+        table = core.settings.table("notifications")
+        return history, await notifications_of(core.clients.dynamodb, table, order_id)
+
+    try:
+        history, found = with_core(state_dir, work)
+    except UnknownOrder as error:
+        fail(str(error))
+    names: dict[str, tuple[int, str]] = {
+        str(recorded.event_id): (recorded.version, recorded.name) for recorded in history.events
+    }
+    found = tuple(sorted(found, key=lambda record: (names.get(_event(record), (0, ""))[0], record.notification)))
+    if as_json:
+        typer.echo(json.dumps([_document(record, names) for record in found], indent=2))
+        return
+    if not found:
+        typer.echo("nothing was told of this order yet")
+        return
+    table = Table("event", "channel", "state", "why or what", "begun (UTC)", "ended (UTC)", "notification", box=None)
+    for record in found:
+        table.add_row(
+            names.get(_event(record), (0, "?"))[1],
+            record.channel,
+            record.shown_state,
+            _why(record),
+            moment(record.begun_at_ms),
+            moment(record.finished_at_ms),
+            record.notification,
+        )
+    wide_console().print(table)
+
+
+def _event(record: Notification) -> str:
+    return record.notification.partition(":")[0]
+
+
+def _why(record: Notification) -> str:
+    if record.resend:
+        return f"{record.detail} (again, by {record.resend['by']}: {record.resend['reason']})"
+    return record.detail
+
+
+def _document(record: Notification, names: dict[str, tuple[int, str]]) -> dict[str, Any]:
+    shown = {name: value for name, value in asdict(record).items() if name not in ("order", "claimed_at_ms")}
+    return {"eventType": names.get(_event(record), (0, None))[1], "shownState": record.shown_state, **shown}
