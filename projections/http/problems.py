@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from orderstore.refusals import Refusal
 from projections.http.answers import JsonAnswer
 
 ERRORS_SHOWN_MAX: Final = 100
@@ -34,6 +35,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "unknown_order": Kind(404, "There is no such order"),
         "unknown_hold": Kind(404, "The order never had this hold"),
         "unknown_invoice": Kind(404, "There is no such invoice"),
+        "unknown_note": Kind(404, "There is no such note in this inbox"),
         "not_begun": Kind(404, "The order did not exist then"),
         "unknown_commit": Kind(404, "The order has no such commit"),
         "method_not_allowed": Kind(405, "This resource does not do that"),
@@ -56,6 +58,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "contended": Kind(503, "The order is too busy"),
         "throttled": Kind(503, "The service is too busy"),
         "unavailable": Kind(503, "The service cannot do this now"),
+        "too_many_streams": Kind(503, "There are as many live streams as there can be"),
         "not_ready": Kind(503, "The service is not ready"),
     }
 )
@@ -97,6 +100,12 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
+
+
+def problem_of_refusal(refusal: Refusal) -> Problem:
+    """What the door said, as a problem."""
+    errors = [FieldError(pointer=found.pointer, detail=found.detail, code=found.code) for found in refusal.reasons]
+    return Problem(refusal.code, refusal.detail, errors=errors)
 
 
 def answer(problem: Problem, *, request_id: str) -> JsonAnswer:

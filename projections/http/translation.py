@@ -27,10 +27,11 @@ from orderstore.codec import CodecError
 from orderstore.domain.rejections import CommandRejected
 from orderstore.expected import WrongVersion
 from orderstore.orders import CustomerErased, HooksRefused, KeyReused
+from orderstore.refusals import refusal_of
 from orderstore.store.errors import CommitTooLarge, CorruptCommit, StreamTooLong, Throttled, Unavailable
 from orderstore.transact import Contended
 from projections.answers.ports import InvalidCursor, ViewsUnavailable
-from projections.http.problems import KINDS, FieldError, Problem, answer
+from projections.http.problems import KINDS, FieldError, Problem, answer, problem_of_refusal
 
 _BUSY: Final = {"Retry-After": "1"}
 _DOWN: Final = {"Retry-After": "5"}
@@ -80,17 +81,11 @@ def problem_of(error: Exception) -> Problem:
             return Problem(code, KINDS[code].title, headers=error.headers)
         case CommandRejected():
             return Problem(error.code if error.code in KINDS else "order_closed", str(error))
-        case HooksRefused():
-            return Problem("hooks_refused", str(error), errors=_HOOKS)
-        case KeyReused():
-            return Problem("idempotency_key_reused", str(error))
+        case HooksRefused() | KeyReused() | CustomerErased() | CommitTooLarge() if refusal := refusal_of(error):
+            return problem_of_refusal(refusal)
         case WrongVersion():
             detail = f"{error}; nothing was stored: read it again and decide again"
             return Problem("wrong_version", detail, extra={"currentVersion": error.version})
-        case CustomerErased():
-            return Problem(
-                "customer_erased", "order under another customerId, or without customerEmail and customerName"
-            )
         case InvalidCursor():
             wrong = FieldError(parameter="cursor", detail=str(error), code="bad_cursor")
             return Problem("bad_cursor", "begin again without a cursor", errors=[wrong])
@@ -105,8 +100,6 @@ def problem_of(error: Exception) -> Problem:
             return Problem("unavailable", f"it may have been stored: {_REPEAT} to find out", headers=_DOWN)
         case Unavailable() | ViewsUnavailable():
             return Problem("unavailable", "nothing was stored; try again later", headers=_DOWN)
-        case CommitTooLarge():
-            return Problem("body_too_large", "this order is too large to be stored")
         case (
             CorruptCommit() | CodecError() | StreamTooLong()
         ):  # not in _TRANSLATED: it is logged as a failure, with its cause
@@ -131,10 +124,6 @@ _TRANSLATED: Final[tuple[type[Exception], ...]] = (
     ViewsUnavailable,
     CommitTooLarge,
     ClientDisconnect,
-)
-_HOOKS: Final = tuple(
-    FieldError(pointer=f"/{name}", detail="this field works only with the sandbox providers", code="hooks_refused")
-    for name in ("paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure")
 )
 
 

@@ -12,7 +12,7 @@ from workers.intake.shape import LINES_MAX, PROBABILITIES, Quantiles, popularity
 SEED = 20_101_201  # a failure repeats with it
 
 
-@pytest.fixture(scope="module", params=[6_000, pytest.param(12_000, marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=[pytest.param(count, marks=pytest.mark.thorough) for count in (6_000, 12_000)])
 def orders(request):
     return list(OrderGenerator(GeneratorSettings(seed=SEED)).orders(request.param))
 
