@@ -64,6 +64,10 @@ class Purge(_Asked):
 
     letters: Wanted = Wanted()
     confirm: Annotated[int | None, Field(ge=1, le=PURGE_MAX)] = None
+    shown: Annotated[
+        _Name | None,
+        Field(description="Of the answer that said which: then as many others are not deleted in their place."),
+    ] = None
     reason: _Reason | None = None
 
 
@@ -171,6 +175,7 @@ class Purged(_Answer):
     queue: str
     purged: bool
     count: int
+    shown: str
     not_whole: str | None
     letters: list[Letter]
     letters_omitted: int

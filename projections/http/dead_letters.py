@@ -1,7 +1,6 @@
 """The operations on dead letters, for administrators. What they do is the desk's; this only asks and tells."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
@@ -13,6 +12,7 @@ from projections.http.answers import JsonAnswer
 from projections.http.auth import Administrator
 from projections.http.body import read_as
 from projections.http.described import accepts, answers
+from projections.http.desks import translated
 from projections.http.places import Limit, SaidOnce
 from projections.http.problems import Problem
 from projections.http.services import DeadLetterDesk, ServicesOf
@@ -115,7 +115,7 @@ def add_routes(router: APIRouter) -> None:
 
 async def list_dead_letter_groups(_administrator: Administrator, services: ServicesOf) -> Response:
     """A look hides the letters for the moment that it takes, and is bounded: `notWhole` says of which queue not all was seen."""
-    with _told():
+    with translated(after="; what is on record was done"):
         return JsonAnswer(dict(await _desk(services).groups()))
 
 
@@ -132,7 +132,7 @@ async def list_dead_letters(
     """Those that are meant, in no order."""
     said = {"cause": cause, "event_type": event_type, "order_id": order_id}
     wanted = {name: value for name, value in said.items() if value is not None}
-    with _told():
+    with translated(after="; what is on record was done"):
         return JsonAnswer(dict(await _desk(services).letters(queue, wanted, limit=limit)))
 
 
@@ -140,7 +140,7 @@ async def get_dead_letter(
     _administrator: Administrator, services: ServicesOf, queue: QueueOf, letter_id: LetterOf
 ) -> Response:
     """Body, attributes, attempts, cause; the order's present state, and whether it still wants this of the worker."""
-    with _told():
+    with translated(after="; what is on record was done"):
         return JsonAnswer(dict(await _desk(services).letter(queue, letter_id)))
 
 
@@ -149,7 +149,7 @@ async def redrive_dead_letters(
 ) -> Response:
     """As new messages, on record. Letters whose order has moved on stay where they are, copies of what was sent on are dropped."""
     asked = await read_as(schemas.Redrive, request)
-    with _told():
+    with translated(after="; what is on record was done"):
         done = await _desk(services).redrive(
             queue,
             asked.letters.fields(),
@@ -171,9 +171,14 @@ async def correct_dead_letter(
     asked = await read_as(schemas.Correct, request)
     if (asked.body is None) != asked.from_log:
         raise Problem("invalid", "give a body, or fromLog: one of them")
-    with _told():
+    with translated(after="; what is on record was done"):
         done = await _desk(services).correct(
-            queue, letter_id, asked.body, actor=administrator.actor, reason=asked.reason
+            queue,
+            letter_id,
+            asked.body,
+            actor=administrator.actor,
+            reason=asked.reason,
+            seconds_max=SECONDS_MAX,
         )
     return JsonAnswer(dict(done))
 
@@ -183,9 +188,15 @@ async def purge_dead_letters(
 ) -> Response:
     """Each letter is looked at and put on record before it is deleted; another number than `confirm` deletes nothing."""
     asked = await read_as(schemas.Purge, request)
-    with _told():
+    with translated(after="; what is on record was done"):
         done = await _desk(services).purge(
-            queue, asked.letters.fields(), actor=administrator.actor, reason=asked.reason, confirm=asked.confirm
+            queue,
+            asked.letters.fields(),
+            actor=administrator.actor,
+            reason=asked.reason,
+            confirm=asked.confirm,
+            shown=asked.shown,
+            seconds_max=SECONDS_MAX,
         )
     return JsonAnswer(dict(done))
 
@@ -194,18 +205,3 @@ def _desk(services: ServicesOf) -> DeadLetterDesk:
     desk = services.dead_letters
     assert desk is not None, "these routes exist only where there is a desk"
     return desk
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """The desk's refusals in the API's words."""
-    try:
-        yield
-    except (KeyError, IndexError):
-        raise  # a mistake of ours, no answer
-    except LookupError as error:
-        raise Problem("not_found", str(error.args[0] if error.args else error)) from error
-    except ValueError as error:
-        raise Problem("invalid", str(error)) from error
-    except ConnectionError as error:
-        raise Problem("unavailable", f"{error}; what is on record was done", headers={"Retry-After": "5"}) from error

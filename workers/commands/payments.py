@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,6 +11,9 @@ from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, 
 from workers.core import Core
 from workers.payments import payment_reconciliation
 from workers.reconciliation.payments import Report
+
+# Nobody was paid through Stripe before.
+FIRST_DAY: Final = date(2011, 1, 1)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -70,6 +73,8 @@ def _day(text: str | None) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter("--day: a date such as 2026-11-20") from None
+    if day < FIRST_DAY:
+        raise typer.BadParameter(f"--day: there are no books of days before {FIRST_DAY}")
     if day >= today:
         raise typer.BadParameter("--day: that day is not over yet")
     return day

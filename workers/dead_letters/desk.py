@@ -17,7 +17,7 @@ from workers.dead_letters import documents
 from workers.dead_letters.errors import DeadLetterError, DeskUnavailable, NotAllowed, UnknownQueue
 from workers.dead_letters.filters import Filter
 from workers.dead_letters.groups import Groups
-from workers.dead_letters.look import LETTERS_DEFAULT, LETTERS_MAX, Box, looking
+from workers.dead_letters.look import LETTERS_DEFAULT, LETTERS_MAX, RUN_S_MAX, Box, looking
 from workers.dead_letters.mending import Mender, found_in
 from workers.dead_letters.records import Mandate, Records
 from workers.dead_letters.redrive import Plan, Redriver, Report
@@ -102,9 +102,8 @@ class Desk:
             async with looking(await self._box(queue), letters_max=LETTERS_MAX) as look:
                 letter = await found_in(look, letter_id)
             standing = await self._judge.judge(letter)
-            acts = await self._records.of_order(letter.order_id)
-        mine = [act.to_json() for act in acts if act.queue == queue and act.event in (None, letter.event_id)]
-        return documents.whole_letter(letter, standing, mine, now_ms=self._now_ms())
+            acts = [act.to_json() for act in await self._records.of_letter(letter)]
+        return documents.whole_letter(letter, standing, acts, now_ms=self._now_ms())
 
     async def redrive(
         self,
@@ -127,12 +126,19 @@ class Desk:
             return documents.report(await redriver.run(plan, progress=progress))
 
     async def correct(
-        self, queue: str, letter_id: str, body: str | None, *, actor: Actor, reason: str
+        self,
+        queue: str,
+        letter_id: str,
+        body: str | None,
+        *,
+        actor: Actor,
+        reason: str,
+        seconds_max: float = RUN_S_MAX,
     ) -> Mapping[str, Any]:
         """Replace a letter's body (None: by the one that the log has). Raises UnknownLetter, NotThatBody."""
         mandate = _mandate(actor, reason)
         with _told():
-            done = await (await self._mender(queue)).correct(letter_id, body, mandate)
+            done = await (await self._mender(queue)).correct(letter_id, body, mandate, seconds_max=seconds_max)
         return {
             "queue": queue,
             "messageId": done.letter,
@@ -142,12 +148,22 @@ class Desk:
         }
 
     async def purge(
-        self, queue: str, wanted: Wanted, *, actor: Actor, reason: str | None, confirm: int | None
+        self,
+        queue: str,
+        wanted: Wanted,
+        *,
+        actor: Actor,
+        reason: str | None,
+        confirm: int | None,
+        shown: str | None = None,
+        seconds_max: float = RUN_S_MAX,
     ) -> Mapping[str, Any]:
-        """Delete letters for good, if exactly `confirm` of them are meant; None only says which these are."""
+        """Delete letters for good, if exactly `confirm` of them are meant; None only says which these are. `shown` of that answer makes
+        sure that they are the same."""
         mandate = None if confirm is None else _mandate(actor, reason)
         with _told():
-            done = await (await self._mender(queue)).purge(Filter(**wanted), mandate, confirm=confirm)
+            mender = await self._mender(queue)
+            done = await mender.purge(Filter(**wanted), mandate, confirm=confirm, shown=shown, seconds_max=seconds_max)
         return documents.purge(done, now_ms=self._now_ms())
 
     async def acts(self, order_id: str | None) -> Sequence[Mapping[str, Any]]:
@@ -187,4 +203,5 @@ def _told() -> Iterator[None]:
     except DeadLetterError:
         raise
     except (QueueError, StoreError, TableError) as error:
-        raise DeskUnavailable(f"{type(error).__name__}: {error}") from error
+        who = f"the queues, the log or the records do not answer ({type(error).__name__})"
+        raise DeskUnavailable(who, said=str(error)) from error

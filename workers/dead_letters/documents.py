@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from workers.dead_letters.groups import Groups
-from workers.dead_letters.letter import Letter, shown
+from workers.dead_letters.letter import Letter, shown, shown_body
 from workers.dead_letters.mending import Purge
 from workers.dead_letters.redrive import Report
 from workers.dead_letters.standing import Standing
@@ -24,7 +24,7 @@ def groups(found: Mapping[str, Groups], *, now_ms: int) -> dict[str, Any]:
     items = [
         {
             "queue": queue,
-            "cause": group.cause.key,
+            "cause": _name(group.cause.key),
             "meaning": group.cause.words,
             "eventType": _name(group.event_type),
             "letters": group.count,
@@ -50,7 +50,7 @@ def letter(one: Letter, *, now_ms: int) -> dict[str, Any]:
     return {
         "messageId": one.id,
         "queue": one.queue,
-        "cause": one.cause.key,
+        "cause": _name(one.cause.key),
         "eventId": _name(one.event_id),
         "eventType": _name(one.event_type),
         "orderId": _name(one.order_id),
@@ -58,7 +58,7 @@ def letter(one: Letter, *, now_ms: int) -> dict[str, Any]:
         "ageSeconds": max(0, now_ms - one.message.sent_at_ms) // 1000,
         "attempts": one.attempts,
         "timesRedriven": one.redrive_count,
-        "unreadable": one.unreadable,
+        "unreadable": _name(one.unreadable),
     }
 
 
@@ -79,7 +79,7 @@ def whole_letter(one: Letter, standing: Standing, acts: Sequence[Mapping[str, An
             shown(name, characters_max=NAME_SHOWN_MAX): shown(value, characters_max=VALUE_SHOWN_MAX)
             for name, value in sorted(one.message.attributes.items())
         },
-        "body": shown(one.message.body),
+        "body": shown_body(one),
         "bodySha256": one.body_sha256,
         "done": list(acts),
     }
@@ -115,6 +115,7 @@ def purge(done: Purge, *, now_ms: int) -> dict[str, Any]:
         "queue": done.queue,
         "purged": done.purged,
         "count": len(done.letters),
+        "shown": done.shown,
         "notWhole": done.stopped,
         "letters": [letter(one, now_ms=now_ms) for one in done.letters[:100]],
         "lettersOmitted": max(0, len(done.letters) - 100),

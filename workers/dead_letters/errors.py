@@ -32,4 +32,13 @@ class NotThatBody(NotAllowed):
 
 
 class DeskUnavailable(DeadLetterError, ConnectionError):
-    """A queue, the log or the records do not answer; try again later."""
+    """A queue, the log or the records do not answer, or do not let us in; try again later."""
+
+    def __init__(self, text: str, *, said: str | None = None) -> None:
+        """`said` are the words of who does not answer, for who sits at a terminal: they may name accounts and roles."""
+        super().__init__(text)
+        self._said = said
+
+    def __str__(self) -> str:
+        """Both; `args` has the text alone."""
+        return str(self.args[0]) if self._said is None else f"{self.args[0]}: {self._said}"

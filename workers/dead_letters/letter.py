@@ -12,12 +12,17 @@ from typing import Final
 from orderstore.registry import HEARS_EVERYTHING
 from workers.dead_letters.causes import Cause, cause_of
 from workers.envelope import MalformedMessage, parse_envelope
+from workers.intake.queue.envelope import read_event
 from workers.runtime.deadletter import ORIGINAL_ID, REASON, RECEIVE_COUNT, original_attributes
 from workers.runtime.queue import Message
 
+INTAKE: Final = "intake"
+"""The queue that the bus fills, not the topic: its letters name no order of ours."""
 REDRIVEN_FROM: Final = "redrivenFrom"
 """The id of the letter that a message was sent on from."""
 REDRIVE_COUNT: Final = "redriveCount"
+CORRECTED_FROM: Final = "correctedFrom"
+"""The id of the letter whose body was replaced by this one's."""
 NAME_CHARACTERS_MAX: Final = 256
 SHOWN_CHARACTERS_MAX: Final = 4_000
 COUNT_MAX: Final = 10_000
@@ -58,6 +63,11 @@ class Letter:
         return self.event_id or f"sha256-{self.body_sha256}"
 
     @property
+    def ids(self) -> frozenset[str]:
+        """Its own id, and that of the letter that it is a correction of."""
+        return frozenset({self.id, self.attributes.get(CORRECTED_FROM, self.id)})
+
+    @property
     def original_id(self) -> str:
         """The id of the message that first told of this, through all dead-letterings and redrives."""
         return self.message.attributes.get(ORIGINAL_ID, self.id)
@@ -65,12 +75,15 @@ class Letter:
 
 def read(queue: str, message: Message, *, receive_count_max: int) -> Letter:
     """The letter in a message of a queue's dead-letter queue. Never raises: what cannot be read is said."""
-    names = _names(message.body)
+    names = _bus_names(message.body) if queue == INTAKE else _names(message.body)
     attributes = message.attributes
     unreadable = _unreadable(queue, message)
     try:
         original: Mapping[str, str] = original_attributes(attributes)
-    except (ValueError, TypeError):
+        damaged = not all(isinstance(value, str) for value in original.values())
+    except (ValueError, TypeError, RecursionError):
+        damaged = True
+    if damaged:
         original, unreadable = attributes, "its attributes are damaged"
     count = attributes.get(RECEIVE_COUNT)
     return Letter(
@@ -102,6 +115,22 @@ def shown(text: str, *, characters_max: int = SHOWN_CHARACTERS_MAX) -> str:
     return plain if len(text) <= characters_max else f"{plain}… ({len(text) - characters_max:,} more characters)"
 
 
+def shown_body(letter: Letter, *, characters_max: int = SHOWN_CHARACTERS_MAX) -> str:
+    """The body for whoever looks at the letter. An order request holds personal data: of its detail only the names of the fields show."""
+    body = letter.message.body
+    if letter.queue == INTAKE:
+        try:
+            document = json.loads(body)
+            detail = document["detail"]
+            names = sorted(detail) if isinstance(detail, Mapping) else type(detail).__name__
+            body = json.dumps(
+                {**document, "detail": names} if document.get("detail-type") == "OrderRequest" else document
+            )
+        except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+            body = f"{len(body):,} characters, which are no event"
+    return shown(body, characters_max=characters_max)
+
+
 def _names(body: str) -> Mapping[str, str]:
     """The ids in a body, if it is a JSON object that has them, whatever else is wrong with it."""
     try:
@@ -114,13 +143,22 @@ def _names(body: str) -> Mapping[str, str]:
     return {name: value for name, value in names if isinstance(value, str) and 1 <= len(value) <= NAME_CHARACTERS_MAX}
 
 
+def _bus_names(body: str) -> Mapping[str, str]:
+    """The same of an event of the bus, which names no order yet. Its sender draws the id, so it counts within the source."""
+    try:
+        event = read_event(body)
+    except MalformedMessage:
+        return {}
+    return {"eventId": f"{event.source}:{event.id}", "eventType": event.detail_type}
+
+
 def _unreadable(queue: str, message: Message) -> str | None:
     if queue == HEARS_EVERYTHING:
         # It archives also what this build cannot read: whose order it is suffices.
         names = _names(message.body)
         return None if {"orderId", "tenant"} <= names.keys() else "it does not say which order has grown"
     try:
-        parse_envelope(message.body)
+        read_event(message.body) if queue == INTAKE else parse_envelope(message.body)
     except MalformedMessage as error:
         return str(error)
     return None

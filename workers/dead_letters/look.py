@@ -32,7 +32,7 @@ assert LETTERS_MAX < IN_FLIGHT_MAX
 class SendingQueue(Queue, Protocol):
     """A queue with its producer's side."""
 
-    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None) -> str:
+    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None, group: str | None = None) -> str:
         """Put a message in; its id."""
         ...
 
@@ -90,6 +90,10 @@ class Look:
             )
         elif depths.visible > 0:
             self.stopped = f"about {depths.visible:,} more came meanwhile"
+
+    def receipt_of(self, letter: Letter) -> Message:
+        """What deletes it: the newest receipt, for SQS may show a letter twice, and says yes to an older one without deleting anything."""
+        return self._held.get(letter.id, letter.message)
 
     def gone(self, letter: Letter) -> None:
         """It is deleted."""

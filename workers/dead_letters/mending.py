@@ -8,19 +8,20 @@ from typing import Final
 from orderstore.codec import CodecError
 from orderstore.contract import publish
 from orderstore.domain.rejections import UnknownOrder
+from orderstore.domain.state import ImpossibleTransition
 from orderstore.orders import Orders
 from orderstore.recorded import Recorded
 from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.side_by_side import side_by_side
+from orderstore.tracing import TRACEPARENT
 from workers.dead_letters.errors import DeskUnavailable, NotAllowed, NotThatBody, UnknownLetter
 from workers.dead_letters.filters import Filter
-from workers.dead_letters.letter import Letter, read, sha256_of
+from workers.dead_letters.letter import CORRECTED_FROM, Letter, read, sha256_of
 from workers.dead_letters.look import LETTERS_MAX, RUN_S_MAX, Box, Look, looking
 from workers.dead_letters.records import Mandate, Record, Records
 from workers.runtime.deadletter import sendable_text
 from workers.runtime.queue import MESSAGE_ATTRIBUTES_MAX, MESSAGE_BYTES_MAX
 
-CORRECTED_FROM: Final = "correctedFrom"
 PURGE_MAX: Final = 1_000
 AT_ONCE: Final = 8
 
@@ -45,6 +46,11 @@ class Purge:
     letters: tuple[Letter, ...]
     stopped: str | None
 
+    @property
+    def shown(self) -> str:
+        """What tells these letters from as many others."""
+        return sha256_of(" ".join(sorted(letter.id for letter in self.letters)))[:16]
+
 
 class Mender:
     """Corrects and purges letters of one box. Methods raise QueueError, StoreError."""
@@ -56,13 +62,15 @@ class Mender:
         self._records = records
         self._now_ms = now_ms
 
-    async def correct(self, letter_id: str, body: str | None, mandate: Mandate) -> Correction:
+    async def correct(
+        self, letter_id: str, body: str | None, mandate: Mandate, *, seconds_max: float = RUN_S_MAX
+    ) -> Correction:
         """Put a letter with the new body (None: the one that the log has) in the place of this one.
 
         Raises UnknownLetter; NotThatBody unless it is a body that the worker can read, of an event that is in the order's log, and of
         the same event and order as far as the old letter names them.
         """
-        async with looking(self._box, letters_max=LETTERS_MAX, seconds_max=RUN_S_MAX) as look:
+        async with looking(self._box, letters_max=LETTERS_MAX, seconds_max=seconds_max) as look:
             letter = await found_in(look, letter_id)
             body = await self._from_log(letter) if body is None else body
             await self._check(letter, body)
@@ -70,9 +78,11 @@ class Mender:
             record = await self._records.correct(letter, mandate, new_body_sha256=digest)
             # The cause stays with it, and which letter it was where there is room; the record has that in any case.
             attributes = dict(letter.message.attributes)
+            if len(attributes) >= MESSAGE_ATTRIBUTES_MAX:  # the body bears its event's own trace as well
+                attributes.pop(TRACEPARENT, None)
             if len(attributes) < MESSAGE_ATTRIBUTES_MAX:
                 attributes[CORRECTED_FROM] = letter.id
-            sent = await self._box.letters.send(body, attributes=attributes)
+            sent = await self._box.letters.send(body, attributes=attributes, group=letter.message.group)
             await self._delete(look, letter)
         return Correction(
             letter=sent,
@@ -82,13 +92,23 @@ class Mender:
             record=record,
         )
 
-    async def purge(self, wanted: Filter, mandate: Mandate | None, *, confirm: int | None) -> Purge:
+    async def purge(
+        self,
+        wanted: Filter,
+        mandate: Mandate | None,
+        *,
+        confirm: int | None,
+        shown: str | None = None,
+        seconds_max: float = RUN_S_MAX,
+    ) -> Purge:
         """Delete what is meant, if `confirm` is exactly how many letters that are; without a mandate or a number, only say which.
+        `shown`, of an answer that said which, makes sure that they are those and not as many others.
 
-        Every one of them is looked at and put on record first. Raises NotAllowed: another number, more than `PURGE_MAX`, none at all.
+        Every one of them is looked at and put on record first. Raises NotAllowed: another number, others, more than `PURGE_MAX`, none at
+        all.
         """
         meant: list[Letter] = []
-        async with looking(self._box, letters_max=LETTERS_MAX, seconds_max=RUN_S_MAX) as look:
+        async with looking(self._box, letters_max=LETTERS_MAX, seconds_max=seconds_max) as look:
             async with aclosing(look.batches()) as batches:
                 async for batch in batches:
                     now_ms = self._now_ms()
@@ -98,14 +118,17 @@ class Mender:
                     if wanted.message_id is not None and meant:
                         look.stopped = None
                         break
+            found = Purge(queue=self._box.name, purged=False, letters=tuple(meant), stopped=look.stopped)
             if mandate is None or confirm is None:
-                return Purge(queue=self._box.name, purged=False, letters=tuple(meant), stopped=look.stopped)
+                return found
             if not meant:
                 raise NotAllowed("no letter is meant: nothing was deleted")
             if confirm != len(meant):
                 raise NotAllowed(
                     f"{confirm:,} letters were to be deleted, {len(meant):,} are meant: look again; nothing was deleted"
                 )
+            if shown not in (None, found.shown):
+                raise NotAllowed("these are others than those that were shown: look again; nothing was deleted")
             letters = {letter.id: letter for letter in meant}
 
             async def one(name: str) -> None:
@@ -113,10 +136,10 @@ class Mender:
                 await self._delete(look, letters[name])
 
             await side_by_side(letters, one, name="purge of", at_once=AT_ONCE)
-        return Purge(queue=self._box.name, purged=True, letters=tuple(meant), stopped=look.stopped)
+        return replace(found, purged=True)
 
     async def _delete(self, look: Look, letter: Letter) -> None:
-        if any(not entry.gone for entry in await self._box.letters.delete([letter.message])):
+        if any(not entry.gone for entry in await self._box.letters.delete([look.receipt_of(letter)])):
             raise DeskUnavailable(f"letter {letter.id} is on record but was not deleted: do the same once more")
         look.gone(letter)
 
@@ -147,7 +170,7 @@ class Mender:
             history = await self._orders.load(letter.order_id or "")
         except (UnknownOrder, ValueError):
             return None
-        except (CodecError, CorruptCommit, StreamTooLong):
+        except (CodecError, CorruptCommit, StreamTooLong, ImpossibleTransition):
             raise NotThatBody("the order cannot be read as it is stored: see `orderstore audit verify`") from None
         return next((past for past in history.events if past.event_id == letter.event_id), None)
 

@@ -24,11 +24,19 @@ class TokenBucket:
         self._burst = burst
         self._full_at = -float("inf")
 
-    async def take(self) -> None:
-        """Wait for one token. First come, first served; a waiter that is cancelled has used its token up."""
+    async def take(self, *, until: float) -> bool:
+        """Wait for one token; False at once when there is none before `until` (monotonic), and none is used up.
+
+        First come, first served; a waiter that is cancelled has used its token up.
+        """
         now = anyio.current_time()
-        self._full_at = max(self._full_at, now) + self._interval_s
-        await anyio.sleep(max(0.0, self._full_at - now - self._burst * self._interval_s))
+        full_at = max(self._full_at, now) + self._interval_s
+        wait_s = full_at - now - self._burst * self._interval_s
+        if not now + wait_s < until:  # also when an interval without end has made it no number
+            return False
+        self._full_at = full_at
+        await anyio.sleep(max(0.0, wait_s))
+        return True
 
 
 class Backlog:

@@ -18,9 +18,9 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from orderstore.codec import timestamp_of
 from orderstore.objects import ObjectStore
 from orderstore.recorded import Actor
 from workers.dead_letters.errors import NotAllowed
@@ -71,9 +71,7 @@ class Record:
     @property
     def at(self) -> str:
         """When, as people read it."""
-        return (
-            datetime.fromtimestamp(self.at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
+        return timestamp_of(self.at_ms)
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored and shown: camel case, nothing that is not known."""
@@ -110,7 +108,7 @@ class Records:
             if await self._objects.put_new(key, _stored(record)):
                 return record
             earlier = await self._read(key)
-            if earlier is None or earlier.letter == letter.id:
+            if earlier is None or earlier.letter in letter.ids:
                 return earlier or record
             if letter.message.sent_at_ms <= earlier.at_ms + CLOCKS_APART_MS:
                 return Duplicate(earlier)
@@ -121,7 +119,7 @@ class Records:
         first = letter.redrive_count + 1
         for number in range(first, first + REDRIVES_MAX):
             earlier = await self._read(self._key(letter, f"redrive-{number:04d}"))
-            if earlier is None or earlier.letter == letter.id:
+            if earlier is None or earlier.letter in letter.ids:
                 return None
             if letter.message.sent_at_ms <= earlier.at_ms + CLOCKS_APART_MS:
                 return earlier
@@ -147,6 +145,15 @@ class Records:
     async def of_order(self, order_id: str | None) -> list[Record]:
         """Everything that was done with letters of an order (None: with those that name none), oldest first."""
         prefix = f"{ROOT}/{_segment(self._tenant)}/{NO_ORDER if order_id is None else _segment(order_id)}/"
+        return sorted([record async for record in self._under(prefix)], key=lambda record: record.at_ms)
+
+    async def of_letter(self, letter: Letter) -> list[Record]:
+        """What was done in its queue with letters of its event, or with those of its order that named no event, oldest first. A letter
+        that names no order either has only what was done with its own body: such letters may be many."""
+        if letter.order_id is not None:
+            acts = await self.of_order(letter.order_id)
+            return [act for act in acts if act.queue == letter.queue and act.event in (None, _claimed(letter.event_id))]
+        prefix = self._key(letter, "").removesuffix(".json")
         return sorted([record async for record in self._under(prefix)], key=lambda record: record.at_ms)
 
     async def all(self) -> AsyncGenerator[Record, None]:

@@ -142,6 +142,9 @@ class Redriver:
                 if bad_batches >= BAD_BATCHES_MAX:
                     look.stopped = "too much of it failed"
                     break
+                if run.late:
+                    look.stopped = "the time for one run was up"
+                    break
                 if run.left <= 0:
                     look.stopped = f"{plan.sent_max:,} letters were sent on, as many as were asked for"
                     break
@@ -170,6 +173,8 @@ class _Run:
         self._bucket = TokenBucket(plan.rate_per_s)
         self._sent_events: set[str] = set()
         self.left = plan.sent_max
+        self.late = False
+        """Whether the time is up: at this rate none has its turn before the look ends."""
 
     async def several(self, letters: Mapping[str, Letter]) -> list[Told]:
         """Do what is to be done with letters that are meant, side by side; they are given by their ids."""
@@ -214,7 +219,11 @@ class _Run:
         mandate = self._plan.mandate
         if mandate is None:
             return REDRIVEN, standing.words
-        await self._bucket.take()
+        if not await self._bucket.take(until=self._look.ends_at):
+            self._sent_events.discard(letter.identity)
+            self.left += 1
+            self.late = True
+            return LEFT, "the time for one run was up before its turn"
         recorded = await self._records.redrive(letter, mandate, state=standing.state)
         if isinstance(recorded, Duplicate):
             self.left += 1
@@ -230,7 +239,7 @@ class _Run:
             REDRIVEN_FROM: letter.id,
             REDRIVE_COUNT: str(letter.redrive_count + 1),
         }
-        await self._box.source.send(letter.message.body, attributes=packed(attributes))
+        await self._box.source.send(letter.message.body, attributes=packed(attributes), group=letter.message.group)
 
     async def _drop_copy(self, letter: Letter, why: str) -> tuple[str, str]:
         if self._plan.mandate is not None:
@@ -242,7 +251,7 @@ class _Run:
         """A letter that stays although it was sent on is sent on again one day, as the same redrive: handlers survive it."""
 
         async def delete() -> None:
-            if any(not entry.gone for entry in await self._box.letters.delete([letter.message])):
+            if any(not entry.gone for entry in await self._box.letters.delete([self._look.receipt_of(letter)])):
                 raise Unavailable("the letter was not deleted")
 
         await self._again(delete)

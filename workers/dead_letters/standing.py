@@ -11,11 +11,11 @@ from typing import Final
 from orderstore.codec import CodecError
 from orderstore.domain import next_steps
 from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.state import State
+from orderstore.domain.state import ImpossibleTransition, State
 from orderstore.orders import Orders, placed
-from orderstore.registry import HEARS_EVERYTHING
+from orderstore.registry import HEARS_ALL_PUBLIC, HEARS_EVERYTHING
 from orderstore.store.errors import CorruptCommit, StreamTooLong
-from workers.dead_letters.letter import Letter
+from workers.dead_letters.letter import INTAKE, Letter
 
 NOTIFIES: Final = "notification"
 _STEPS: Final[Mapping[str, Callable[[State], object | None]]] = {
@@ -52,6 +52,10 @@ class Judge:
 
     async def judge(self, letter: Letter) -> Standing:
         """Reads the order anew, consistently."""
+        if letter.queue == INTAKE:
+            return Standing(
+                state=None, version=None, wanted=True, words="placed if it was not yet: a repeat meets its order"
+            )
         if letter.order_id is None:
             return _nowhere("the letter names no order")
         if letter.tenant not in (None, self._tenant):
@@ -61,7 +65,7 @@ class Judge:
             placed(history)
         except (UnknownOrder, ValueError):
             return _nowhere("the log has no such order")
-        except (CodecError, CorruptCommit, StreamTooLong):
+        except (CodecError, CorruptCommit, StreamTooLong, ImpossibleTransition):
             return _nowhere("the order cannot be read as it is stored: see `orderstore audit verify`")
         head, state = history.head, history.state
         commits = 0 if head is None else head.number
@@ -84,6 +88,8 @@ class Judge:
         order_id = letter.order_id or ""
         if letter.queue == HEARS_EVERYTHING:
             return "its commits" if await self._archived(order_id) < commits else None
+        if letter.queue == HEARS_ALL_PUBLIC:
+            return "the endpoints told" if known else None  # once each: their records outlive every letter
         if letter.queue == NOTIFIES:
             told = not known or await self._told(order_id, letter.event_id or "")
             return None if told else "a notification"

@@ -40,6 +40,8 @@ KEYS_MAX: Final = 5
 """Stored 5xx answers of one call that are stepped over, each after asking what became of it."""
 REFUND_PAGES_MAX: Final = 20
 _PAGE: Final = 100
+# docs.stripe.com/error-codes; nothing is made then.
+_NO_SUCH_AMOUNT: Final = ("amount_too_small", "amount_too_large")
 _NOT_IN_TIME: Final = "authentication_not_completed"
 _T = TypeVar("_T")
 
@@ -64,7 +66,10 @@ class StripeGateway(PaymentGateway):
         except NotChargeable:
             return declined("invalid_amount")
         wanted["capture_method"] = "automatic" if capture else "manual"
-        intent = await self._intent(attempt_key, wanted, order_reference)
+        try:
+            intent = await self._intent(attempt_key, wanted, order_reference)
+        except NotChargeable:
+            return declined("invalid_amount")
         if any(getattr(intent, name) != value for name, value in wanted.items()):
             raise GatewayRefused("the attempt was begun with another amount, currency or way to capture")
         return await self._result(intent) or await self._confirmed(attempt_key, intent, method)
@@ -127,7 +132,10 @@ class StripeGateway(PaymentGateway):
         return await self._once(key, done, create)
 
     async def _intent(self, attempt_key: str, wanted: dict[str, Any], order_reference: str) -> stripe.PaymentIntent:
-        """The attempt's one intent. One that is made and gets lost on the way was never confirmed: it holds nothing, and is nobody's."""
+        """The attempt's one intent. One that is made and gets lost on the way was never confirmed: it holds nothing, and is nobody's.
+
+        Raises NotChargeable for an amount that Stripe refuses: less than its minimum of the currency, or more than its maximum.
+        """
         kept = await self._book.find(attempt_key)
         if kept is not None:
             return await self._read(kept)
@@ -135,7 +143,12 @@ class StripeGateway(PaymentGateway):
         asked: Any = {**wanted, "payment_method_types": ["card"], "metadata": known}
 
         async def create(options: Any) -> stripe.PaymentIntent:  # noqa: ANN401 - the library's request options
-            return await self._intents.create_async(asked, options)
+            try:
+                return await self._intents.create_async(asked, options)
+            except stripe.InvalidRequestError as error:
+                if error.param == "amount" or error.code in _NO_SUCH_AMOUNT:
+                    raise NotChargeable("Stripe does not take this amount") from error
+                raise
 
         made = await self._once(f"{attempt_key}:create", _nothing, create, looked=True)
         kept = await self._book.keep(attempt_key, made.id)

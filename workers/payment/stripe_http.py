@@ -5,7 +5,7 @@ that was never made (nothing happened) from an answer that never came (the money
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn
 
@@ -91,14 +91,20 @@ def stripe_client(api_key: str, sender: stripe.HTTPClient, *, api_base: str | No
 
 @asynccontextmanager
 async def open_stripe(
-    api_key: str, *, api_base: str | None, total_timeout_s: float = TOTAL_TIMEOUT_S
+    api_key: str,
+    *,
+    api_base: str | None,
+    total_timeout_s: float = TOTAL_TIMEOUT_S,
+    trace_configs: Sequence[aiohttp.TraceConfig] = (),
 ) -> AsyncIterator[stripe.StripeClient]:
-    """A client with its connections, for as long as the block lasts."""
+    """A client with its connections, for as long as the block lasts; `trace_configs` are told of each request."""
     connector = aiohttp.TCPConnector(
         limit=CONNECTIONS_MAX, ssl=ssl.create_default_context(cafile=stripe.ca_bundle_path)
     )
     timeout = aiohttp.ClientTimeout(total=total_timeout_s, connect=min(CONNECT_TIMEOUT_S, total_timeout_s))
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, trust_env=False, trace_configs=list(trace_configs)
+    ) as session:
         yield stripe_client(api_key, AiohttpSender(session), api_base=api_base)
 
 

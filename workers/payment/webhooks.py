@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 TOLERANCE_S: Final = 300
 """How old a signature may be. Source: docs.stripe.com/webhooks, "Preventing replay attacks"."""
 SECRETS_MAX: Final = 5
+NO_OUTCOME_YET: Final = frozenset(
+    ["payment_intent.created", "payment_intent.processing", "payment_intent.requires_action"]
+)
+"""Sent while our own request is under way, and nothing to act on: a second worker would only meet the first one at Stripe."""
 
 Send = Callable[[str], Awaitable[None]]
 """Puts a body on the payment queue. Raises HintNotTaken."""
@@ -90,8 +94,10 @@ def queue_sender(client: "SQSClient", queue_name: str) -> Send:
 
 
 def _order_of(event: stripe.Event) -> str | None:
-    """The order that the event's object was made for; None for what is not ours."""
+    """The order that the event's object was made for; None for what is not ours, or tells of no outcome."""
     try:
+        if event.type in NO_OUTCOME_YET:
+            return None
         return str(UUID(metadata_of(event.data.object)[ORDER]))
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, ValueError, AttributeError, TypeError):
         return None

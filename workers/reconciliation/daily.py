@@ -10,11 +10,7 @@ from typing import Final, Protocol
 import anyio
 from anyio.abc import TaskStatus
 
-from orderstore.codec import CodecError
-from orderstore.store.errors import StoreError
-from orderstore.transact import Contended
-from workers.payment.gateway import GatewayError
-from workers.reconciliation.payments import BooksTooLong, Report
+from workers.reconciliation.payments import Report
 from workers.tables.errors import ConditionRefused, TableError
 from workers.tables.port import Change, PutNew, Table
 
@@ -135,7 +131,7 @@ class DailyReconciliation:
             return False
         try:
             report = await self._reconciliation.reconcile(day)
-        except (GatewayError, StoreError, CodecError, TableError, Contended, BooksTooLong) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: the process also takes payments, and the day is tried again
             self._observer.failed(day.isoformat(), error)
             await self._days.give_back(day)
             return False

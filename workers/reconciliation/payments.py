@@ -23,7 +23,7 @@ import anyio
 from orderstore.codec import MalformedCommit
 from orderstore.domain.events import PaymentDiscrepancyFound
 from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.state import Payment, PaymentStatus
+from orderstore.domain.state import ImpossibleTransition, Payment, PaymentStatus
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Actor, Cause
 from orderstore.store.errors import CorruptCommit, StreamTooLong
@@ -37,7 +37,7 @@ LOOK_AGAIN_S: Final = 60.0
 DOUBTS_MAX: Final = 10_000
 """Findings of one run. More are no discrepancies but another account, or a log that is not there."""
 _DAY_S: Final = 86_400
-_OF_ONE_ORDER: Final = (MalformedCommit, CorruptCommit, StreamTooLong)
+_OF_ONE_ORDER: Final = (MalformedCommit, CorruptCommit, StreamTooLong, ImpossibleTransition)
 _STANDINGS: Final[Mapping[PaymentStatus, Standing]] = MappingProxyType(
     {PaymentStatus.AUTHORIZED: "held", PaymentStatus.CAPTURED: "taken"}
 )

@@ -19,7 +19,7 @@ from workers.runtime.queue import Message
 
 EPOCH_MS = 1_767_225_600_000
 ADA = Actor("operator", "ada")
-QUEUES = ("payment", "inventory", "shipping", "billing", "notification", "archive")
+QUEUES = ("payment", "inventory", "shipping", "billing", "notification", "archive", "webhooks", "intake")
 WHY = "INC-1042"
 
 

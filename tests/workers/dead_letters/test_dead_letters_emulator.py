@@ -1,4 +1,4 @@
-"""`orderstore dlq …` as people run it, over the queues, the log and the locked bucket of the embedded environment."""
+"""`orderstore dlq …` over the queues, the log and the locked bucket of the embedded environment."""
 
 import json
 from collections.abc import AsyncIterator
@@ -15,7 +15,8 @@ from deploy.local.environment import Environment
 from orderstore import codec, contract
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder
-from tests.e2e.programs import Finished, orderstore
+from tests.commands import orderstore
+from tests.e2e.programs import Finished
 from tests.ordering import request
 from workers.core import Core, open_core
 from workers.dead_letters.letter import REDRIVE_COUNT, REDRIVEN_FROM

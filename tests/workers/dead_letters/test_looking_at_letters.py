@@ -1,5 +1,6 @@
 """A look takes nothing: bounded, each letter once, everything back at once, and honest about what it did not see."""
 
+import json
 from typing import cast
 
 import anyio
@@ -239,5 +240,22 @@ def test_each_queue_judges_by_what_its_own_worker_would_do(queue: str) -> None:
         await world.deliver()
         world.archived_through = len(await world.events(order_id))
         assert not (await world.desk.letter(queue, letter_id))["order"]["wanted"]
+
+    run_virtual(story)
+
+
+def test_an_event_for_the_webhooks_is_wanted_whenever_the_log_has_it() -> None:
+    """Each endpoint is told once, by a record that outlives every letter: sending on is harmless. What never happened is not sent on."""
+
+    async def story() -> None:
+        world = DeskWorld()
+        await world.place()
+        body = next(message.body for _, message in world.history)
+        letter_id = await world.bury("webhooks", body)
+        event_id = json.loads(body)["eventId"]
+        invented = await world.bury("webhooks", body.replace(event_id, "00000000-0000-5000-8000-000000000000"))
+
+        assert (await world.desk.letter("webhooks", letter_id))["order"]["wanted"]
+        assert not (await world.desk.letter("webhooks", invented))["order"]["wanted"]
 
     run_virtual(story)

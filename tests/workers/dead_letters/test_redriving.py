@@ -45,9 +45,9 @@ class Door:
     async def change_visibility(self, changes: Any) -> Any:
         return await self._inner.change_visibility(changes)
 
-    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None) -> str:
+    async def send(self, body: str, *, attributes: Mapping[str, str] | None = None, group: str | None = None) -> str:
         self._raise(self.before, "send")
-        sent = await self._inner.send(body, attributes=attributes)
+        sent = await self._inner.send(body, attributes=attributes, group=group)
         self._raise(self.after, "send")
         return sent
 
@@ -331,9 +331,9 @@ def test_no_more_than_the_rate_are_sent_on_in_any_second(rate: float) -> None:
         times: list[float] = []
         send = source.send
 
-        async def timed(body: str, *, attributes: Mapping[str, str] | None = None) -> str:
+        async def timed(body: str, *, attributes: Mapping[str, str] | None = None, group: str | None = None) -> str:
             times.append(anyio.current_time())
-            return await send(body, attributes=attributes)
+            return await send(body, attributes=attributes, group=group)
 
         source.send = timed  # type: ignore[method-assign]
         report = await world.redrive(rate_per_s=rate, sent_max=24)

@@ -118,6 +118,8 @@ class FakeStripe:
     def _write(self, path: list[str], form: dict[str, Any]) -> Answer:
         match path:
             case ["payment_intents"]:
+                if (code := self._refused(form)) is not None:
+                    return _error(400, "invalid_request_error", code=code, param="amount")
                 intent = self._made(form)
                 return 200, dict(intent), {}
             case ["payment_intents", number, action] if number in self.intents:
@@ -128,6 +130,11 @@ class FakeStripe:
             case ["refunds"]:
                 return self._refund(form)
         return _error(404, "invalid_request_error", code="resource_missing")
+
+    def _refused(self, form: dict[str, Any]) -> str | None:
+        """What Stripe says of an amount that it does not take: less than half a dollar, more than eight digits."""
+        amount = int(form["amount"])
+        return "amount_too_small" if amount < 50 else "amount_too_large" if amount > 99_999_999 else None
 
     def _made(self, form: dict[str, Any]) -> dict[str, Any]:
         number = f"pi_{next(self._ids)}"

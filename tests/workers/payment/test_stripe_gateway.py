@@ -228,18 +228,19 @@ def test_a_capture_a_void_and_a_refund_are_found_when_their_keys_are_forgotten(f
     run_virtual(scenario)
 
 
-def test_a_refund_is_found_among_hundreds() -> None:
+@pytest.mark.thorough
+def test_a_refund_is_found_behind_the_first_page_of_a_hundred() -> None:
     """The list is read page by page, with a bound."""
 
     async def scenario() -> None:
         scene = Scene()
         reference = await scene.captured()
         first = await scene.gateway.refund("r0", reference=reference, amount=Money(1, "USD"))
-        for number in range(1, 230):
+        for number in range(1, 120):
             await scene.gateway.refund(f"r{number}", reference=reference, amount=Money(1, "USD"))
         scene.fake.forget_keys()
         assert await scene.gateway.refund("r0", reference=reference, amount=Money(1, "USD")) == first
-        assert len(scene.fake.refunds) == 230
+        assert len(scene.fake.refunds) == 120
 
     run_virtual(scenario)
 
@@ -318,6 +319,20 @@ def test_an_amount_that_stripe_cannot_take_is_declined_and_not_rounded(amount: M
 
     with pytest.raises(NotChargeable):
         stripe_amount(amount)
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("minor", [1, 49, 100_000_000])
+def test_an_amount_that_stripe_refuses_is_declined_and_no_matter_for_a_person(minor: int) -> None:
+    """Less than it charges, or more: every customer may order so, and would never hear of it. It stays so when asked again."""  # E054
+
+    async def scenario() -> None:
+        scene = Scene()
+        for _ in range(2):
+            assert await scene.authorize(amount=Money(minor, "USD")) == Declined("hard", "invalid_amount")
+        assert await scene.another().find("a") is None
+        assert scene.fake.intents == {}
+
     run_virtual(scenario)
 
 

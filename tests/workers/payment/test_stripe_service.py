@@ -21,10 +21,11 @@ from tests.workers.payment.test_gateway_contract import loopback
 from tests.workers.test_wiring import out_of_reach
 from workers.cli import build
 from workers.core import Core, open_core
+from workers.departments import payment_handler, stock_of
 from workers.metrics.table import Metrics
 from workers.payments import daily_reconciliation, payment_hooks, payment_reconciliation
 from workers.settings import SettingsError, from_environment
-from workers.wiring import departments, open_service
+from workers.wiring import open_service
 
 SECRET = "whsec_test"
 
@@ -70,7 +71,7 @@ async def test_an_order_is_paid_through_stripe_from_the_door_to_the_books(
         roles: Any = ["api", "relay", "payment", "inventory", "shipping", "billing"]
         async with open_service(settings, roles, Metrics()) as running, anyio.create_task_group() as tasks:
             core, stop = running.core, anyio.Event()
-            await departments(core).stock.receive("opening", {"LAPTOP-001": 10})
+            await stock_of(core).receive("opening", {"LAPTOP-001": 10})
             await tasks.start(running.service.run, stop)
             try:
                 headers = {"Authorization": f"Bearer {emulator.api_token}"}
@@ -127,7 +128,7 @@ async def test_real_payments_without_a_key_are_refused_before_anything_starts() 
     settings = replace(out_of_reach(), providers="stripe")
     async with open_core(settings, Metrics()) as core:
         with pytest.raises(SettingsError, match="ORDERSTORE_STRIPE_API_KEY"):
-            departments(core).handler("payment")
+            payment_handler(core)
         assert (payment_hooks(core), payment_reconciliation(core), daily_reconciliation(core)) == (None, None, None)
 
 
@@ -139,7 +140,7 @@ def test_the_sandbox_has_no_books(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     told = runner.invoke(build(), ["payments", "reconcile", "--state-dir", str(tmp_path)])
     assert told.exit_code == 1
     assert "no books" in told.stderr
-    for day in ("yesterday", "9999-01-01"):
+    for day in ("yesterday", "9999-01-01", "0001-01-03"):
         assert runner.invoke(build(), ["payments", "reconcile", "--day", day]).exit_code == 2
 
 

@@ -11,6 +11,7 @@ from orderstore.codec import MalformedCommit, UnknownEvent
 from orderstore.domain.events import PaymentDiscrepancyFound
 from orderstore.domain.ids import event_id
 from orderstore.domain.money import Money
+from orderstore.domain.state import ImpossibleTransition
 from orderstore.history import History
 from orderstore.store.errors import CorruptCommit, StreamTooLong, Unavailable
 from tests.virtual_time import run_virtual
@@ -229,7 +230,13 @@ def test_the_books_are_read_page_by_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [MalformedCommit("no body"), CorruptCommit("main/order-x", 2, "its hash"), StreamTooLong("x", "1 commit")]
+    "error",
+    [
+        MalformedCommit("no body"),
+        CorruptCommit("main/order-x", 2, "its hash"),
+        StreamTooLong("x", "1 commit"),
+        ImpossibleTransition("captured twice"),
+    ],
 )
 def test_an_order_that_cannot_be_read_is_named_and_the_others_are_compared(
     error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -336,6 +343,7 @@ def test_an_order_that_cannot_be_read_is_told_and_its_day_is_done() -> None:
         GatewayUnavailable("down"),
         Unavailable("Query", tries=5, ambiguous=False),
         UnknownEvent("a newer build's"),
+        AttributeError("a bug of ours: it must not stop the payments beside it"),
     ],
 )
 def test_a_day_that_could_not_be_compared_is_tried_again(error: Exception) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final
 import click
 import typer
 
+from workers.commands.acting import By, operator
 from workers.commands.dlq.options import (
-    By,
     CauseOf,
     LetterId,
     NewerThan,
@@ -22,7 +22,6 @@ from workers.commands.dlq.options import (
     ago,
     at_desk,
     not_whole,
-    operator,
     wanted_of,
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail
@@ -97,9 +96,10 @@ def purge(
         letter=letter, cause=cause, event_type=event_type, order=order, older_than=older_than, newer_than=newer_than
     )
     actor = operator(by)
+    shown: str | None = None
 
     async def work(desk: Desk) -> Mapping[str, Any]:
-        return await desk.purge(queue, wanted, actor=actor, reason=reason, confirm=confirm)
+        return await desk.purge(queue, wanted, actor=actor, reason=reason, confirm=confirm, shown=shown)
 
     if confirm is None:
         meant = at_desk(state_dir, work)
@@ -107,7 +107,7 @@ def purge(
         if not meant["count"]:
             raise typer.Exit
         typer.confirm(f"Delete these {meant['count']:,} letters of {queue} for good?", abort=True)
-        confirm = meant["count"]
+        confirm, shown = meant["count"], meant["shown"]
     done = at_desk(state_dir, work)
     if as_json:
         typer.echo(json.dumps(done, indent=2))

@@ -1,6 +1,5 @@
 """What the commands on dead letters share."""
 
-import getpass
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -8,20 +7,21 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from orderstore.recorded import Actor
-from orderstore.requests import check_identifier
-from workers.commands.running import checked, with_core
+from workers.commands.running import with_core
 from workers.core import Core
 from workers.dead_letters.desk import Desk
 from workers.dead_letters.errors import NotAllowed, UnknownQueue
-from workers.wiring import dead_letters
+from workers.dead_letters.opening import desk_of
 
 T = TypeVar("T")
 
 _UNITS: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 Queue = Annotated[
-    str, typer.Argument(metavar="QUEUE", help="payment, inventory, shipping, billing, notification, archive.")
+    str,
+    typer.Argument(
+        metavar="QUEUE", help="payment, inventory, shipping, billing, notification, archive, webhooks, intake."
+    ),
 ]
 LetterId = Annotated[
     str, typer.Argument(metavar="LETTER", help="The letter's message id, as `dlq ls QUEUE --each` shows it.")
@@ -37,7 +37,6 @@ NewerThan = Annotated[str | None, typer.Option("--newer-than", metavar="AGE", he
 Reason = Annotated[
     str, typer.Option("--reason", help="Why, such as an incident's number. It goes on record, in the clear.")
 ]
-By = Annotated[str | None, typer.Option("--by", help="Who does it; else the user of this machine.")]
 
 
 def wanted_of(
@@ -61,16 +60,11 @@ def wanted_of(
     return {name: value for name, value in said.items() if value is not None}
 
 
-def operator(by: str | None) -> Actor:
-    """Who acts. Raises typer.BadParameter."""
-    return Actor("operator", checked(check_identifier, by or getpass.getuser(), "--by"))
-
-
 def at_desk(state_dir: Path, work: Callable[[Desk], Awaitable[T]]) -> T:
     """Do something at the desk; what is wrong with the request is told as any wrong option is. Raises typer.BadParameter."""
 
     async def main(core: Core) -> T:
-        return await work(dead_letters(core))
+        return await work(desk_of(core))
 
     try:
         return with_core(state_dir, main)

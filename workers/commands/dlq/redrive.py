@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from workers.commands.acting import By, operator
 from workers.commands.dlq.options import (
-    By,
     CauseOf,
     NewerThan,
     OlderThan,
@@ -17,7 +17,6 @@ from workers.commands.dlq.options import (
     TypeOf,
     at_desk,
     not_whole,
-    operator,
     wanted_of,
 )
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting
