@@ -36,6 +36,8 @@ class Mail:
     to: str
     subject: str
     text: str
+    at_s: float
+    """When, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Emulated:
     def mails(self) -> list[Mail]:
         """Every mail that SES took."""
         return [
-            Mail(mail["MessageId"], ",".join(mail["To"]), mail["Subject"], mail["BodyText"])
+            Mail(mail["MessageId"], ",".join(mail["To"]), mail["Subject"], mail["BodyText"], mail["Timestamp"])
             for mails in self._ask("/_ministack/ses/messages")["messages"].values()
             for mail in mails
         ]
@@ -106,7 +108,13 @@ class Emulated:
         return sorted(alarm["AlarmName"] for alarm in found)
 
     def _ask(self, path: str) -> Any:
-        answer = httpx.get(self.settings["ORDERSTORE_AWS_ENDPOINT_URL"] + path, timeout=30, trust_env=False)
+        """What the emulator shows of this environment's account."""
+        answer = httpx.get(
+            self.settings["ORDERSTORE_AWS_ENDPOINT_URL"] + path,
+            params={"account": self.settings["ORDERSTORE_AWS_ACCESS_KEY_ID"]},
+            timeout=30,
+            trust_env=False,
+        )
         return answer.raise_for_status().json()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.local import environment as local
+from tests import commands
 from tests.e2e.emulated import Emulated
 from tests.e2e.programs import Finished, Program, orderstore
 from tests.waiting import eventually
@@ -58,7 +59,6 @@ def settings_of(environment: Path, **overrides: str | None) -> dict[str, str]:
     ("arguments", "words", "code"),
     [
         (("run", "nonsense"), ("no role 'nonsense'", "api, projector, relay, payment"), 2),
-        (("run", "archive", "intake"), ("intake worker is not built yet",), 2),
         (("demo", "--orders", "0"), ("--orders",), 2),
         (("up", "--port", "70000"), ("--port",), 2),
         (
@@ -93,7 +93,7 @@ def test_what_cannot_be_done_is_said_in_words(
     whole = gzip.compress((header + "536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850.0,France\n" * 999).encode())
     (tmp_path / "torn.csv.gz").write_bytes(whole[: len(whole) // 2])
 
-    refused(orderstore(*arguments, cwd=tmp_path), *words, code=code)
+    refused(commands.orderstore(*arguments, cwd=tmp_path), *words, code=code)
 
 
 def test_every_missing_and_every_unknown_variable_is_named_at_once(tmp_path: Path) -> None:

@@ -19,14 +19,16 @@ pytestmark = pytest.mark.e2e
 
 EMAIL = "wilhelmina.quackenbush@mail.example"
 NAME = "Wilhelmina Quackenbush"
+PHONE = "+4915199988877"
 NOTE = "please leave it with Ottoline Featherstonehaugh"
 REASON = "my husband Bartholomew ordered it too"
-TELLTALES = ("wilhelmina", "quackenbush", "ottoline", "featherstonehaugh", "bartholomew")
-CANARIES = (EMAIL, NAME, NOTE, REASON, "Quackenbush", "Featherstonehaugh", "Bartholomew")
+TELLTALES = ("15199988877", "wilhelmina", "quackenbush", "ottoline", "featherstonehaugh", "bartholomew")
+CANARIES = (EMAIL, NAME, PHONE, NOTE, REASON, "Quackenbush", "Featherstonehaugh", "Bartholomew")
 TABLES = ("events", "views", "leases", "series", "payments", "inventory", "notifications", "privacy-keys", "sandbox")
 ORDER = {
     "customerEmail": EMAIL,
     "customerName": NAME,
+    "customerPhone": PHONE,
     "customerId": "c-4711",
     "currency": "EUR",
     "items": [{"sku": "TEAPOT-1", "quantity": 1, "price": "19.99"}],
@@ -39,7 +41,7 @@ def tells(text: bytes | str) -> bool:
     if any(telltale.encode() in data for telltale in TELLTALES):
         return True
     raw = text if isinstance(text, bytes) else text.encode()
-    return any(base64.b64encode(word.encode()).rstrip(b"=")[:-1] in raw for word in (EMAIL, NAME))
+    return any(base64.b64encode(word.encode()).rstrip(b"=")[:-1] in raw for word in (EMAIL, NAME, PHONE))
 
 
 def test_nobody_but_the_mail_service_sees_who_the_customer_is(served: Program, tmp_path) -> None:

@@ -1,0 +1,1 @@
+"""Real processes, really killed: a fleet of roles, customers who keep ordering, a seeded plan of blows, and the reckoning afterwards."""
