@@ -15,10 +15,18 @@ CLOSE_WITHIN_S: Final = 5.0
 
 @contextmanager
 def first_error() -> Iterator[None]:
-    """Raise the first exception of a task group instead of the group."""
+    """Raise the first exception of a task group instead of the group.
+
+    Who is cancelled is told that alone, whatever failed in the same moment: a mixed group is caught by nobody's `except Exception`.
+    """
     try:
         yield
-    except ExceptionGroup as group:
+    except BaseExceptionGroup as group:
+        cancelled = group.subgroup(anyio.get_cancelled_exc_class())
+        if cancelled is not None:
+            raise cancelled from None
+        if not isinstance(group, ExceptionGroup):
+            raise
         error: Exception = group
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]

@@ -112,3 +112,34 @@ def test_jobs_run_side_by_side_up_to_the_bound() -> None:
         return took_s
 
     assert run_virtual(scenario) == 120
+
+
+def test_who_is_cancelled_while_a_visit_fails_is_told_of_the_cancellation_alone() -> None:
+    """A group of both would be caught by nobody's `except Exception`, and end a process that was only asked to stop."""
+
+    async def scenario() -> None:
+        caught: list[BaseException] = []
+
+        async def visit(batch: tuple[str, ...]) -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                if batch == ("s1",):
+                    raise PublishUnavailable("gone")
+
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+
+                async def walk() -> None:
+                    try:
+                        await for_each_batch(Streams(["s1", "s2"]).walk(), visit, batch_size=1)
+                    except Exception as error:  # noqa: BLE001 - whatever comes is what is asked about
+                        caught.append(error)
+
+                tasks.start_soon(walk)
+                await anyio.sleep(1)
+                scope.cancel()
+        assert scope.cancelled_caught
+        assert caught == []
+
+    run_virtual(scenario)

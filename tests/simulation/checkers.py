@@ -1,0 +1,284 @@
+"""What must be true when the faults are over and everything has drained. Each problem is a sentence that names where to look."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Final, assert_never
+
+import orjson
+
+from orderstore import codec
+from orderstore.contract import publish
+from orderstore.domain import events as e
+from orderstore.domain import next_steps
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    InventoryStatus,
+    NotPlaced,
+    Placed,
+    Received,
+    Rejected,
+    State,
+    fold,
+)
+from orderstore.history import History
+from orderstore.orders import Orders, placed
+from orderstore.recorded import Recorded
+from orderstore.registry import BY_NAME
+from orderstore.store.errors import StoreError
+from orderstore.transact import Transactor
+from projections.comparing.compare import compare
+from projections.projecting.targets import current_targets
+from tests.projections.stream.fake_stream import wall_ms
+from tests.simulation.customers import SKUS, STOCK
+from tests.simulation.processes import TENANT, TEXTS
+from workers.inventory.table_stock import TableStock
+from workers.notification.records import FINAL_STATES
+from workers.notification.texts import template_for
+from workers.sandbox.ledger import Entry, TableLedger
+
+if TYPE_CHECKING:
+    from tests.simulation.run import Run
+
+STEPS: Final[Mapping[str, Callable[[State], object | None]]] = {
+    "payment": next_steps.payment_step,
+    "inventory": next_steps.inventory_step,
+    "shipping": next_steps.shipping_step,
+    "billing": lambda state: "an invoice" if next_steps.wants_invoice(state) else None,
+}
+
+
+class Checker:
+    """Looks at what is outside, without any process of the service."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._outside = run.outside
+        self._orders = Orders(
+            Transactor(run.outside.log, now_ms=wall_ms),
+            tenant=TENANT,
+            vault=run.outside.vault,
+            hooks_allowed=True,
+            now_ms=wall_ms,
+        )
+
+    async def behind(self) -> list[str]:
+        """What has not arrived yet: views, publications, the archive. To be asked while the service runs."""
+        published = {event.event_id for event in self._outside.topic.published}
+        owed = [public.event_id async for public in self._public() if public.event_id not in published]
+        if owed:
+            return [f"{len(owed)} events are not published"]
+        report = await compare(
+            self._outside.log, self._outside.views, await current_targets(self._outside.views), looks_max=1
+        )
+        if not report.equal:
+            return [f"{report.differences_count} views differ"]
+        found = await self._outside.positions.get([stream async for stream in self._outside.log.streams()])
+        late = [
+            stream
+            async for stream in self._outside.log.streams()
+            if stream not in found or found[stream].through < len(await self._outside.log.read(stream))
+        ]
+        return [f"{len(late)} orders are not archived"] if late else []
+
+    async def problems(self) -> list[str]:
+        """Every promise that was not kept."""
+        return [problem async for problem in self._all()]
+
+    async def _all(self) -> AsyncIterator[str]:
+        for order_id in self._run.customers.placed.values():
+            try:
+                history = await self._orders.load(order_id)
+            except (StoreError, codec.CodecError) as error:
+                yield f"order {order_id} cannot be read: {error}"
+                continue
+            async for problem in self._of_order(order_id, history):
+                yield f"order {order_id}: {problem}"
+        async for stream in self._outside.log.streams():
+            if stream.rpartition("order-")[2] not in self._run.customers.placed.values():
+                yield f"{stream} is nobody's order"
+        for check in (self._stock, self._invoices, self._views, self._watched, self._parked, self._sequence):
+            async for problem in check():
+                yield problem
+
+    async def _of_order(self, order_id: str, history: History) -> AsyncIterator[str]:
+        """Chains and density are checked by reading; here the rest."""
+        order = placed(history)
+        events = [recorded.event for recorded in history.events]
+        ids = Counter(recorded.event_id for recorded in history.events)
+        for event_id, count in ids.items():
+            if count > 1:
+                yield f"event {event_id} is there {count} times"
+        if fold(NotPlaced(), events) != history.state:
+            yield "its state is not the fold of its events"
+        if problem := _resting(order, released=order_id not in self._run.customers.held):
+            yield problem
+        for name, step_of in STEPS.items():
+            step = step_of(history.state)
+            if step is not None and not order.holds:
+                yield f"{name} is still wanted for {step}"
+        ledger = [entry async for entry in self._ledger().entries(order=order_id)]
+        for problem in _money(order, events, ledger):
+            yield problem
+        asked = self._run.customers.refunds_asked[order_id]
+        refunds = sum(isinstance(event, e.RefundRequested) for event in events)
+        undone = any(isinstance(event, e.OrderCancellationRequested) for event in events)
+        if refunds > asked and not undone:  # undoing an order asks for its money itself
+            yield f"{refunds} refunds are in it, and its customer asked for {asked}"
+        async for problem in self._told(order_id, history):
+            yield problem
+
+    async def _told(self, order_id: str, history: History) -> AsyncIterator[str]:
+        rows = [row async for row in self._outside.tables["notifications"].scan() if row["order"] == order_id]
+        for row in rows:
+            if row["state"] not in FINAL_STATES:
+                yield f"notification {row['notification']} is {row['state']}"
+        wanted = {recorded.event_id for recorded in history.events if _is_mailed(recorded)}
+        told = {row["notification"].partition(":")[0] for row in rows}
+        if wanted - told:
+            yield f"nobody was told of {len(wanted - told)} events"
+
+    async def _stock(self) -> AsyncIterator[str]:
+        reserved: Counter[str] = Counter()
+        for order_id in self._run.customers.placed.values():
+            order = placed(await self._orders.load(order_id))
+            if order.inventory.status is InventoryStatus.RESERVED:
+                for line in order.order.lines:
+                    reserved[line.sku] += line.quantity
+        levels = await TableStock(self._outside.tables["inventory"], random=self._outside.random).levels(SKUS)
+        for sku, level in zip(SKUS, levels, strict=True):
+            if level is None:
+                yield f"{sku} has no stock record"
+            elif (level.on_hand, level.available, level.reserved) != (
+                STOCK,
+                STOCK - reserved[sku],
+                reserved[sku],
+            ):
+                yield f"{sku}: {level}, and the orders hold {reserved[sku]} of {STOCK}"
+
+    async def _invoices(self) -> AsyncIterator[str]:
+        numbers: dict[str, list[int]] = {}
+        async for recorded in self._recorded():
+            if isinstance(recorded.event, e.InvoiceIssued):
+                numbers.setdefault(recorded.event.series, []).append(recorded.event.number)
+        for series, taken in numbers.items():
+            if sorted(taken) != list(range(1, len(taken) + 1)):
+                yield f"series {series} has the numbers {sorted(taken)}"
+            if await self._outside.log.counter(series) != len(taken):
+                yield f"the counter of {series} is not at {len(taken)}"
+
+    async def _views(self) -> AsyncIterator[str]:
+        report = await compare(
+            self._outside.log, self._outside.views, await current_targets(self._outside.views), looks_max=1
+        )
+        if not report.equal:
+            yield f"views differ: {[*report.differences, *report.sums][:3]}"
+
+    async def _watched(self) -> AsyncIterator[str]:
+        """Mails once each; again only by who had to take the first sender for dead (workers/notification/records.py).
+
+        Checkpoints never go back.
+        """
+        for problem in (*self._outside.mailbox.problems, *self._outside.leases.problems):
+            yield problem
+
+    async def _parked(self) -> AsyncIterator[str]:
+        for subscription in ("views", "relay"):
+            for key in await self._outside.lot.standings(subscription):
+                yield f"{key} is parked for {subscription}, and no order was at fault"
+
+    async def _sequence(self) -> AsyncIterator[str]:
+        """The first publications of an order's events are in the order of its log, wherever the stream kept it: what arrives in another
+        order is put right only by a relay that has published the order's commits before it (projections/publishing/sequence.py)."""
+        if self._run.disordered:
+            return
+        seen: dict[str, list[str]] = {}
+        for event in self._outside.topic.published:
+            known = seen.setdefault(event.order_id, [])
+            if event.event_id not in known:
+                known.append(event.event_id)
+        for order_id in self._run.customers.placed.values():
+            wanted = [
+                public.event_id
+                for recorded in (await self._orders.load(order_id)).events
+                if (public := publish(recorded)) is not None
+            ]
+            heard = [event_id for event_id in seen.get(order_id, []) if event_id in set(wanted)]
+            if heard != wanted:
+                yield f"order {order_id} was published out of its order: {heard} instead of {wanted}"
+
+    async def _recorded(self) -> AsyncIterator[Recorded]:
+        for order_id in self._run.customers.placed.values():
+            for recorded in (await self._orders.load(order_id)).events:
+                yield recorded
+
+    async def _public(self) -> AsyncIterator[Recorded]:
+        async for recorded in self._recorded():
+            if publish(recorded) is not None:
+                yield recorded
+
+    def _ledger(self) -> TableLedger:
+        return TableLedger(self._outside.tables["sandbox"], now_ms=wall_ms)
+
+
+def _consumers(recorded: Recorded) -> tuple[str, ...]:
+    public = publish(recorded)
+    if public is None:
+        return ()
+    consumers: tuple[str, ...] = BY_NAME[orjson.loads(public.body)["eventType"]].consumers
+    return consumers
+
+
+def _resting(order: Placed, *, released: bool) -> str | None:
+    """Whether an order may stay where it is."""
+    match order:
+        case Completed() | Cancelled() | Rejected():
+            return None
+        case Confirmed() | InFulfilment() | Received():
+            return None if order.holds and not released else f"it rests as {type(order).__name__}"
+        case Cancelling():
+            return "its cancellation has not come to an end"
+        case _:
+            assert_never(order)  # type: ignore[arg-type]  # the union of statuses is closed
+
+
+def _money(order: Placed, events: list[e.Event], ledger: list[Entry]) -> list[str]:
+    """The provider's books and the order's say the same, and no effect is there twice."""
+    kinds = Counter(entry.kind for entry in ledger)
+    found = [f"{kinds[kind]} times {kind} at the provider" for kind in _ONCE if kinds[kind] > 1]
+    charged = sum(int(entry.details["amount_minor"]) for entry in ledger if entry.kind in ("capture", "charge"))
+    refunded = sum(int(entry.details["amount_minor"]) for entry in ledger if entry.kind == "refund")
+    captured = sum(
+        event.amount_minor
+        for event in events
+        if isinstance(event, e.PaymentCaptured) or (isinstance(event, e.PaymentCompleted) and event.mode == "captured")
+    )
+    issued = sum(event.amount_minor for event in events if isinstance(event, e.RefundIssued))
+    if charged != captured:
+        found.append(f"{charged} were taken, and the log says {captured}")
+    if refunded != issued:
+        found.append(f"{refunded} were given back, and the log says {issued}")
+    if refunded > charged:
+        found.append(f"{refunded} were given back of {charged}")
+    held = kinds["authorize"] - kinds["capture"] - kinds["void"]
+    if isinstance(order, Completed | Cancelled | Rejected) and held:
+        found.append(f"{held} holds are neither taken nor let go")
+    if isinstance(order, Cancelled | Rejected) and charged != refunded:
+        found.append(f"it came to nothing, and {charged - refunded} of the customer's money is kept")
+    if isinstance(order, Completed) and (order.invoice is None or order.invoice.total_minor != captured):
+        found.append("its invoice is not what was captured")
+    if kinds["dispatched"] and isinstance(order, Cancelled | Rejected):
+        found.append("its goods have left")
+    return found
+
+
+_ONCE = ("authorize", "charge", "decline", "capture", "void", "booking", "dispatched", "cancelled")
+
+
+def _is_mailed(recorded: Recorded) -> bool:
+    """Whether customers are told of it by mail."""
+    template = template_for(recorded.name)
+    return "notification" in _consumers(recorded) and template is not None and TEXTS.has(template, "email")

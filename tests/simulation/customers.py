@@ -1,0 +1,125 @@
+"""Customers and operators: what they ask of the API while everything goes wrong. They repeat a request until they have an answer."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+from orderstore.domain.rejections import CommandRejected
+from orderstore.orders import Orders
+from orderstore.recorded import Actor
+from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
+from orderstore.store.errors import StoreError
+from orderstore.transact import Contended
+from tests.simulation.processes import Process, orders_of
+from tests.simulation.wire import Wire
+from workers.inventory.table_stock import TableStock
+
+if TYPE_CHECKING:
+    from tests.simulation.run import Run
+
+T = TypeVar("T")
+CUSTOMER = Actor("customer", "customer-1")
+OPERATOR = Actor("operator", "ada")
+SKUS = ("LAPTOP", "MOUSE", "CABLE")
+STOCK = 12
+PAUSE_S = 0.5
+
+
+class Customers:
+    """Places `count` orders over `seconds` and does to each what its story says. `placed` are those that the API accepted."""
+
+    def __init__(self, run: "Run", *, count: int, seconds: float) -> None:
+        self._run = run
+        self._count = count
+        self._seconds = seconds
+        self._random = Random(f"customers {run.seed}")
+        self.placed: dict[str, str] = {}
+        """Order id by the customer's own key."""
+        self.held: set[str] = set()
+        """Orders that nobody releases."""
+        self.refunds_asked: Counter[str] = Counter()
+        """How often a customer asked for something back, by order, a request that is repeated counting once."""
+
+    async def stock_up(self) -> None:
+        """So many of each are there in the beginning."""
+        await TableStock(self._run.outside.tables["inventory"], random=Random(1)).receive(
+            "opening", dict.fromkeys(SKUS, STOCK)
+        )
+
+    async def shop(self, process: Process, wire: Wire) -> None:
+        """All of them. Where the API's process dies, another one stands there: the request is repeated."""
+
+        def another() -> None:
+            wire.dead = False
+
+        wire.on_crash = another
+        orders = orders_of(process, wire)
+        async with anyio.create_task_group() as tasks:
+            for number in range(self._count):
+                random = Random(f"customer {self._run.seed} {number}")
+                tasks.start_soon(self._story, orders, number, random)
+
+    async def _story(self, orders: Orders, number: int, random: Random) -> None:
+        await anyio.sleep(random.uniform(0, self._seconds))
+        key = f"key-{number}"
+        request = _request(random, number)
+        accepted = await self._until_answered(lambda: orders.place(request, actor=CUSTOMER, idempotency_key=key))
+        assert accepted is not None, "a new order is never refused"
+        order_id: str = accepted.history.events[0].order_id
+        self.placed[key] = order_id
+        act = random.choice(("none", "none", "none", "again", "cancel", "cancel", "hold", "refund", "refund"))
+        await anyio.sleep(random.uniform(0, self._seconds) if act != "refund" else self._seconds)
+        match act:
+            case "again":
+                await self._until_answered(lambda: orders.place(request, actor=CUSTOMER, idempotency_key=key))
+            case "cancel":
+                await self._until_answered(lambda: orders.cancel(order_id, CancelOrder(), actor=CUSTOMER))
+            case "hold":
+                await self._hold(orders, order_id, random)
+            case "refund":
+                for attempt in range(random.choice((1, 2))):
+                    self.refunds_asked[order_id] += 1
+                    asked = RequestRefund.model_validate({"lines": [{"line": 0, "quantity": 1}]})
+                    await self._until_answered(
+                        lambda asked=asked, attempt=attempt: orders.request_refund(  # type: ignore[misc]  # defaults bind the loop's values
+                            order_id, asked, actor=CUSTOMER, idempotency_key=f"refund-{attempt}"
+                        )
+                    )
+            case _:
+                pass
+
+    async def _hold(self, orders: Orders, order_id: str, random: Random) -> None:
+        asked = HoldOrder.model_validate({"holdId": "h1", "reason": "fraud_review"})
+        held = await self._until_answered(lambda: orders.hold(order_id, asked, actor=OPERATOR, idempotency_key="h1"))
+        if held is None:
+            return
+        if random.random() < 0.3:
+            self.held.add(order_id)
+            return
+        await anyio.sleep(random.uniform(0, self._seconds))
+        await self._until_answered(lambda: orders.release_hold(order_id, "h1", ReleaseHold(), actor=OPERATOR))
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """The answer; None when the business says no."""
+        while True:
+            try:
+                return await ask()
+            except CommandRejected:
+                return None
+            except (StoreError, Contended):
+                await anyio.sleep(PAUSE_S)
+
+
+def _request(random: Random, number: int) -> PlaceOrder:
+    lines = random.sample(SKUS, random.choice((1, 1, 2)))
+    body = {
+        "items": [{"sku": sku, "quantity": random.choice((1, 1, 2, 3)), "price": "9.90"} for sku in lines],
+        "currency": "USD",
+        "customerId": f"customer-{number % 3}",
+        "customerEmail": "ada@example.com",
+        "paymentOutcome": random.choice((None, None, None, None, "declined")),
+    }
+    return PlaceOrder.model_validate({name: value for name, value in body.items() if value is not None})
