@@ -3,12 +3,14 @@
 import functools
 import gc
 import logging
+from collections import defaultdict
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import botocore.session
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from deploy.local.environment import Environment
 from tests.contract.dynamodb_local.server import left_out
@@ -17,10 +19,17 @@ from tests.emulator import fresh_settings, start_emulator, stop_emulator
 UNIT_EXAMPLES = 20
 """`make test-unit` draws so many of what `make test` draws 100 of, so that it takes seconds; a test with more asks for a multiple."""
 
+WAITS = {"e2e": 30, "emulator": 3, "real_data": 5, "moto": 0.3, "thorough": 1}
+"""How long a test with such a marker takes, in seconds, very roughly: only the order of the files hangs on it."""
+
 LEFT_OUT = pytest.StashKey[str | None]()
 
 
-settings.register_profile("unit", max_examples=UNIT_EXAMPLES)
+# No test depends on how fast the machine is, or on what else runs on it.
+ANY_MACHINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("whole", **ANY_MACHINE)
+settings.register_profile("unit", max_examples=UNIT_EXAMPLES, **ANY_MACHINE)
+settings.load_profile("whole")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +60,16 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first: what is short fills up the end, when other workers have a long one to finish; and while
+    some wait the others compute. (Within a file nothing moves.)"""
+    waits: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        waits[item.path] += max((weight for name, weight in WAITS.items() if item.get_closest_marker(name)), default=0)
+    items.sort(key=lambda item: -waits[item.path])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import orderstore
 from orderstore import Actor, History, Orders, PlaceOrder, Transactor
 from orderstore.store.memory import MemoryEventStore
@@ -36,6 +38,7 @@ def test_an_order_can_be_placed_with_the_face_and_an_adapter() -> None:
     assert [recorded.name for recorded in history.events] == ["OrderCreated"]
 
 
+@pytest.mark.thorough
 def test_the_face_loads_no_adapter() -> None:
     """A reader of events needs no AWS library."""
     found = subprocess.run(

@@ -26,7 +26,8 @@ from tests.projections.stream.world import World, until, world
 from tests.virtual_time import run_seeded
 
 HOUR_S = 3_600
-SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(2, 4))]
+SEEDS = range(1, 4)
+pytestmark = pytest.mark.thorough
 
 
 class Order:
@@ -124,7 +125,6 @@ def run_away(seed: int, faults: Faults, story: Callable[[World, Service], object
     run_seeded(seed, scenario)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_projector_that_was_down_for_25_hours_under_load_ends_with_equal_views(seed: int) -> None:
     """The gap is noticed, told with its cause, healed from the table; then it is read live again."""  # fault 20, design 4

@@ -189,6 +189,7 @@ class Died(Exception):
     """The process died here."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", ["write_table", "rename", "marker"])
 def test_a_run_that_dies_leaves_no_half_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """While rows are written, between two files, before the part is noted: the next run has every event once."""
@@ -303,6 +304,7 @@ def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
         load_arrow()
 
 
+@pytest.mark.thorough
 def test_nothing_of_it_is_imported_before_it_is_wanted() -> None:
     """pyarrow takes half a second and 100 MB: the command line starts without it."""
     program = "import sys, workers.cli; workers.cli.build(); sys.exit('pyarrow' in sys.modules)"

@@ -334,6 +334,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.thorough
 def test_the_script_runs_alone(tmp_path: Path) -> None:
     """Under 200 lines, the standard library, an exit code, and words."""
     (tmp_path / "bundle.json").write_text(TEXT)

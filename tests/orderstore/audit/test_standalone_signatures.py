@@ -41,7 +41,7 @@ R, S = decode_dss_signature(SIGNATURE)
 X, Y = int.from_bytes(DER[-64:-32], "big"), int.from_bytes(DER[-32:], "big")
 
 
-@pytest.mark.parametrize("numbers", [range(20), pytest.param(range(20, 200), marks=pytest.mark.thorough)], ids=str)
+@pytest.mark.parametrize("numbers", [range(10), pytest.param(range(10, 200), marks=pytest.mark.thorough)], ids=str)
 def test_true_signatures_of_many_keys_are_taken(numbers: range) -> None:
     """Two hundred keys, drawn from a seed; and none is a signature of another message or by another key."""
     for number in numbers:
@@ -52,9 +52,10 @@ def test_true_signatures_of_many_keys_are_taken(numbers: range) -> None:
             assert not is_signed(message, DER, signature)
 
 
-def test_a_signature_with_any_bit_changed_is_refused() -> None:
-    """In every byte, as the library refuses it. (Signatures differ in length from run to run, so this is one test.)"""
-    for position in range(len(SIGNATURE)):
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.thorough)])
+def test_a_signature_with_any_bit_changed_is_refused(step: int) -> None:
+    """In every byte (or each `step`th), as the library refuses it. (Signatures differ in length from run to run, so this is one test.)"""
+    for position in range(0, len(SIGNATURE), step):
         changed = bytearray(SIGNATURE)
         changed[position] ^= 1 << (position % 8)
 

@@ -15,7 +15,7 @@ from orderstore.schemas import asyncapi as made
 from orderstore.store.chain import seal
 from projections.publishing.announcements import announcements
 from tests.builders import NOON
-from tests.cloudformation import Template
+from tests.cloudformation import template_of
 from tests.ordering import cause
 from tests.orderstore.golden_events import PRESENT
 
@@ -27,11 +27,6 @@ PREFIX = f"{made.PREFIX}-"
 def document() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(COMMITTED.read_text())
     return found
-
-
-@pytest.fixture(scope="module")
-def template() -> Template:
-    return Template("data-plane.yaml")
 
 
 def references(value: Any) -> Iterator[str]:
@@ -111,8 +106,9 @@ def test_a_message_has_the_attributes_that_it_is_said_to_have(document, name: st
 
 
 @pytest.mark.parametrize("queue", CONSUMERS)
-def test_an_operation_hears_what_its_subscription_lets_through(document, template, queue: str) -> None:
+def test_an_operation_hears_what_its_subscription_lets_through(document, queue: str) -> None:
     """Registry, document and template say the same of each queue, to the last number."""  # E047, E048, E049
+    template = template_of(queue)
     operation = document["operations"][queue]
     [consumer] = operation["bindings"]["sns"]["consumers"]
     queues = {one["name"].removeprefix(PREFIX): one for one in operation["bindings"]["sqs"]["queues"]}

@@ -247,6 +247,7 @@ def test_views_that_cannot_be_read_are_no_reason_to_fail() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_crowd_behind_a_dead_projector_does_not_read_the_view_more_often() -> None:
     """A thousand who wait for one order share the looks; those for whom there is no room read the log at once."""
 

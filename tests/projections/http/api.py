@@ -23,13 +23,13 @@ from projections.answers.orders import ViewQueries, current_generations, open_qu
 from projections.answers.ports import Document, ExceptionKind, OrderDocuments, Page
 from projections.answers.publication import Publication, RecentPublication
 from projections.answers.sales import SalesQueries
-from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token, sha256_of
 from projections.http.services import Services
 from projections.projecting.targets import current_targets
 from projections.stream.parking.memory import MemoryParkingLot
 from projections.view_store.memory import MemoryViewStore
 from tests.ordering import PlainVault
+from tests.projections.http.shared_app import app_over
 from tests.projections.lagging import project
 
 TENANT = "acme"
@@ -119,6 +119,7 @@ class Measures:
         self.accepted: list[bool] = []
         self.commit_reads: list[tuple[str, float]] = []
         self.failed_reads: list[str] = []
+        self.ignored_traces = 0
 
     def request_finished(self, *, method: str, route: str, status: int, duration_s: float) -> None:
         assert duration_s >= 0
@@ -126,6 +127,9 @@ class Measures:
 
     def order_accepted(self, *, replayed: bool) -> None:
         self.accepted.append(replayed)
+
+    def trace_context_ignored(self) -> None:
+        self.ignored_traces += 1
 
     def commit_read(self, *, source: str, waited_s: float) -> None:
         assert waited_s >= 0
@@ -227,7 +231,7 @@ async def running(
         observer=measures,
     )
     services = replace(services, **changes)
-    app = build_app(services)
+    app = app_over(services)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         api = Api(

@@ -32,7 +32,7 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 FIELDS = [
-    "items", "currency", "customerId", "customerEmail", "customerName", "country", "channel", "reference", "placedAt",
+    "items", "currency", "customerId", "customerEmail", "customerName", "customerPhone", "country", "channel", "reference", "placedAt",
     "paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure", "customer_id", "\ud800",
 ]  # fmt: skip
 LINE_FIELDS = ["sku", "quantity", "price", "description", "Sku"]

@@ -1,16 +1,23 @@
 """The operations on dead letters, over the real desk with queues in memory: who may, what is answered, what is refused."""
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from orderstore.s3_objects import S3ObjectStore
 from tests.projections.http.api import ADMIN, READER, SCRAPER, WRITER, Api, running
 from tests.projections.http.test_api_description import described, schema_of
 from tests.workers.dead_letters.desks import DeskWorld
+from workers.dead_letters import mending, redrive
+from workers.dead_letters.look import looking
+from workers.queues import Queues
 from workers.runtime.queue import Unavailable
 
 OPERATIONS = {
@@ -153,6 +160,91 @@ async def test_queues_that_do_not_answer_are_a_503() -> None:
         assert response.status_code == 503
         assert response.headers["Retry-After"] == "5"
         assert response.json()["code"] == "unavailable"
+
+
+@pytest.mark.parametrize("lacking", ["the policy", "the records' part of it"])
+async def test_an_api_role_without_the_policy_answers_503_and_404_and_changes_nothing(lacking: str) -> None:
+    """Before `deploy/dead-letters.yaml` is deployed for it: not there now; and a queue that there is not is still not there."""
+    async with desk_api() as (api, world):
+        _, letter_id = await world.buried_order()
+        odd = await world.bury("payment", "?", reason="MalformedMessage: body")
+        client = Denied()
+
+        async def open_box(_name: str) -> Any:
+            settings = SimpleNamespace(queue=lambda name: f"shop-{name}")
+            return await Queues(client, settings).with_dead_letters("payment")  # type: ignore[arg-type]
+
+        one = f"/dead-letters/payment/{letter_id}"
+        answers = []
+        if lacking == "the policy":
+            world.desk._open_box = open_box
+            answers += [await api.get(path, token=ADMIN) for path in ("/dead-letters", "/dead-letters/payment", one)]
+            answers.append(await ask(api, "/dead-letters/payment/redrive", {"reason": "t"}))
+        else:
+            world.locked = S3ObjectStore(client, bucket="b", random=random.Random(1))  # type: ignore[assignment, arg-type]
+            world.records._objects = world.locked
+            answers.append(await api.get(one, token=ADMIN))
+        answers.append(await ask(api, f"/dead-letters/payment/{odd}/correct", {"body": "x", "reason": "t"}))
+        answers.append(await ask(api, "/dead-letters/payment/purge", {"confirm": 2, "reason": "t"}))
+        nowhere = await api.get("/dead-letters/payments", token=ADMIN)
+
+        expected = [503] * len(answers)
+        if lacking != "the policy":
+            expected[1] = 422  # the body is refused before anything is put on record
+        assert [answer.status_code for answer in answers] == expected
+        assert {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 503} == {"5"}
+        assert "arn:aws" not in "".join(answer.text for answer in answers)
+        assert nowhere.status_code == 404
+        assert await world.letters() == 2
+
+
+class Denied:
+    """A client of AWS whose role may do nothing."""
+
+    meta = SimpleNamespace(config=SimpleNamespace(read_timeout=60))
+
+    def __getattr__(self, operation: str) -> Any:
+        async def call(**_request: Any) -> Any:
+            message = "User: arn:aws:sts::123456789012:assumed-role/api/1 is not authorized"
+            details = {
+                "Error": {"Code": "AccessDenied", "Message": message},
+                "ResponseMetadata": {"HTTPStatusCode": 403},
+            }
+            raise ClientError(details, operation)  # type: ignore[arg-type]
+
+        return call
+
+
+async def test_a_purge_by_request_deletes_what_was_shown_or_nothing() -> None:
+    """As many others, by chance, are others."""
+    async with desk_api() as (api, world):
+        await world.bury("payment", "odd 1", reason="MalformedMessage: x")
+        shown = (await ask(api, "/dead-letters/payment/purge", {})).json()["shown"]
+
+        others = await ask(api, "/dead-letters/payment/purge", {"confirm": 1, "shown": "0" * 16, "reason": "t"})
+        assert (others.status_code, others.json()["code"]) == (422, "invalid")
+        done = await ask(api, "/dead-letters/payment/purge", {"confirm": 1, "shown": shown, "reason": "t"})
+        assert (done.status_code, done.json()["purged"]) == (200, True)
+
+
+async def test_every_request_has_its_time() -> None:
+    """Nobody waits a quarter of an hour for an answer: what a run of the command line may take, a request may not."""
+    async with desk_api() as (api, world):
+        asked: list[float] = []
+        letter_id = await world.bury("payment", "?", reason="MalformedMessage: body")
+
+        def noted(box: Any, *, seconds_max: float, **more: Any) -> Any:
+            asked.append(seconds_max)
+            return looking(box, seconds_max=seconds_max, **more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (mending, redrive):
+                patch.setattr(module, "looking", noted)
+            await ask(api, "/dead-letters/payment/purge", {"confirm": 9, "reason": "t"})
+            await ask(api, f"/dead-letters/payment/{letter_id}/correct", {"body": "x", "reason": "t"})
+            await ask(api, "/dead-letters/payment/redrive", {"dryRun": True})
+
+        assert asked == [20.0, 20.0, 20.0]
 
 
 async def test_an_api_without_a_desk_has_no_such_operations() -> None:

@@ -19,6 +19,7 @@ from projections.views.view import Generations
 from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import ORDER, happy_commits, order_number, record_of, records_of
 from tests.projections.read_side import TARGETS, ReadSide
+from tests.seeds import seeds
 from tests.virtual_time import run_virtual
 
 STATUS = "order_status"
@@ -87,7 +88,7 @@ def test_duplicates_are_dropped_and_counted() -> None:
     run_virtual(scenario)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(8, range(20)))
 def test_any_order_any_repeats_any_batches_end_equal(seed: int) -> None:
     """Records of three orders, shuffled, repeated and cut into batches at random; a worker forgets everything now and then."""
 
@@ -336,6 +337,7 @@ def test_a_document_of_another_schema_is_folded_anew_from_the_log() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_backfill_brings_up_what_was_recorded_since() -> None:
     """A gap in the stream: orders with a commit since then are brought up to the log, older ones are not touched."""
 

@@ -126,6 +126,7 @@ def test_a_very_long_history_goes_in_several_writes(refunds: int) -> None:
     assert contributions.moved({}, total) == counted_from(commits)
 
 
+@pytest.mark.thorough
 def test_the_projector_writes_a_very_long_history_to_its_end() -> None:
     """From the stream, and again from the log into an empty store: all of it, in one call of the projector."""
 

@@ -24,10 +24,11 @@ from tests.projections.bringing_up import bring_up_all
 from tests.projections.faulty_table import Faults, FaultyTable
 from tests.projections.histories import records_of
 from tests.projections.sales import TARGET, counted_from, some_order, stored_totals
+from tests.seeds import seeds
 from tests.virtual_time import run_seeded
 
 PROJECTORS = 8
-SEEDS = (1, 2, 3)
+SEEDS = seeds(1, (1, 2, 3))
 
 
 class FaultyViews(MemoryViewStore):
@@ -108,6 +109,7 @@ async def stored(commits) -> MemoryEventStore:
     return store
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS)
 def test_racing_projectors_that_fail_and_are_killed_count_each_commit_once(seed: int) -> None:
     """The projector over the reference store: 200 orders, eight at once."""

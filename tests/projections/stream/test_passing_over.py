@@ -10,6 +10,7 @@ from projections.stream import MemoryLeaseStore, StreamReader
 from projections.stream.passing_over import StreamStuck, pass_over
 from tests.projections.stream.fake_stream import FakeStream, Faults, wall_ms
 from tests.projections.stream.world import FAST, Projection
+from tests.seeds import seeds
 from tests.virtual_time import run_virtual
 
 
@@ -50,7 +51,7 @@ class Scene:
             tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(1, range(5)))
 def test_what_stood_there_is_never_delivered_and_what_follows_is(seed: int) -> None:
     """Several shards that roll over and split meanwhile, on a service that misbehaves: not one record of history, every one after."""
 

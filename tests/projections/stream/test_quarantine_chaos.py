@@ -27,8 +27,8 @@ from tests.projections.stream.stream_state import wall_ms
 from tests.virtual_time import run_seeded
 
 TROUBLES = (Down, LotUnavailable, QuarantineError, ParkedChanged)
-QUICK = range(12)
-MANY = [pytest.param(seed, marks=pytest.mark.thorough if seed < 60 else pytest.mark.long) for seed in range(12, 500)]
+QUICK = range(2)
+MANY = [pytest.param(seed, marks=pytest.mark.thorough if seed < 60 else pytest.mark.long) for seed in range(2, 500)]
 SETTINGS = QuarantineSettings(repair_keys=4, parked_max=50, parkings_max=50, call_budget_s=5)
 
 

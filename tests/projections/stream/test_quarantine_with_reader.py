@@ -17,9 +17,10 @@ from tests.projections.stream.faults import drawn
 from tests.projections.stream.ledger import BY_ANN, Ledger, NewerPoison, ParkingWatch, Poison, judge, key_of, keys_of
 from tests.projections.stream.stream_state import wall_ms
 from tests.projections.stream.world import World, until, world
+from tests.seeds import seeds
 from tests.virtual_time import run_seeded
 
-SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(3, 25))]
+SEEDS = seeds(1, range(25))
 KEYS = 12
 BAD = ("order-2", "order-7")
 
@@ -136,6 +137,7 @@ def test_a_day_of_failures_parks_within_seconds_and_the_lag_stays_bounded() -> N
     run_seeded(1, scenario)
 
 
+@pytest.mark.thorough
 def test_an_order_that_is_given_patience_does_not_stop_its_shard() -> None:
     """As much patience as any error has, on a shard that is written two hundred times a second: all others go on within seconds."""
 

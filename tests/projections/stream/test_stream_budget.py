@@ -69,6 +69,7 @@ def keys_of_every_shard(stream: FakeStream) -> list[str]:
     return list(found.values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shards", [30, pytest.param(200, marks=pytest.mark.thorough)])
 def test_a_worker_with_many_shards_holds_a_bounded_number_of_records(shards: int) -> None:
     """The subscriber stands still while thousands of records wait: what was read stays within the bound, and all arrive when it moves."""
@@ -96,6 +97,7 @@ def test_a_worker_with_many_shards_holds_a_bounded_number_of_records(shards: int
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_shards_whose_orders_cannot_be_applied_do_not_stop_the_others() -> None:
     """Two hundred orders that fail for ever fill the budget; every other order arrives all the same."""
 

@@ -12,6 +12,7 @@ from tests.projections.stream.world import FAST, both_own, until, world
 from tests.virtual_time import run_virtual
 
 
+@pytest.mark.thorough
 def test_wall_clocks_that_differ_by_hours_do_not_matter_to_the_leases() -> None:
     """Only counters and monotonic clocks decide."""
 
@@ -162,6 +163,7 @@ def test_a_lease_row_that_was_deleted_by_hand_comes_back() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_finished_leases_do_not_pile_up() -> None:
     """A day of roll-overs leaves about as many rows as the stream lists shards."""
 

@@ -32,6 +32,7 @@ def test_the_first_start_backfills_the_history_and_reports_a_bootstrap_but_no_ga
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_many_first_shards_need_one_or_two_backfills_in_all() -> None:
     """A back-fill reads the table, so it serves every shard that waits when it begins."""
 

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import anyio
+import pytest
 
 from projections.stream import Page, StreamUnavailable, caught_up_to_ms
 from tests.projections.stream.fake_stream import FakeStream, Faults
@@ -11,6 +12,7 @@ from tests.projections.stream.world import FAST, world
 from tests.virtual_time import run_virtual
 
 
+@pytest.mark.thorough
 def test_iterators_that_expire_before_the_first_record_and_after_an_idle_time_are_renewed_from_the_right_place() -> (
     None
 ):
@@ -128,6 +130,7 @@ def test_a_subscriber_that_hangs_is_tried_again_and_never_passed() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_shard_is_read_at_most_four_times_a_second_and_rarely_while_idle() -> None:
     """Two subscriptions have to share what the service allows."""
 
