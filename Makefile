@@ -7,11 +7,12 @@ EMULATOR_STAMP := $(VENV)/emulator/.installed
 STATE_DIR ?= .orderstore
 DYNAMODB_LOCAL ?= run
 BENCH ?=
+SEEDS ?= 1000
 WORKERS ?= 2
 PIP := -m pip --disable-pip-version-check --no-input install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-unit long conformance bench check format clean requirements
+.PHONY: help setup run test test-unit long simulate conformance bench check format clean requirements
 
 help: ## What can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +25,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP) --require-hashes -r requirements/dev.txt
 	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q orderstore projections workers deploy
 	@touch $@
 
 $(EMULATOR_STAMP): requirements/emulator.txt | $(STAMP)
@@ -35,14 +37,20 @@ $(EMULATOR_STAMP): requirements/emulator.txt | $(STAMP)
 run: setup ## Run the whole service on this machine and feed it orders; Ctrl-C stops it.
 	@$(BIN)/orderstore demo --state-dir $(STATE_DIR)
 
-test: setup ## All tests, file by file in WORKERS processes (2), each with emulators of its own.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Compiled code is kept, whatever the environment says: each worker, and each process that a test starts, would compile it all again.
+test test-unit long simulate conformance: export PYTHONDONTWRITEBYTECODE =
+
+test: setup ## All tests, file by file in WORKERS processes (2) and one more, since many wait; each with emulators of its own.
+	@$(BIN)/python -m pytest -n $$(($(WORKERS) + 1)) --dist loadfile --no-loadscope-reorder
 
 test-unit: setup ## The tests that need no process beside them, in seconds.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --hypothesis-profile=unit -m "not moto and not emulator and not e2e and not real_data and not thorough and not dynamodb_local and not long"
 
 long: setup ## The searches and seeds that take minutes: the lease protocol in every state, streams in hundreds of bad moods.
 	@$(BIN)/python -m pytest -n $(WORKERS) -m long
+
+simulate: setup ## The whole service on virtual time under drawn faults: SEEDS runs (1000), WORKERS at once.
+	@$(BIN)/python -m tests.simulation --seeds 0:$(SEEDS) --workers $(WORKERS)
 
 conformance: setup ## The suites of the event store and the stream reader on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
 	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)
@@ -54,7 +62,7 @@ check: setup ## Format, lint, strict types, templates, architecture, schemas and
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/dead-letters.yaml deploy/service.yaml
+	@$(BIN)/cfn-lint deploy/data-plane.yaml deploy/notifications.yaml deploy/webhooks.yaml deploy/intake.yaml deploy/dead-letters.yaml deploy/service.yaml
 	@$(BIN)/python -m pytest -q tests/test_architecture.py tests/orderstore/test_evolution_static.py
 	@$(BIN)/orderstore schemas check
 

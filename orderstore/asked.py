@@ -39,18 +39,23 @@ def created_of(
 
 def has_contact(request: PlaceOrder) -> bool:
     """Whether the request brings personal data."""
-    return request.customer_email is not None or request.customer_name is not None
+    return any(given is not None for given in (request.customer_email, request.customer_name, request.customer_phone))
 
 
 def contact_of(request: PlaceOrder) -> bytes:
     """The personal data of a request, as they are sealed."""
-    return orjson.dumps({"email": request.customer_email, "name": request.customer_name})
+    contact = {"email": request.customer_email, "name": request.customer_name}
+    if (
+        request.customer_phone is not None
+    ):  # contacts from before there was one stay what they were, and so their repeats
+        contact["phone"] = request.customer_phone
+    return orjson.dumps(contact)
 
 
 def request_hash(request: PlaceOrder) -> str:
     """SHA-256 of the request as it was understood, without personal data: 850 and "850.00" are the same price, another price is
     another request."""
-    understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name"})
+    understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name", "customer_phone"})
     if request.payment_method is None:  # requests from before there was one keep their hash, and so their answer
         del understood["payment_method"]
     for item, line in zip(request.items, understood["items"], strict=True):

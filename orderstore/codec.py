@@ -139,6 +139,11 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def timestamp_of(at_ms: int) -> str:
+    """The same of a wall clock's milliseconds since 1970."""
+    return timestamp(datetime.fromtimestamp(at_ms / 1000, UTC))
+
+
 def _event(stored: _Stored, readers: _Readers) -> Event:
     try:
         read = readers.get((stored.event_type, stored.event_version))

@@ -35,6 +35,8 @@ class PublicEvent:
     order_id: str
     body: bytes
     attributes: Mapping[str, str]
+    tenant: str | None = None
+    """Whose order it is: for a topic that tells its queues by whom they are used."""
 
 
 def publish(recorded: Recorded) -> PublicEvent | None:
@@ -69,7 +71,7 @@ def publish(recorded: Recorded) -> PublicEvent | None:
         "orderId": recorded.order_id,
         "correlationId": recorded.correlation_id,
     }
-    return PublicEvent(recorded.event_id, recorded.order_id, orjson.dumps(envelope), attributes)
+    return PublicEvent(recorded.event_id, recorded.order_id, orjson.dumps(envelope), attributes, recorded.tenant)
 
 
 def public_data(event: e.Event) -> p.PublicData:

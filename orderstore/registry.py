@@ -51,7 +51,7 @@ EVENT_TYPES: Final = (
     EventType("OrderCancellationDeclined", "1.0", e.OrderCancellationDeclined, "order", published=False),
     EventType("OrderCancelled", "1.0", e.OrderCancelled, "order", consumers=("notification",)),
     EventType("OrderCompleted", "1.0", e.OrderCompleted, "order"),
-    EventType("OrderHeld", "1.0", e.OrderHeld, "order"),
+    EventType("OrderHeld", "1.0", e.OrderHeld, "order", consumers=("notification",)),
     EventType("OrderHoldReleased", "1.0", e.OrderHoldReleased, "order", consumers=("shipping",)),
     EventType("PaymentMethodChosen", "1.0", e.PaymentMethodChosen, "order", published=False),
     EventType("PaymentCompleted", "1.0", e.PaymentCompleted, "payment", consumers=("notification",)),
@@ -80,13 +80,15 @@ EVENT_TYPES: Final = (
 
 BY_NAME: Final[Mapping[str, EventType]] = MappingProxyType({entry.name: entry for entry in EVENT_TYPES})
 BY_CLASS: Final[Mapping[type[e.Event], EventType]] = MappingProxyType({entry.event: entry for entry in EVENT_TYPES})
-CONSUMERS: Final = ("payment", "inventory", "shipping", "billing", "notification", "archive")
+CONSUMERS: Final = ("payment", "inventory", "shipping", "billing", "notification", "archive", "webhooks")
 HEARS_EVERYTHING: Final = "archive"
 """The queue without a filter policy: it is told of every commit, also of those that hold nothing public."""
+HEARS_ALL_PUBLIC: Final = "webhooks"
+"""The queue whose filter lets every published type through: what each endpoint wants is filtered behind it."""
 
 
 def consumed_by(queue: str) -> tuple[str, ...]:
     """The names of the events that reach a queue: those that its filter policy lets through, or every public one."""
-    if queue == HEARS_EVERYTHING:
+    if queue in (HEARS_EVERYTHING, HEARS_ALL_PUBLIC):
         return tuple(entry.name for entry in EVENT_TYPES if entry.published)
     return tuple(entry.name for entry in EVENT_TYPES if queue in entry.consumers)

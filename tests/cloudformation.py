@@ -12,6 +12,8 @@ PARAMETERS = {
     "AWS::Region": "eu-west-1",
     "AWS::AccountId": "111122223333",
     "ResourcePrefix": "shop",
+    "TracingOtlpEndpoint": "https://collector.example",
+    "TracingSampleRatio": "0.05",
 }
 # Conditions that do not hold unless somebody asks for them.
 UNMET = frozenset({"IsFifoTopic"})
@@ -24,6 +26,11 @@ def read(name: str) -> Any:
     from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped] # it has no types; and it takes a second
 
     return cfn_yaml.load(str(DEPLOY / name))
+
+
+def template_of(queue: str) -> "Template":
+    """The template that makes a queue, its dead letters and its subscription."""
+    return Template("webhooks.yaml" if queue == "webhooks" else "data-plane.yaml")
 
 
 class Template:

@@ -11,6 +11,7 @@ LINES_MAX = 300
 COMPOSERS = (
     "workers.api",
     "workers.core",
+    "workers.live",
     "workers.subscriptions",
     "workers.wiring",
     "workers.cli",
@@ -72,6 +73,7 @@ UNKNOWN_ON_THE_READ_SIDE = {
         *("view_store", "views", "projecting", "comparing", "answers", "parked_orders", "rebuild", "http")
     ),
     "projections.answers": _read_side("projecting", "comparing", "publishing", "parked_orders", "rebuild", "http"),
+    "projections.live": _read_side("projecting", "comparing", "publishing", "parked_orders", "rebuild", "http"),
     "projections.rebuild": (
         *_read_side("stream", "publishing", "answers", "parked_orders", "http", "commits"),
         "orderstore.orders",
@@ -198,7 +200,7 @@ def test_runtime_code_knows_no_event_loop() -> None:
 
 def test_a_worker_imports_no_other_worker() -> None:
     """Departments share the runtime and the envelope, nothing else."""  # D04, E023
-    departments = ("payment", "inventory", "shipping", "billing", "notification", "archive", "intake")
+    departments = ("payment", "inventory", "shipping", "billing", "notification", "archive", "webhooks", "intake")
     for module, path in modules():
         parts = module.split(".")
         if parts[0] == "workers" and len(parts) > 1 and parts[1] in departments:

@@ -1,7 +1,7 @@
 """The API on top of the `Core`: what it answers from, who may ask, and the server."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -13,15 +13,18 @@ from projections.answers.publication import RecentPublication
 from projections.answers.sales import SalesQueries
 from projections.http.app import build_app
 from projections.http.auth import BearerTokens, Token
-from projections.http.services import DeadLetterDesk, Services
+from projections.http.services import Services
 from projections.stream.low_water import RecentMark
 from workers.core import Core, now_ms
+from workers.dead_letters.opening import desk_of as dead_letters_desk_of
+from workers.live import live_desk
 from workers.metrics.business import HttpMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.payments import payment_hooks
-from workers.service import HttpServer, listen
+from workers.service import Cancellable, HttpServer, Part, listen
 from workers.settings import Settings, SettingsError
 from workers.subscriptions import RELAY_SUBSCRIPTION
+from workers.webhooks.opening import desk_of as webhooks_desk_of
 
 
 def authentication(settings: Settings) -> BearerTokens:
@@ -34,8 +37,9 @@ def authentication(settings: Settings) -> BearerTokens:
     return BearerTokens(tokens)
 
 
-async def api(core: Core, readiness: Callable[[], Mapping[str, bool]], *, desk: DeadLetterDesk) -> HttpServer:
-    """The HTTP API; `desk` is where it works with dead letters."""
+async def api(core: Core, readiness: Callable[[], Mapping[str, bool]]) -> tuple[HttpServer, Sequence[Part]]:
+    """The HTTP API, and what works for it in its process. Raises SettingsError, OpenService, PortTaken."""
+    live = live_desk(core)
     relay, tenant, observer = RELAY_SUBSCRIPTION, core.settings.tenant, HttpMetrics(core.metrics)
     mark = RecentMark(core.leases, relay, kept_s=0, observer=StreamMetrics(core.metrics, relay))
     lot = core.parked
@@ -56,10 +60,13 @@ async def api(core: Core, readiness: Callable[[], Mapping[str, bool]], *, desk: 
         metrics=core.metrics.render,
         publication=RecentPublication(mark.get, lot, subscription=relay, tenant=tenant, observer=observer).get,
         tenant=tenant,
-        dead_letters=desk,
+        dead_letters=dead_letters_desk_of(core),
         payment_hooks=payment_hooks(core),
+        live=live,
+        webhooks=webhooks_desk_of(core),
         logger=structlog.get_logger("projections.http"),
         observer=observer,
     )
     listener = listen(core.settings.api_host, core.settings.api_port)
-    return HttpServer(build_app(services), name="api", listener=listener)
+    server = HttpServer(core.tracing.app(build_app(services)), name="api", listener=listener)
+    return server, (Cancellable("live watch", live.run),)

@@ -18,6 +18,7 @@ from workers.settings import Settings
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
     from types_aiobotocore_dynamodbstreams import DynamoDBStreamsClient
+    from types_aiobotocore_events import EventBridgeClient
     from types_aiobotocore_kms import KMSClient
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_sesv2 import SESV2Client
@@ -42,6 +43,7 @@ class Clients:
     s3: "S3Client"
     kms: "KMSClient"
     sesv2: "SESV2Client"
+    events: "EventBridgeClient"
 
 
 @asynccontextmanager
@@ -71,6 +73,7 @@ async def open_clients(settings: Settings, *, connections: int) -> AsyncIterator
             s3=await client("s3", calls),
             kms=await client("kms", calls),
             sesv2=await client("sesv2", calls),
+            events=await client("events", calls),
         )
 
 

@@ -11,10 +11,13 @@ from orderstore.store.errors import Throttled, Unavailable
 from orderstore.store.trouble import Trouble
 from orderstore.store.trouble import classify as trouble_of
 from workers.envelope import MalformedMessage
-from workers.notification.mail import MailNotSent, MailUncertain
+from workers.intake.reports import ReportNotSent
+from workers.notification.telling import NotToldYet, PerhapsTold
 from workers.payment.gateway import GatewayTimeout, GatewayUnavailable
 from workers.reaction import EventNotInOrder
 from workers.runtime.outcome import Outcome, Poison, Retry, classify_unknown
+from workers.runtime.queue import Throttled as QueueThrottled
+from workers.runtime.queue import Unavailable as QueueUnavailable
 from workers.shipping.carrier import CarrierTimeout, CarrierUnavailable
 from workers.tables.errors import TableThrottled, TableUnavailable
 
@@ -30,8 +33,11 @@ _OUTAGE: Final[tuple[type[Exception], ...]] = (
     GatewayUnavailable,
     CarrierTimeout,
     CarrierUnavailable,
-    MailNotSent,
-    MailUncertain,
+    NotToldYet,
+    PerhapsTold,
+    ReportNotSent,
+    QueueThrottled,
+    QueueUnavailable,
     TimeoutError,
     ConnectionError,
 )

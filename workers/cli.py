@@ -29,6 +29,8 @@ from workers.commands import (
     bulk,
     configuration,
     dlq,
+    intake,
+    notifications,
     parked,
     payments,
     privacy,
@@ -36,16 +38,19 @@ from workers.commands import (
     serve,
     stock,
     views,
+    webhooks,
 )
 from workers.commands.environment import EnvironmentFailed
 from workers.dead_letters.errors import DeadLetterError
 from workers.demo.feed import FeedError
+from workers.intake.reports import ReportError
 from workers.payment.gateway import GatewayError
 from workers.queues import QueueMismatch
 from workers.reconciliation.payments import BooksTooLong
 from workers.service import PortTaken
 from workers.settings import SettingsError
 from workers.tables.errors import TableError
+from workers.webhooks.errors import WebhookError
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -70,8 +75,11 @@ def build() -> typer.Typer:
     stock.add_to(app)
     payments.add_to(app)
     dlq.add_to(app)
+    intake.add_to(app)
+    notifications.add_to(app)
     privacy.add_to(app)
     schemas.add_to(app)
+    webhooks.add_to(app)
     return app
 
 
@@ -92,6 +100,7 @@ MENDABLE: Final = (
     PortTaken,
     PrivacyError,
     QueueMismatch,
+    ReportError,
     ScratchUnusable,
     SchemaFilesError,
     StoreError,
@@ -100,6 +109,7 @@ MENDABLE: Final = (
     UnreadableBody,
     ViewStoreError,
     ViewsUnavailable,
+    WebhookError,
     BotoCoreError,
     ClientError,
 )

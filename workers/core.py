@@ -31,9 +31,12 @@ from workers.aws import Clients, open_clients
 from workers.metrics.core import CoreMetrics
 from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.table import Metrics
+from workers.notification.chat import HttpPost
+from workers.notification.chat_http import open_chat_http
 from workers.payment.stripe_http import open_stripe
 from workers.queues import Queues
 from workers.settings import Settings
+from workers.tracing.port import Off, Tracing
 
 # Beside the handlers' own calls: stream reads, leases, heartbeats, acks, the API.
 CONNECTIONS_BESIDE: Final = 64
@@ -68,20 +71,30 @@ class Core:
     queues: Queues
     stripe: StripeClient | None
     """Where the settings name a key for it."""
+    chat: HttpPost | None
+    """Where the settings name an address for it."""
+    tracing: Tracing
+    """What parts are put into, so that they leave spans."""
 
 
 @asynccontextmanager
 async def open_core(
-    settings: Settings, metrics: Metrics, *, connections: int = CONNECTIONS_BESIDE
+    settings: Settings, metrics: Metrics, *, connections: int = CONNECTIONS_BESIDE, tracing: Tracing | None = None
 ) -> AsyncIterator[Core]:
     """The log, the keys and the views. Nothing is asked of any of them yet: a role has the rights for what it uses, not for more."""
     random = Random()  # noqa: S311 - spreads retries, nothing secret
+    tracing = tracing or Off()
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_clients(settings, connections=connections))
         stripe = None
         if settings.stripe_api_key is not None:
-            opened = open_stripe(settings.stripe_api_key, api_base=settings.stripe_api_base)
+            opened = open_stripe(
+                settings.stripe_api_key, api_base=settings.stripe_api_base, trace_configs=tracing.calls()
+            )
             stripe = await stack.enter_async_context(opened)
+        chat = None
+        if settings.chat_slack_url is not None or settings.chat_teams_url is not None:
+            chat = await stack.enter_async_context(open_chat_http())
         objects = S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=random)
         retention = Retention(mode=settings.audit_lock_mode, days=settings.audit_retention_days, now_ms=now_ms)
         locked = S3ObjectStore(clients.s3, bucket=settings.audit_bucket, random=random, retention=retention)
@@ -105,7 +118,9 @@ async def open_core(
         sealer = Sealer(keys, random_bytes=os.urandom)
         shelf = SnapshotShelf(objects, observer=SnapshotMetrics(metrics))
         orders = Orders(
-            Transactor(store, now_ms=now_ms, observer=CoreMetrics(metrics)),
+            Transactor(
+                tracing.log(store, table=settings.table("events")), now_ms=now_ms, observer=CoreMetrics(metrics)
+            ),
             tenant=settings.tenant,
             vault=sealer,
             hooks_allowed=settings.providers == "sandbox",
@@ -137,4 +152,6 @@ async def open_core(
             parked=DynamoParkingLot(clients.dynamodb, settings.table("parked"), random=random),
             queues=Queues(clients.sqs, settings),
             stripe=stripe,
+            chat=chat,
+            tracing=tracing,
         )

@@ -1,23 +1,11 @@
-"""The five handlers and the ports that they act through: each department its own tables, nobody else's."""
+"""Payment, stock, shipping and billing, made from the `Core`: each handler on its own department's ports and tables, and nobody else's."""
 
-from collections.abc import Callable
-from random import Random
-from typing import Final
-
-from stripe import StripeClient
-
-from orderstore.orders import Orders
-from orderstore.privacy.sealing import Sealer
-from workers.aws import Clients
 from workers.billing.handler import BillingHandler
+from workers.core import Core, now_ms
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
-from workers.notification.handler import RESEND_AFTER_S, NotificationHandler
-from workers.notification.records import FINAL_STATES, TableNotifications
-from workers.notification.ses import SesMailSender
-from workers.notification.texts import Texts
-from workers.observe import WorkerObserver
+from workers.metrics.business import WorkerMetrics
 from workers.payment.attempts import TableAttempts
 from workers.payment.gateway import GatewayFor, always
 from workers.payment.handler import PaymentHandler
@@ -26,151 +14,80 @@ from workers.payment.stripe_gateway import StripeGateway
 from workers.payment.stripe_intents import TableIntents
 from workers.runtime.outcome import Handler
 from workers.sandbox.ledger import TableLedger
-from workers.settings import Settings, SettingsError
+from workers.settings import SettingsError
 from workers.shipping.handler import ShippingHandler
 from workers.shipping.sandbox import SandboxCarrier
 from workers.tables.dynamo import DynamoTable
 
-# Two clocks and a slow answer lie between a handler's deadline and its last word.
-RESEND_DEADLINES: Final = 4
+
+def payment_handler(core: Core) -> Handler:
+    """Takes, voids and gives back money. Raises SettingsError: real payments are asked for, without a key."""
+    return PaymentHandler(
+        core.orders,
+        gateway_for=_gateway_for(core),
+        attempts=TableAttempts(_table(core, "payments"), now_ms=now_ms),
+        capture=core.settings.payment_capture,
+        sandbox=_is_sandbox(core),
+        observer=WorkerMetrics(core.metrics),
+    )
 
 
-def resend_after_s(settings: Settings) -> float:
-    """How old a claimed mail must be before another worker sends it: well beyond what its handler may take, or both would send."""
-    return max(RESEND_AFTER_S, RESEND_DEADLINES * settings.handler_deadline_s)
+def inventory_handler(core: Core) -> Handler:
+    """Reserves goods and gives them back."""
+    return InventoryHandler(
+        core.orders,
+        stock_for=SandboxStocks(stock_of(core)).stock_for,
+        sandbox=_is_sandbox(core),
+        observer=WorkerMetrics(core.metrics),
+    )
 
 
-class Departments:
-    """Handlers by queue, made when asked for. `stripe` is there where the settings name a key for it; the carrier is the sandbox's."""
+def stock_of(core: Core) -> TableStock:
+    """The stock, also for goods-in."""
+    return TableStock(_table(core, "inventory"), random=core.random, untracked=core.settings.untracked_sku)
 
-    def __init__(
-        self,
-        settings: Settings,
-        clients: Clients,
-        *,
-        orders: Orders,
-        sealer: Sealer,
-        observer: WorkerObserver,
-        now_ms: Callable[[], int],
-        random: Random,
-        stripe: StripeClient | None = None,
-    ) -> None:
-        self._settings = settings
-        self._clients = clients
-        self._orders = orders
-        self._sealer = sealer
-        self._observer = observer
-        self._now_ms = now_ms
-        self._random = random
-        self._stripe = stripe
-        self._sandbox = settings.providers == "sandbox"
 
-    def handler(self, queue: str) -> Handler:
-        """The handler of a queue. Raises KeyError for a queue that does not exist."""
-        return {
-            "payment": self._payment,
-            "inventory": self._inventory,
-            "shipping": self._shipping,
-            "billing": self._billing,
-            "notification": self._notification,
-        }[queue]()
+def shipping_handler(core: Core) -> Handler:
+    """Sends parcels. The carrier is the sandbox's, whoever stands behind payment."""
+    return ShippingHandler(
+        core.orders,
+        carrier=SandboxCarrier(_ledger(core), now_ms=now_ms),
+        sandbox=_is_sandbox(core),
+        observer=WorkerMetrics(core.metrics),
+    )
 
-    @property
-    def stock(self) -> TableStock:
-        """The stock, also for goods-in."""
-        return TableStock(self._table("inventory"), random=self._random, untracked=self._settings.untracked_sku)
 
-    @property
-    def attempts(self) -> TableAttempts:
-        """What was tried with the payment provider."""
-        return TableAttempts(self._table("payments"), now_ms=self._now_ms)
+def billing_handler(core: Core) -> Handler:
+    """Writes invoices."""
+    return BillingHandler(
+        core.orders,
+        vault=core.sealer,
+        series_prefix=core.settings.invoice_series,
+        now_ms=now_ms,
+        sandbox=_is_sandbox(core),
+        observer=WorkerMetrics(core.metrics),
+    )
 
-    @property
-    def ledger(self) -> TableLedger:
-        """What the sandbox providers did."""
-        return TableLedger(self._table("sandbox"), now_ms=self._now_ms)
 
-    async def notifications_of(self, order_id: str) -> int:
-        """How many notifications an order has; there are at most a few dozen, so one page holds them."""
-        answer = await self._clients.dynamodb.query(
-            TableName=self._settings.table("notifications"),
-            KeyConditionExpression="#order = :order",
-            ExpressionAttributeNames={"#order": "order"},
-            ExpressionAttributeValues={":order": {"S": order_id}},
-            Select="COUNT",
-            ConsistentRead=True,
+def _gateway_for(core: Core) -> GatewayFor:
+    if _is_sandbox(core):
+        return SandboxPayments(_ledger(core)).gateway_for
+    if core.stripe is None:
+        raise SettingsError(
+            ["ORDERSTORE_STRIPE_API_KEY: the payment role needs it when ORDERSTORE_PROVIDERS is stripe"]
         )
-        return answer["Count"]
+    intents = TableIntents(_table(core, "payments"), now_ms=now_ms)
+    return always(StripeGateway(core.stripe, intents, now_ms=now_ms))
 
-    async def told(self, order_id: str, event_id: str) -> bool:
-        """Whether every notification of an event has come to its end, and there is one."""
-        answer = await self._clients.dynamodb.query(
-            TableName=self._settings.table("notifications"),
-            KeyConditionExpression="#order = :order AND begins_with(notification, :event)",
-            ProjectionExpression="#state",
-            ExpressionAttributeNames={"#order": "order", "#state": "state"},
-            ExpressionAttributeValues={":order": {"S": order_id}, ":event": {"S": f"{event_id}:"}},
-            ConsistentRead=True,
-        )
-        states = [item["state"]["S"] for item in answer["Items"]]
-        return bool(states) and all(state in FINAL_STATES for state in states)
 
-    def _payment(self) -> Handler:
-        return PaymentHandler(
-            self._orders,
-            gateway_for=self._gateway_for(),
-            attempts=self.attempts,
-            capture=self._settings.payment_capture,
-            sandbox=self._sandbox,
-            observer=self._observer,
-        )
+def _ledger(core: Core) -> TableLedger:
+    """What the sandbox providers did."""
+    return TableLedger(_table(core, "sandbox"), now_ms=now_ms)
 
-    def _gateway_for(self) -> GatewayFor:
-        """Raises SettingsError: real payments are asked for, without a key."""
-        if self._sandbox:
-            return SandboxPayments(self.ledger).gateway_for
-        if self._stripe is None:
-            raise SettingsError(
-                ["ORDERSTORE_STRIPE_API_KEY: the payment role needs it when ORDERSTORE_PROVIDERS is stripe"]
-            )
-        intents = TableIntents(self._table("payments"), now_ms=self._now_ms)
-        return always(StripeGateway(self._stripe, intents, now_ms=self._now_ms))
 
-    def _inventory(self) -> Handler:
-        return InventoryHandler(
-            self._orders, stock_for=SandboxStocks(self.stock).stock_for, sandbox=self._sandbox, observer=self._observer
-        )
+def _is_sandbox(core: Core) -> bool:
+    return core.settings.providers == "sandbox"
 
-    def _shipping(self) -> Handler:
-        return ShippingHandler(
-            self._orders,
-            carrier=SandboxCarrier(self.ledger, now_ms=self._now_ms),
-            sandbox=self._sandbox,
-            observer=self._observer,
-        )
 
-    def _billing(self) -> Handler:
-        return BillingHandler(
-            self._orders,
-            vault=self._sealer,
-            series_prefix=self._settings.invoice_series,
-            now_ms=self._now_ms,
-            sandbox=self._sandbox,
-            observer=self._observer,
-        )
-
-    def _notification(self) -> Handler:
-        return NotificationHandler(
-            self._orders,
-            records=TableNotifications(self._table("notifications"), now_ms=self._now_ms),
-            sender=SesMailSender(self._clients.sesv2, sender=self._settings.mail_sender),
-            open_contact=self._sealer.open,
-            texts=Texts(),
-            now_ms=self._now_ms,
-            resend_after_s=resend_after_s(self._settings),
-            sandbox=self._sandbox,
-            observer=self._observer,
-        )
-
-    def _table(self, name: str) -> DynamoTable:
-        return DynamoTable(self._clients.dynamodb, self._settings.table(name), random=self._random)
+def _table(core: Core, name: str) -> DynamoTable:
+    return DynamoTable(core.clients.dynamodb, core.settings.table(name), random=core.random)

@@ -14,12 +14,21 @@ from workers.settings import Settings
 ANSWER_WITHIN_DEADLINE: Final = 0.9
 
 
-def guarded(handler: Handler, *, queue: str, settings: Settings, metrics: Metrics, random: Random) -> Handler:
-    """The handler, with messages held while what it stands on is down."""
+def guarded(
+    handler: Handler,
+    *,
+    queue: str,
+    settings: Settings,
+    metrics: Metrics,
+    random: Random,
+    within_deadline: float = ANSWER_WITHIN_DEADLINE,
+) -> Handler:
+    """The handler, with messages held while what it stands on is down. `within_deadline`: the share of the handler's deadline that it may
+    take before it counts as hanging."""
     return Guarded(
         handler,
         is_outage=is_outage,
         source=random,
-        settings=BreakerSettings(answer_within_s=settings.handler_deadline_s * ANSWER_WITHIN_DEADLINE),
+        settings=BreakerSettings(answer_within_s=settings.handler_deadline_s * within_deadline),
         observer=BreakerMetrics(metrics, queue=queue),
     )

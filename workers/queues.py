@@ -16,7 +16,7 @@ from workers.metrics.queues import QueueMetrics
 from workers.metrics.table import Metrics
 from workers.runtime.consume import ConsumeLoop
 from workers.runtime.outcome import Classify, Handler
-from workers.runtime.queue import QueueError
+from workers.runtime.queue import Queue, QueueError
 from workers.runtime.settings import ConsumeSettings
 from workers.runtime.sqs import SqsQueue, queue_url
 from workers.settings import Settings, SettingsError
@@ -25,15 +25,9 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs import SQSClient
 
 WATCH_EVERY_S: Final = 15.0
-# How many messages one receive asks for, per queue (E050, E053).
-BATCH_SIZES: Final[Mapping[str, int]] = {
-    "payment": 5,
-    "inventory": 5,
-    "shipping": 10,
-    "billing": 10,
-    "notification": 10,
-    "archive": 10,
-}
+# How many messages one receive asks for: what SQS gives at most, and less where each is slow (E050, E053).
+BATCH_SIZE: Final = 10
+SMALL_BATCHES: Final[Mapping[str, int]] = {"payment": 5, "inventory": 5}
 FLUSH_BUDGET_S: Final = 5.0
 # An outage may last; SQS lets nobody hold a message for more than 12 hours, and each holding burns one receive.
 DEFER_HOLD_S_MAX: Final = 10 * 3_600.0
@@ -86,7 +80,7 @@ class Queues:
             return (await self._client.get_queue_url(QueueName=full_name))["QueueUrl"]
         except self._client.exceptions.QueueDoesNotExist as error:
             raise QueueMismatch(
-                f"there is no queue {full_name}: deploy deploy/data-plane.yaml, or correct ORDERSTORE_RESOURCE_PREFIX"
+                f"there is no queue {full_name}: deploy what makes it (deploy/README.md), or correct ORDERSTORE_RESOURCE_PREFIX"
             ) from error
 
     async def _attributes(self, url: str) -> Mapping[str, str]:
@@ -125,7 +119,7 @@ def consume_settings(
             retention_s=retention_s,
             dead_letter_retention_s=dead_letter_retention_s,
             wait_s=settings.queue_wait_s,
-            batch_size=min(BATCH_SIZES[name], concurrency),
+            batch_size=min(SMALL_BATCHES.get(name, BATCH_SIZE), concurrency),
             concurrency=concurrency,
             handler_deadline_s=settings.handler_deadline_s,
             retry_base_s=settings.retry_base_s,
@@ -155,18 +149,24 @@ class Consumer:
         metrics: Metrics,
         now_ms: Callable[[], int],
         random: Random,
+        through: Callable[[Queue], Queue] = lambda queue: queue,
     ) -> None:
+        """`through` puts the queue into what tells of the calls to it."""
         self.name = queue.name
         self.queue = queue
         observer = QueueMetrics(metrics)
         self._loop = ConsumeLoop(
-            queue, handler, settings, now_ms=now_ms, source=random, observer=observer, classify=classify
+            through(queue), handler, settings, now_ms=now_ms, source=random, observer=observer, classify=classify
         )
 
     @property
     def able(self) -> bool:
         """Whether the queue answers: a few failed polls in a row are more than a passing fault."""
         return self._loop.poll_failures_in_a_row < POLL_FAILURES_MAX
+
+    def oldest_running_s(self) -> float:
+        """How long its oldest handler has been at work; 0 while none is."""
+        return self._loop.oldest_running_s
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Consume until stopped."""

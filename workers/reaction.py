@@ -13,6 +13,7 @@ from orderstore.domain.state import State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Actor, Cause
+from orderstore.tracing import continued
 from workers.envelope import Envelope, parse_envelope
 from workers.observe import SilentWorkerObserver, WorkerObserver
 from workers.runtime.outcome import Done, Outcome
@@ -105,7 +106,7 @@ class Reaction(OrderWorker, ABC):
                     correlation_id=recorded.correlation_id,
                     actor=Actor("service", self._worker),
                     source=self._worker,
-                    traceparent=recorded.traceparent,
+                    traceparent=continued(recorded.traceparent),
                 )
         raise OutOfStep(f"nothing in the log asks for {purpose}: there is no {event_type.__name__}")
 

@@ -9,6 +9,9 @@ import uvicorn
 from anyio.abc import TaskStatus
 
 HTTP_GRACE_S: Final = 5
+UNTAKEN_MS_MAX: Final = 30_000
+"""How long a client may leave what was sent to it untaken, dead or alive: then the kernel drops the connection. (TCP alone would try for a
+quarter of an hour, and wait for ever for one that acknowledges and does not read.)"""
 
 
 class Part(Protocol):
@@ -182,6 +185,8 @@ def listen(host: str, port: int) -> socket.socket:
     """Bind a listening socket. Raises PortTaken, with what to do."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections have it from their listener
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MS_MAX)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -11,10 +11,37 @@ from typing import Any, Final, Literal, get_args
 
 from orderstore.domain.allowances import DEFAULTS, LONGEST_S, SHORTEST_S
 from orderstore.domain.events import Allowances
-from workers.variables import choice, count, number, secrets, setting, switch, text
+from workers.contradictions import contradictions
+from workers.intake_settings import IntakeSettings
+from workers.notification_settings import NotificationSettings
+from workers.variables import (
+    address,
+    choice,
+    count,
+    headers,
+    number,
+    secrets,
+    setting,
+    switch,
+    text,
+)
+from workers.webhook_settings import WebhookSettings
 
 PREFIX: Final = "ORDERSTORE_"
-Role = Literal["api", "projector", "relay", "payment", "inventory", "shipping", "billing", "notification", "archive"]
+TRACING_PREFIX: Final = f"{PREFIX}TRACING_"
+Role = Literal[
+    "api",
+    "projector",
+    "relay",
+    "payment",
+    "inventory",
+    "shipping",
+    "billing",
+    "notification",
+    "archive",
+    "webhooks",
+    "intake",
+]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 _allowance: Final = count(SHORTEST_S, LONGEST_S)
@@ -29,7 +56,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NotificationSettings, IntakeSettings, WebhookSettings):
     """What the service is told from outside; one environment variable a field, `ORDERSTORE_` + the name in capitals."""
 
     resource_prefix: str = setting(
@@ -81,6 +108,15 @@ class Settings:
     log_level: str = setting(
         choice("debug", "info", "warning", "error"), "the least severe log that is written", default="info"
     )
+    tracing_otlp_endpoint: str | None = setting(
+        address, "the OTLP/HTTP collector that spans are sent to; without one nothing is traced", default=None
+    )
+    tracing_otlp_headers: str | None = setting(
+        headers, "what the collector asks for, such as authorization=Bearer ...", default=None, secret=True
+    )
+    tracing_sample_ratio: float = setting(
+        number(0, 1), "the share of traces recorded, of those that no caller has decided on", default=1
+    )
 
     queue_wait_s: int = setting(count(0, 20), "long polling (E081)", default=20, unit="s")
     visibility_timeout_s: int = setting(
@@ -110,6 +146,18 @@ class Settings:
     )
     stop_timeout_s: float = setting(
         number(2, 120), "when ECS kills what has not stopped (its stopTimeout)", default=120, unit="s"
+    )
+
+    task_protection: bool = setting(
+        switch, "whether long work keeps ECS from ending this task (scale-in, deployments)", default=True
+    )
+    task_protection_after_s: float = setting(
+        number(1, 86_400), "how long work must have been under way to count as long", default=60, unit="s"
+    )
+    fair_queues: bool = setting(
+        switch,
+        "whether each published message names its tenant, for SQS's fair queues; SQS charges extra for such messages",
+        default=False,
     )
 
     lease_duration_s: float = setting(
@@ -164,7 +212,6 @@ class Settings:
     audit_retention_days: int = setting(
         count(1, 36_500), "how long signed roots and certificates are locked in S3", default=3650, unit="days"
     )
-    mail_sender: str = setting(text, "the address that customers' mail comes from", default="orders@orderstore.example")
 
     @property
     def allowances(self) -> Allowances:
@@ -187,12 +234,22 @@ class Settings:
 
     def concurrency(self, queue: str) -> int:
         """How many messages of a queue may be at work at once."""
-        return int(getattr(self, f"{queue}_concurrency"))
+        return int(getattr(self, f"{queue.replace('-', '_')}_concurrency"))
+
+
+def ecs_agent_uri(environment: Mapping[str, str] | None = None) -> str | None:
+    """Where the ECS agent answers, which ECS itself puts into the environment; None outside of ECS."""
+    return (os.environ if environment is None else environment).get("ECS_AGENT_URI") or None
 
 
 def is_configured() -> bool:
-    """Whether the process's environment speaks of this service at all."""
-    return any(name.startswith(PREFIX) for name in os.environ)
+    """Whether the process's environment speaks of this service at all; where spans are sent says nothing of that."""
+    return any(name.startswith(PREFIX) and not name.startswith(TRACING_PREFIX) for name in os.environ)
+
+
+def tracing_variables() -> Mapping[str, str]:
+    """Where spans are sent, for who brings the rest of the settings along."""
+    return {name: value for name, value in os.environ.items() if name.startswith(TRACING_PREFIX)}
 
 
 def from_environment(
@@ -221,7 +278,7 @@ def from_environment(
     if problems:
         raise SettingsError(problems)
     settings = Settings(**values)
-    problems = _contradictions(settings)
+    problems = contradictions(settings)
     if problems:
         raise SettingsError(problems)
     return settings
@@ -230,24 +287,3 @@ def from_environment(
 def variable(known: Field[Any]) -> str:
     """The environment variable of a field."""
     return PREFIX + known.name.upper()
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    found = []
-    if settings.visibility_timeout_s < 6 * settings.handler_deadline_s:
-        found.append("ORDERSTORE_VISIBILITY_TIMEOUT_S: must be at least 6 x ORDERSTORE_HANDLER_DEADLINE_S (E078)")
-    if settings.drain_budget_s >= settings.stop_timeout_s:
-        found.append("ORDERSTORE_DRAIN_BUDGET_S: must be below ORDERSTORE_STOP_TIMEOUT_S, or ECS kills the drain")
-    if settings.retry_base_s > settings.retry_max_s:
-        found.append("ORDERSTORE_RETRY_BASE_S: must not be above ORDERSTORE_RETRY_MAX_S")
-    if settings.archive_linger_s * 2 > settings.handler_deadline_s:
-        found.append("ORDERSTORE_ARCHIVE_LINGER_S: must be at most half of ORDERSTORE_HANDLER_DEADLINE_S")
-    if settings.topic_fifo != settings.topic_arn.endswith(".fifo"):
-        found.append("ORDERSTORE_TOPIC_FIFO: must be true for a topic whose name ends with .fifo, and for no other")
-    if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
-        found.append("ORDERSTORE_AWS_ACCESS_KEY_ID and ORDERSTORE_AWS_SECRET_ACCESS_KEY: give both or neither")
-    if settings.providers == "sandbox" and (settings.stripe_api_key or settings.stripe_webhook_secret):
-        found.append("ORDERSTORE_STRIPE_API_KEY, ORDERSTORE_STRIPE_WEBHOOK_SECRET: ORDERSTORE_PROVIDERS is sandbox")
-    if settings.stripe_api_base is not None and (settings.stripe_api_key or "").startswith(("sk_live", "rk_live")):
-        found.append("ORDERSTORE_STRIPE_API_BASE: a live key is sent to nobody but Stripe")
-    return found

@@ -1,8 +1,12 @@
 """How the text of an environment variable becomes a value, and what is said of one that does not."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}=[\x21-\x2b\x2d-\x7e][\x20-\x2b\x2d-\x7e]{0,2047}")
 
 
 def setting(
@@ -31,6 +35,64 @@ def secrets(value: str) -> str:
     if not all(part.strip() for part in value.split(",")):
         raise ValueError("must not be empty, nor any part between commas")
     return value.strip()
+
+
+def ports(value: str) -> str:
+    """One or several TCP ports, with commas between them."""
+    found = [int(part) for part in value.split(",")]
+    if not all(0 < port < 65_536 for port in found):
+        raise ValueError("ports are between 1 and 65535")
+    return ",".join(map(str, found))
+
+
+def address(value: str) -> str:
+    """Where something listens for HTTP."""
+    found = urlsplit(value.strip())
+    if found.scheme not in ("http", "https") or not found.hostname or found.query or found.fragment or found.username:
+        raise ValueError("must be like https://collector.example:4318")
+    return value.strip()
+
+
+def headers(value: str) -> str:
+    """One HTTP header or several, as name=value with commas between them."""
+    if not all(_HEADER.fullmatch(part.strip()) for part in value.split(",")):
+        raise ValueError("must be like name=value, several with commas between them")
+    return value.strip()
+
+
+def headers_in(value: str | None) -> Mapping[str, str]:
+    """The headers of such a setting."""
+    parts = [] if value is None else [part.strip().partition("=") for part in value.split(",")]
+    return {name.lower(): text for name, _, text in parts}
+
+
+def names(*choices: str) -> Callable[[str], str]:
+    """Some of these words, each once, with commas between them; or none at all, as `none`."""
+
+    def parse(value: str) -> str:
+        found = [part.strip() for part in value.split(",")]
+        if value.strip() == "none":
+            return ""
+        unknown = sorted(set(found) - set(choices))
+        if unknown or len(set(found)) != len(found):
+            raise ValueError(f"must be some of {', '.join(choices)}, each once, with commas between them, or none")
+        return ",".join(found)
+
+    return parse
+
+
+def words(value: str) -> frozenset[str]:
+    """What `names` left."""
+    return frozenset(value.split(",")) - {""}
+
+
+def matching(pattern: str, meaning: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(meaning)
+        return value
+
+    return parse
 
 
 def number(low: float, high: float) -> Callable[[str], float]:

@@ -3,6 +3,7 @@
 What a stack does not make is made here too: the verified sender of mails, which on AWS needs a DNS record of a real domain.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -26,7 +27,8 @@ MAIL_SENDER = "orders@orderstore.example"
 AUDIT_LOCK_MODE = "GOVERNANCE"
 AUDIT_RETENTION_DAYS = 1
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-CONSUMERS = ("payment", "inventory", "shipping", "billing", "notification", "archive")
+CONSUMERS = ("payment", "inventory", "shipping", "billing", "notification", "archive", "webhooks")
+UNKNOWN = ("AWS::Events::Archive", "AWS::Events::EventBusPolicy")
 STACK_S_MAX = 60.0
 STACK_POLL_S = 0.02
 
@@ -100,8 +102,29 @@ def data_plane_parameters(plane: DataPlane, _outputs: Mapping[str, str]) -> Mapp
     }
 
 
+def queue_parameters(plane: DataPlane, outputs: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters of deploy/intake.yaml and deploy/notifications.yaml on a laptop: a queue beside the data plane."""
+    return {
+        "ResourcePrefix": plane.resource_prefix,
+        "DataKeyArn": outputs["DataKeyArn"],
+        "AlertsTopicArn": outputs["AlertsTopicArn"],
+        "VisibilityTimeoutSeconds": str(plane.visibility_timeout_s),
+        "DeletionProtection": "false",
+    }
+
+
+def webhooks_parameters(plane: DataPlane, outputs: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters of deploy/webhooks.yaml on a laptop: its queue hears the topic."""
+    return {**queue_parameters(plane, outputs), "OrderEventsTopicArn": outputs["OrderEventsTopicArn"]}
+
+
 # In the order in which they are made: later ones are given what earlier ones put out. No two have an output of the same name.
-STACKS = (Stack("data-plane", data_plane_parameters),)
+STACKS = (
+    Stack("data-plane", data_plane_parameters),
+    Stack("webhooks", webhooks_parameters),
+    Stack("intake", queue_parameters),
+    Stack("notifications", queue_parameters),
+)
 
 
 def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]:
@@ -112,6 +135,7 @@ def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]
             outputs |= apply_stack(plane, stack, outputs, clients("cloudformation"))
         verify(plane, outputs, clients)
         lock_audit_bucket(clients("s3"), outputs["AuditBucketName"])
+        forget_versions(clients("s3"), outputs["IntakeBucketName"])
         verify_sender(clients("sesv2"))
     except (ClientError, BotoCoreError) as error:
         raise ProvisioningFailed(f"the resources of {plane.resource_prefix} could not be made: {error}") from error
@@ -129,8 +153,12 @@ def provision(plane: DataPlane, clients: Callable[[str], Any]) -> dict[str, str]
         "ORDERSTORE_SIGNING_KEY_ID": outputs["SigningKeyArn"],
         "ORDERSTORE_AUDIT_LOCK_MODE": AUDIT_LOCK_MODE,
         "ORDERSTORE_AUDIT_RETENTION_DAYS": str(AUDIT_RETENTION_DAYS),
+        "ORDERSTORE_INTAKE_BUCKET": outputs["IntakeBucketName"],
         "ORDERSTORE_PROVIDERS": "sandbox",
+        # Who tries webhooks out has the receiver on the same machine.
+        "ORDERSTORE_WEBHOOKS_INSECURE": "true",
         "ORDERSTORE_MAIL_SENDER": MAIL_SENDER,
+        "ORDERSTORE_MAIL_CONFIGURATION_SET": outputs["MailConfigurationSetName"],
         "ORDERSTORE_VISIBILITY_TIMEOUT_S": str(plane.visibility_timeout_s),
     }
 
@@ -139,7 +167,7 @@ def apply_stack(plane: DataPlane, stack: Stack, outputs: Mapping[str, str], clou
     """Create the stack, or bring one that a restart kept up to date; its outputs."""
     request: dict[str, Any] = {
         "StackName": f"{plane.resource_prefix}-{stack.name}",
-        "TemplateBody": (TEMPLATES / f"{stack.name}.yaml").read_text(encoding="utf-8"),
+        "TemplateBody": known_resources((TEMPLATES / f"{stack.name}.yaml").read_text(encoding="utf-8")),
         "Parameters": [
             {"ParameterKey": name, "ParameterValue": value} for name, value in stack.parameters(plane, outputs).items()
         ],
@@ -153,6 +181,11 @@ def apply_stack(plane: DataPlane, stack: Stack, outputs: Mapping[str, str], clou
             if "No updates are to be performed" not in str(error):
                 raise
     return wait_for_stack(cloudformation, request["StackName"])
+
+
+def known_resources(template: str) -> str:
+    """The template without the resources that the emulator does not know: it would refuse the others with them."""
+    return re.sub(rf"^  \w+:\n    Type: (?:{'|'.join(UNKNOWN)})\n(?:    .*\n|\n)*", "", template, flags=re.MULTILINE)
 
 
 def wait_for_stack(cloudformation: Any, name: str) -> dict[str, str]:  # noqa: ANN401 - a botocore client
@@ -187,6 +220,8 @@ def verify(plane: DataPlane, outputs: Mapping[str, str], clients: Callable[[str]
         raise ProvisioningFailed(f"the topic has {len(subscriptions)} subscriptions instead of {len(CONSUMERS)}")
     clients("s3").head_bucket(Bucket=outputs["BlobsBucketName"])
     clients("s3").head_bucket(Bucket=outputs["AuditBucketName"])
+    clients("s3").head_bucket(Bucket=outputs["IntakeBucketName"])
+    clients("events").describe_event_bus(Name=outputs["IntakeBusName"])
     clients("kms").describe_key(KeyId=outputs["DataKeyArn"])
     clients("kms").describe_key(KeyId=outputs["SigningKeyArn"])
 
@@ -200,6 +235,11 @@ def lock_audit_bucket(s3: Any, bucket: str) -> None:  # noqa: ANN401 - a botocor
             "Rule": {"DefaultRetention": {"Mode": AUDIT_LOCK_MODE, "Days": AUDIT_RETENTION_DAYS}},
         },
     )
+
+
+def forget_versions(s3: Any, bucket: str) -> None:  # noqa: ANN401 - a botocore client
+    """Keep no versions in the intake's bucket: the emulator's events name none, so that nobody could tell which one they mean."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
 
 
 def verify_sender(sesv2: Any) -> None:  # noqa: ANN401 - a botocore client

@@ -10,6 +10,7 @@ from typing import Any, Final
 from orderstore.registry import CONSUMERS, EVENT_TYPES, HEARS_EVERYTHING, EventType, consumed_by
 from orderstore.schemas import envelopes as v
 from orderstore.schemas.documents import Document, documents
+from orderstore.tracing import TRACEPARENT
 
 PREFIX: Final = "orderstore"
 TOPIC: Final = "order-events"
@@ -24,6 +25,8 @@ SQS_BINDING: Final = "0.2.0"
 CHANNEL: Final = "orderEvents"
 # What a message says beside its body, as attributes: what filter policies see. `commit` is the number of the commit that it tells of.
 ATTRIBUTES: Final = ("eventType", "eventVersion", "source", "orderId", "correlationId", "commit")
+# Beside these, where there is a trace: the span in which the message was created, or, where that is not traced, its event's.
+TRACE: Final = {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -94,6 +97,7 @@ def _message(name: str, version: str, payload: Mapping[str, Any]) -> dict[str, A
     headers: dict[str, Any] = {attribute: {"type": "string"} for attribute in ATTRIBUTES}
     headers["eventType"] = {"type": "string", "const": name}
     headers["eventVersion"] = {"type": "string", "const": version}
+    headers[TRACEPARENT] = TRACE
     return {
         "name": name,
         "title": f"{name} {version}",

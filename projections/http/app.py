@@ -9,10 +9,13 @@ from projections.http import (
     docs_page,
     health,
     hold_writes,
+    inbox,
+    live,
     provider_webhooks,
     reads,
     reports,
     translation,
+    webhooks,
     writes,
 )
 from projections.http.answers import JsonAnswer
@@ -46,6 +49,8 @@ def build_app(services: Services) -> FastAPI:
         default_response_class=JsonAnswer,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        # The framework's own telemetry would send queries and the texts of exceptions, which may be personal: requests are traced by ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
     for part in (writes, hold_writes, reads, reports, health, docs_page):
@@ -54,6 +59,11 @@ def build_app(services: Services) -> FastAPI:
         dead_letters.add_routes(app.router)
     if services.payment_hooks is not None:
         provider_webhooks.add_routes(app.router)
+    if services.webhooks is not None:
+        webhooks.add_routes(app.router)
+    if services.live is not None:
+        live.add_routes(app.router)
+        inbox.add_routes(app.router)
     translation.install(app)
     app.add_middleware(RequestLog, services=services)
     return app

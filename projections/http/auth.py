@@ -17,7 +17,7 @@ from starlette.requests import Request
 from orderstore.recorded import Actor
 from projections.http.problems import Problem
 
-Scope = Literal["orders:read", "orders:write", "metrics:read", "admin"]
+Scope = Literal["orders:read", "orders:write", "inbox", "webhooks:read", "webhooks:write", "metrics:read", "admin"]
 SCOPES: Final = frozenset(get_args(Scope))
 CREDENTIAL_CHARACTERS_MAX: Final = 4096
 
@@ -144,5 +144,10 @@ def _challenge(error: str | None = None, scope: str | None = None) -> dict[str, 
 
 Reader = Annotated[Principal, Security(_principal, scopes=["orders:read"])]
 Writer = Annotated[Principal, Security(_principal, scopes=["orders:write"])]
+InboxUser = Annotated[Principal, Security(_principal, scopes=["inbox"])]
+"""Whoever shows customers their notes, and notes that they were read."""
+CustomerFollower = Annotated[Principal, Security(_principal, scopes=["orders:read", "inbox"])]
+WebhookReader = Annotated[Principal, Security(_principal, scopes=["webhooks:read"])]
+WebhookWriter = Annotated[Principal, Security(_principal, scopes=["webhooks:write"])]
 Administrator = Annotated[Principal, Security(_principal, scopes=["admin"])]
 MetricsReader = Annotated[Principal, Security(_principal, scopes=["metrics:read"])]

@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from orderstore.expected import Exactly, Expected, OneOf, StreamExists, Whatever
 from orderstore.requests import check_key
+from orderstore.tracing import TRACEPARENT, current, parse_traceparent
 from projections.http.problems import FieldError, Problem
 
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 # RFC 9110, 5.6.1 and 8.8.3: a list's next element, which may be empty, and what ends it.
 _ELEMENT: Final = re.compile(r'[ \t]*(?:((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*)?(,|\Z)')
 _VERSION_TAG: Final = re.compile(r'"([1-9][0-9]{0,15})"')
@@ -92,9 +92,17 @@ IfMatch = Annotated[Expected, Depends(_if_match)]
 
 
 def traceparent_of(request: Request) -> str | None:
-    """The caller's trace, to travel with the events. One that is not well-formed is dropped, as W3C asks, and harms nothing."""
-    found = request.headers.getlist("traceparent")
-    return found[0] if len(found) == 1 and _TRACEPARENT.fullmatch(found[0]) else None
+    """The trace that the events go on with: this request's own span, where requests are traced, else the caller's.
+
+    A caller's that is not well-formed is dropped, as W3C asks; it is counted, and harms nothing.
+    """
+    if (here := current()) is not None:
+        return here.traceparent
+    told = request.headers.getlist(TRACEPARENT)
+    context = parse_traceparent(told[0]) if len(told) == 1 else None
+    if told and context is None:
+        request.app.state.services.observer.trace_context_ignored()
+    return None if context is None else context.traceparent
 
 
 def request_id_of(offered: str | None) -> str:

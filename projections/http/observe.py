@@ -14,6 +14,9 @@ class HttpObserver(ReadObserver, Protocol):
     def order_accepted(self, *, replayed: bool) -> None:
         """An order was answered with 202; `replayed` when an earlier request with its key had made it."""
 
+    def trace_context_ignored(self) -> None:
+        """A write came with a `traceparent` that is not well-formed; it was taken without."""
+
 
 class SilentHttpObserver(SilentReadObserver):
     """Reports nothing."""
@@ -22,4 +25,7 @@ class SilentHttpObserver(SilentReadObserver):
         """Do nothing."""
 
     def order_accepted(self, *, replayed: bool) -> None:
+        """Do nothing."""
+
+    def trace_context_ignored(self) -> None:
         """Do nothing."""

@@ -7,7 +7,9 @@ from pydantic.json_schema import models_json_schema
 
 from orderstore.requests import PRICE_DIGITS_MAX, CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from projections.http.dead_letter_schemas import Correct, Purge, Redrive
+from projections.http.live_schemas import EVENTS
 from projections.http.problem_schemas import ProblemDocument
+from projections.http.webhook_schemas import BODIES as WEBHOOK_BODIES
 
 DESCRIPTION: Final = """\
 Places orders and answers what became of them. An order is durable before it is acknowledged (202); payment, stock, shipping,
@@ -39,8 +41,11 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     _, bodies = models_json_schema(
         [(model, "validation") for model in asked], ref_template="#/components/schemas/{model}"
     )
-    _, problems = models_json_schema([(ProblemDocument, "serialization")], ref_template="#/components/schemas/{model}")
-    schemas.update(bodies["$defs"] | problems["$defs"])
+    told: list[type[BaseModel]] = [ProblemDocument, *_events_beside(document)]
+    _, answered = models_json_schema(
+        [(model, "serialization") for model in told], ref_template="#/components/schemas/{model}"
+    )
+    schemas.update(bodies["$defs"] | answered["$defs"])
     _bound_price(schemas["Item"]["properties"]["price"])
     for name in _FOREIGN:
         schemas.pop(name, None)
@@ -49,7 +54,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             _name_commit(operation)
             if _is_foreign(operation["responses"].get("422", {})):
                 del operation["responses"]["422"]
-            for status in [status for status in operation["responses"] if status not in {"200", "201", "202"}]:
+            for status in [status for status in operation["responses"] if not status.startswith("2")]:
                 _only_problem(operation["responses"][status])
     return document
 
@@ -66,7 +71,9 @@ def _name_commit(operation: dict[str, Any]) -> None:
 
 def _bodies_beside(document: dict[str, Any]) -> tuple[type[BaseModel], ...]:
     """The bodies of operations that not every API has."""
-    return (Redrive, Correct, Purge) if "/dead-letters" in document["paths"] else ()
+    letters = (Redrive, Correct, Purge) if "/dead-letters" in document["paths"] else ()
+    webhooks = WEBHOOK_BODIES if "/webhooks/endpoints" in document["paths"] else ()
+    return (*letters, *webhooks)
 
 
 def _bound_price(price: dict[str, Any]) -> None:
@@ -77,6 +84,11 @@ def _bound_price(price: dict[str, Any]) -> None:
         f"A JSON number or a decimal string, from {bounds['minimum']} to {bounds['maximum']}, "
         f"with at most {PRICE_DIGITS_MAX} digits after the point; exact as written."
     )
+
+
+def _events_beside(document: dict[str, Any]) -> tuple[type[BaseModel], ...]:
+    """What live streams send, where there are any: no answer of its own names these."""
+    return tuple(EVENTS.values()) if "/orders/{orderId}/live" in document["paths"] else ()
 
 
 def _is_foreign(response: dict[str, Any]) -> bool:

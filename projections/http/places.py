@@ -80,6 +80,10 @@ _TO: Final = "Events {} before this RFC 3339 time."
 Time = Annotated[datetime, BeforeValidator(_time)]
 Word = Annotated[str, Field(min_length=1, max_length=_NAME_CHARACTERS_MAX)]
 Limit = Annotated[int, Field(ge=1, le=PAGE_ITEMS_MAX, description="How many at most.")]
+Cursor = Annotated[
+    str | None,
+    Field(max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[\x21-\x7e]+$", description="`nextCursor` of the page before."),
+]
 
 
 class Asked(BaseModel):
@@ -235,12 +239,7 @@ class OrdersAsked(Asked):
     customer_id: Annotated[
         str, Field(min_length=1, max_length=128, description="Whose orders."), AfterValidator(check_key)
     ]
-    cursor: Annotated[
-        str | None,
-        Field(
-            max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[\x21-\x7e]+$", description="`nextCursor` of the page before."
-        ),
-    ] = None
+    cursor: Cursor = None
     limit: Limit = PAGE_ITEMS
 
 

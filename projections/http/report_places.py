@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from orderstore.domain.money import CURRENCIES, is_currency
 from projections.answers.ports import ExceptionKind
 from projections.answers.sales import BUCKETS_MAX, DAYS_MAX
-from projections.http.places import CURSOR_CHARACTERS_MAX, PAGE_ITEMS, Asked, Limit, contradiction
+from projections.http.places import PAGE_ITEMS, Asked, Cursor, Limit, contradiction
 
 CURRENCIES_NAMED_MAX: Final = 10
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -51,12 +51,7 @@ class ExceptionsAsked(Asked):
             "`parked`: its events could not be projected or published."
         ),
     ]
-    cursor: Annotated[
-        str | None,
-        Field(
-            max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[\x21-\x7e]+$", description="`nextCursor` of the page before."
-        ),
-    ] = None
+    cursor: Cursor = None
     limit: Limit = PAGE_ITEMS
 
 

@@ -109,7 +109,7 @@ class Publication(Answer):
     left_behind: LeftBehind | None
 
 
-class _Order(Answer):
+class OrderFields(Answer):
     """Amounts named `...Minor` are integers in minor units of `currency`; `total` is the same as people write it."""
 
     order_id: str
@@ -133,7 +133,7 @@ class _Order(Answer):
     commit: int
 
 
-class OrderStatus(_Order):
+class OrderStatus(OrderFields):
     """Where the order stands now. Amounts named `...Minor` are integers in minor units of `currency`; `total` is for people."""
 
     publication: Publication
@@ -155,7 +155,7 @@ class AsOf(Answer):
     version: int
 
 
-class OrderStatusThen(_Order):
+class OrderStatusThen(OrderFields):
     """Where the order stood. `publication` is null: the log does not hold when an event was published, and says nothing of it."""
 
     publication: None

@@ -15,6 +15,8 @@ from projections.answers.ports import ExceptionReader, InvalidCursor, Page, Sale
 from projections.answers.publication import Publication
 from projections.http.auth import Authentication
 from projections.http.observe import HttpObserver, SilentHttpObserver
+from projections.http.webhook_desk import WebhookDesk
+from projections.live.desk import LiveDesk
 
 __all__ = ["InvalidCursor", "Page", "Services", "ServicesOf", "ViewReader", "ViewsUnavailable"]
 
@@ -51,14 +53,23 @@ class DeadLetterDesk(Protocol):
         """Send letters on, on record, or say what would be sent."""
 
     async def correct(
-        self, queue: str, letter_id: str, body: str | None, *, actor: Actor, reason: str
+        self, queue: str, letter_id: str, body: str | None, *, actor: Actor, reason: str, seconds_max: float
     ) -> Mapping[str, Any]:
         """Replace a letter's body; None takes the one that the log has."""
 
     async def purge(
-        self, queue: str, wanted: Mapping[str, Any], *, actor: Actor, reason: str | None, confirm: int | None
+        self,
+        queue: str,
+        wanted: Mapping[str, Any],
+        *,
+        actor: Actor,
+        reason: str | None,
+        confirm: int | None,
+        shown: str | None,
+        seconds_max: float,
     ) -> Mapping[str, Any]:
-        """Delete letters for good if exactly `confirm` are meant; None only says which those are."""
+        """Delete letters for good if exactly `confirm` are meant; None only says which those are. With `shown` of that answer they must
+        be the same."""
 
 
 class PaymentHooks(Protocol):
@@ -94,6 +105,10 @@ class Services:
     """None: this API has no operations on dead letters."""
     payment_hooks: PaymentHooks | None = None
     """None: this API takes no webhooks of a payment provider."""
+    live: LiveDesk | None = None
+    """None: this API has no live streams and no inboxes."""
+    webhooks: WebhookDesk | None = None
+    """None: this API does not look after webhook endpoints."""
     observer: HttpObserver = field(default_factory=SilentHttpObserver)
 
 

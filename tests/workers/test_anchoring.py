@@ -102,6 +102,7 @@ def days(audited: Audited) -> list[str]:
     return [key for key in audited.objects.contents if key.startswith("roots/")]
 
 
+@pytest.mark.thorough
 def test_a_clock_that_ran_a_year_ahead_costs_no_year_of_roots() -> None:
     """Once it is set right, the days have their roots again."""
 
@@ -141,6 +142,7 @@ def test_each_day_has_its_root_soon_after_midnight() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_ten_instances_make_one_root_a_day() -> None:
     """Whoever comes first; the others find it, and know its age."""
 

@@ -11,7 +11,7 @@ from orderstore.schemas.documents import documents
 from orderstore.store.chain import seal
 from projections.publishing.announcements import announcements
 from tests.builders import NOON
-from tests.cloudformation import Template
+from tests.cloudformation import template_of
 from tests.ordering import cause
 from tests.orderstore.golden_events import PRESENT
 from workers.envelope import UnknownEventType, parse_envelope
@@ -37,7 +37,7 @@ def test_a_department_is_sent_what_it_asks_for_and_understands_all_of_it(queue: 
     """Through the template's own filter policy, into the workers' own reader."""  # E047, E048, E124
     [policy] = [
         one["Properties"]["FilterPolicy"]
-        for one in Template("data-plane.yaml").of_type("AWS::SNS::Subscription").values()
+        for one in template_of(queue).of_type("AWS::SNS::Subscription").values()
         if one["Properties"]["Endpoint"] == f"<{queue.capitalize()}Queue.Arn>"
     ]
     delivered = [public for public in EXAMPLES if lets_through(policy, public)]

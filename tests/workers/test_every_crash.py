@@ -81,7 +81,7 @@ def test_without_a_crash_every_effect_happens_once(scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__.strip("_"))
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.thorough)], ids=["before", "after"])
 def test_a_crash_at_any_call_changes_nothing_in_the_end(scenario, after: bool) -> None:
     """One charge, one reservation, one booking, one invoice, one record of each notification, and the same final state."""
     # E070, E073, E074, D35

@@ -8,7 +8,8 @@ from orderstore.domain.rejections import UnknownOrder
 from orderstore.store.errors import CommitConflict, Refused, Throttled, Unavailable
 from workers.classify import is_outage
 from workers.inventory.stock import StockContended
-from workers.notification.mail import MailNotSent, MailRefused, MailUncertain
+from workers.notification.mail import MailRefused
+from workers.notification.telling import NotToldYet, PerhapsTold
 from workers.payment.gateway import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from workers.reaction import OutOfStep, SimulatedTechnicalFailure
 from workers.shipping.carrier import CarrierRefused, CarrierTimeout, CarrierUnavailable
@@ -30,8 +31,8 @@ def client_error(code: str) -> ClientError:
         GatewayUnavailable("no"),
         CarrierTimeout("?"),
         CarrierUnavailable("no"),
-        MailNotSent("paused"),
-        MailUncertain("?"),
+        NotToldYet("paused"),
+        PerhapsTold("?"),
         TimeoutError("late"),
         ConnectionResetError("gone"),
         client_error("ThrottlingException"),

@@ -7,7 +7,8 @@ from tests.projections.histories import happy_commits, order_number
 from workers.core import open_core
 from workers.metrics.table import Metrics
 from workers.settings import from_environment
-from workers.wiring import SUBSCRIPTIONS, open_service, publication_watch, reader, subscribers
+from workers.subscriptions import RELAY_SUBSCRIPTION, VIEWS_SUBSCRIPTION, publication_watch, reader, subscriber
+from workers.wiring import open_service
 
 pytestmark = pytest.mark.emulator
 
@@ -26,20 +27,19 @@ async def test_what_waits_grows_old_until_a_relay_comes(environment: dict[str, s
     settings = from_environment({**environment, **QUICK})
     async with open_core(settings, Metrics()) as core:
         watch = publication_watch(core)
-        found = await subscribers(core, ["projector", "relay"])
-        views, relay = SUBSCRIPTIONS["projector"], SUBSCRIPTIONS["relay"]
+        views, relay = VIEWS_SUBSCRIPTION, RELAY_SUBSCRIPTION
 
         async def age_ms() -> int:
             await watch.look()
             return watch.oldest_age_ms()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(reader(core, views, watch.noting(found[views])).run)
+            tasks.start_soon(reader(core, views, watch.noting(subscriber(core, views))).run)
             for index in range(3):
                 for commit in happy_commits(order_number(index)):
                     await core.store.append(commit)
             await until(age_ms, lambda age: age > 1_000)
-            tasks.start_soon(reader(core, relay, found[relay]).run)
+            tasks.start_soon(reader(core, relay, subscriber(core, relay)).run)
             await until(age_ms, lambda age: age == 0)
             tasks.cancel_scope.cancel()
 

@@ -3,6 +3,7 @@
 import socket
 from dataclasses import replace
 
+from tests.workers.test_process_settings import REQUIRED
 from workers.core import open_core
 from workers.metrics.table import Metrics
 from workers.settings import Settings, from_environment
@@ -15,13 +16,7 @@ def out_of_reach() -> Settings:
         port = server.getsockname()[1]
     return from_environment(
         {
-            "ORDERSTORE_RESOURCE_PREFIX": "shop",
-            "ORDERSTORE_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:shop-order-events",
-            "ORDERSTORE_BLOBS_BUCKET": "shop-blobs-111122223333",
-            "ORDERSTORE_KMS_KEY_ID": "alias/shop",
-            "ORDERSTORE_AUDIT_BUCKET": "shop-audit",
-            "ORDERSTORE_SIGNING_KEY_ID": "alias/shop-audit",
-            "ORDERSTORE_PROVIDERS": "sandbox",
+            **REQUIRED,
             "ORDERSTORE_AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "ORDERSTORE_AWS_ACCESS_KEY_ID": "test",
             "ORDERSTORE_AWS_SECRET_ACCESS_KEY": "test",

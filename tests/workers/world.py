@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -20,9 +20,13 @@ from workers.billing.handler import BillingHandler
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
+from workers.notification.email_channel import EmailChannel
 from workers.notification.handler import NotificationHandler
 from workers.notification.mail import MemoryMailbox
 from workers.notification.records import TableNotifications
+from workers.notification.routes import Route, Routes
+from workers.notification.suppression import Suppressions
+from workers.notification.telling import Telling
 from workers.notification.texts import Texts
 from workers.payment.attempts import TableAttempts
 from workers.payment.handler import PaymentHandler
@@ -92,6 +96,11 @@ class _Faulty:
         return called
 
 
+async def a_key(subject: str) -> bytes:
+    """The key of the suppression list's hashes."""
+    return subject.encode()
+
+
 class Reports:
     """A WorkerObserver that counts."""
 
@@ -119,7 +128,9 @@ class World:
         self._ids = itertools.count(1)
         store = MemoryEventStore()
         store.subscribe(self._relay)
-        self.tables = {name: MemoryTable() for name in ("payments", "inventory", "notifications", "sandbox")}
+        self.tables = {
+            name: MemoryTable() for name in ("payments", "inventory", "notifications", "suppressions", "sandbox")
+        }
         table = {name: self.faults.wrap(name, table) for name, table in self.tables.items()}
         self.vault = PlainVault()
         self.transactor = Transactor(self.faults.wrap("log", store), now_ms=self.now_ms)
@@ -128,6 +139,7 @@ class World:
         self.attempts = TableAttempts(table["payments"], now_ms=self.now_ms)
         self.stock = TableStock(table["inventory"], random=random.Random(1))
         self.carrier = SandboxCarrier(self.ledger, now_ms=self.now_ms)
+        self.suppressions = Suppressions(table["suppressions"], key_for=a_key, now_ms=self.now_ms)
         self.handlers = self._make_handlers(table["notifications"], sandbox=sandbox, capture=capture)
         self.elsewhere = self._make_handlers(table["notifications"], sandbox=sandbox, capture=capture)
         """The same departments in another process: they share the ports, and no memory."""
@@ -147,16 +159,26 @@ class World:
             "billing": BillingHandler(
                 self.orders, vault=self.vault, series_prefix="SHOP", now_ms=self.now_ms, **common
             ),
-            "notification": NotificationHandler(
-                self.orders,
-                records=TableNotifications(notifications, now_ms=self.now_ms),
-                sender=self.faults.wrap("mail", self.mailbox),
-                open_contact=self.vault.open,
-                texts=TEXTS,
-                now_ms=self.now_ms,
-                **common,
-            ),
+            "notification": self.notifying(notifications, **common),
         }
+
+    def notifying(self, notifications: Any, *, routes: Sequence[Route] = (), **common: Any) -> NotificationHandler:
+        """The notification department: mail, and what `routes` adds."""
+        records = TableNotifications(notifications, now_ms=self.now_ms)
+        mail = EmailChannel(self.faults.wrap("mail", self.mailbox), suppressions=self.suppressions)
+        return NotificationHandler(
+            self.orders,
+            records=records,
+            routes=Routes([Route(mail), *routes], TEXTS),
+            telling=Telling(
+                records,
+                TEXTS,
+                open_contact=self.vault.open,
+                now_ms=self.now_ms,
+                observer=common.get("observer"),
+            ),
+            **common,
+        )
 
     def now_ms(self) -> int:
         return self.time_ms

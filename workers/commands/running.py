@@ -39,8 +39,11 @@ def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connecti
 
 
 def wide_console() -> Console:
-    """Standard output for a table whose cells must stay whole: a narrow terminal wraps the lines instead."""
-    return Console(width=max(Console().width, TABLE_WIDTH))
+    """Standard output for a table whose cells must stay whole: a narrow terminal wraps the lines instead.
+
+    What stands in brackets is shown as it is: much of it was written by others.
+    """
+    return Console(width=max(Console().width, TABLE_WIDTH), markup=False)
 
 
 def checked(check: Callable[[str], str], text: str, what: str) -> str:

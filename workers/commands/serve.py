@@ -2,14 +2,13 @@
 
 import json
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import anyio
 import typer
-from anyio.abc import TaskStatus
 from rich.console import Console
 
 from workers.commands.environment import Local, only_service, start_local, stop_local
@@ -20,7 +19,8 @@ from workers.demo.screen import screen_for, summary_panel
 from workers.logs import configure
 from workers.metrics.table import Metrics
 from workers.service import cancel_on
-from workers.settings import ROLES, Role, Settings, SettingsError, from_environment, is_configured
+from workers.settings import ROLES, Role, Settings, SettingsError, from_environment, is_configured, tracing_variables
+from workers.signals import signals_heard
 from workers.wiring import Running, open_service
 
 StateDir = Annotated[Path, typer.Option("--state-dir", help="Where the embedded environment keeps its state.")]
@@ -96,13 +96,8 @@ def run(roles: Annotated[list[str], typer.Argument(help=f"Which of: {', '.join(R
 
 
 def chosen_roles(names: Sequence[str]) -> tuple[Role, ...]:
-    """The roles by name, in the order of the list. Raises SettingsError for one that does not exist, or is not built yet."""
-    later = {"intake": "the intake worker is not built yet"}
-    problems = [
-        later.get(name, f"there is no role {name!r}; roles are {', '.join(ROLES)}")
-        for name in names
-        if name not in ROLES
-    ]
+    """The roles by name, in the order of the list. Raises SettingsError for one that does not exist."""
+    problems = [f"there is no role {name!r}; roles are {', '.join(ROLES)}" for name in names if name not in ROLES]
     if problems:
         raise SettingsError(problems)
     return tuple(role for role in ROLES if role in names)
@@ -131,7 +126,8 @@ def _serve_local(
             await work(running, local)
 
         try:
-            settings = from_environment(local.settings, overrides={"ORDERSTORE_API_PORT": str(port)})
+            overrides = {"ORDERSTORE_API_PORT": str(port), **tracing_variables()}
+            settings = from_environment(local.settings, overrides=overrides)
             configure(level=settings.log_level, stream=log)
             anyio.run(partial(_serve, settings, ROLES, work_here, then_exit=then_exit), backend_options=UVLOOP)
         finally:
@@ -140,27 +136,26 @@ def _serve_local(
 
 
 async def _serve(settings: Settings, roles: Sequence[Role], work: Work, *, then_exit: bool) -> None:
-    """Open, run, work; a signal ends the work and drains the service, a second one does not wait."""
+    """Open, run, work; a signal ends the work and drains the service, a second one does not wait, and no later one spoils the end."""
     stop = anyio.Event()
-    async with open_service(settings, roles, Metrics()) as running, anyio.create_task_group() as outer:
-        await outer.start(_obey_signals, running, stop, name="signals")
-        async with anyio.create_task_group() as group:
-            await group.start(running.service.run, stop, name="service")
-            with anyio.CancelScope() as working:
-                group.start_soon(cancel_on, stop, working, name="end the work")
-                await work(running)
-                if then_exit:
-                    stop.set()
-        outer.cancel_scope.cancel()
+    with signals_heard() as signals:
+        async with open_service(settings, roles, Metrics()) as running, anyio.create_task_group() as outer:
+            outer.start_soon(_obey_signals, signals, running, stop, name="signals")
+            async with anyio.create_task_group() as group:
+                await group.start(running.service.run, stop, name="service")
+                with anyio.CancelScope() as working:
+                    group.start_soon(cancel_on, stop, working, name="end the work")
+                    await work(running)
+                    if then_exit:
+                        stop.set()
+            outer.cancel_scope.cancel()
 
 
-async def _obey_signals(running: Running, stop: anyio.Event, *, task_status: TaskStatus[None]) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            if stop.is_set():
-                running.service.stop_now()
-            stop.set()
+async def _obey_signals(signals: AsyncIterator[signal.Signals], running: Running, stop: anyio.Event) -> None:
+    async for _ in signals:
+        if stop.is_set():
+            running.service.stop_now()
+        stop.set()
 
 
 def _addresses(running: Running, local: Local) -> dict[str, str]:

@@ -13,8 +13,8 @@ import typer
 from orderstore.requests import QUANTITY_MAX, check_identifier
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, fail, with_core
 from workers.core import Core
+from workers.departments import stock_of
 from workers.inventory.stock import Level, ReceiptMismatch
-from workers.wiring import departments
 
 COLUMNS: Final = ("sku", "quantity")
 ROWS_MAX: Final = 1_000_000
@@ -63,7 +63,7 @@ def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEF
     """Show how much there is of each SKU."""
 
     async def work(core: Core) -> tuple[Level | None, ...]:
-        return await departments(core).stock.levels(skus)
+        return await stock_of(core).levels(skus)
 
     found = dict(zip(skus, with_core(state_dir, work), strict=True))
     if as_json:
@@ -80,7 +80,7 @@ def _book(state_dir: Path, receipt: str, quantities: dict[str, int]) -> None:
     checked(check_identifier, receipt, "--receipt")
 
     async def work(core: Core) -> None:
-        await departments(core).stock.receive(receipt, quantities)
+        await stock_of(core).receive(receipt, quantities)
 
     try:
         with_core(state_dir, work)

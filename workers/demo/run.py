@@ -16,8 +16,11 @@ from workers.core import Core
 from workers.demo.feed import Fed, Feeder
 from workers.demo.outcome import Summary
 from workers.demo.screen import Screen, Standing
+from workers.departments import stock_of
 from workers.intake.generator import GeneratorSettings, OrderGenerator
-from workers.wiring import SUBSCRIPTIONS, Running, departments
+from workers.notification.listing import notifications_of
+from workers.subscriptions import RELAY_SUBSCRIPTION
+from workers.wiring import Running
 
 LOOK_EVERY_S: Final = 0.5
 ORDERS_LOOKED_AT_PER_S: Final = 300
@@ -85,7 +88,7 @@ class Demo:
 
     async def _receive_stock(self) -> None:
         """Goods in for the whole catalogue, once per state directory: a repeat finds its receipts and adds nothing."""
-        stock = departments(self._core).stock
+        stock = stock_of(self._core)
         skus = [item.sku for item in self._generator.catalogue]
         await stock.receive("demo-catalogue", dict.fromkeys(skus, STOCK_PER_SKU))
 
@@ -132,7 +135,7 @@ class Demo:
 
     async def _all_published(self) -> bool:
         """Whether the relay is past the last event: before that an empty queue may only be one that has not been told yet."""
-        mark_ms = await caught_up_to_ms(self._core.leases, SUBSCRIPTIONS["relay"])
+        mark_ms = await caught_up_to_ms(self._core.leases, RELAY_SUBSCRIPTION)
         return mark_ms is not None and mark_ms > self._last_recorded_ms
 
     async def _queues_idle(self) -> bool:
@@ -155,14 +158,16 @@ class Demo:
     async def _sum_up(self, seconds: float) -> Summary:
         summary = Summary(seconds=round(seconds, 3))
         limiter = anyio.CapacityLimiter(LOADS_AT_ONCE)
-        notifications_of = departments(self._core).notifications_of
+        dynamodb, table = self._core.clients.dynamodb, self._core.settings.table("notifications")
 
         async def judge(fed: Fed) -> None:
             async with limiter:
                 history = await self._core.orders.load(fed.order_id)
                 summary.add(fed, history)
-                notifications = await notifications_of(fed.order_id)
-                summary.notifications += notifications  # awaited apart: `+=` would read the old sum before the await
+                notifications = await notifications_of(dynamodb, table, fed.order_id)
+                summary.notifications += len(
+                    notifications
+                )  # awaited apart: `+=` would read the old sum before the await
 
         async with anyio.create_task_group() as group:
             for fed in self._fed.values():

@@ -55,6 +55,10 @@ class HttpMetrics:
         """Count."""
         self._metrics.count("orderstore_orders_accepted", {"replayed": str(replayed).lower()})
 
+    def trace_context_ignored(self) -> None:
+        """Count."""
+        self._metrics.count("orderstore_trace_contexts_ignored", {"source": "http"})
+
     def commit_read(self, *, source: str, waited_s: float) -> None:
         """Time."""
         self._metrics.observe("orderstore_http_commit_read_seconds", {"source": source}, waited_s)

@@ -27,7 +27,9 @@ class QueueMetrics:
         self._metrics.set("orderstore_queue_oldest_age_seconds", {"queue": detail.queue}, 0)
 
     def poll_failed(self, detail: q.PollFailed, /) -> None:
-        """Count and log."""
+        """Count and log: a queue that is missing is a matter of deployment, credentials one of rights, the rest passes."""
+        kind = type(detail.error).__name__
+        self._metrics.count("orderstore_queue_polls_failed", {"queue": detail.queue, "kind": kind})
         self._failed(detail.queue, "poll", 1, repr(detail.error))
 
     def started(self, detail: q.Started, /) -> None:

@@ -36,13 +36,28 @@ TABLE: Final = (
     Metric("orderstore_orders_accepted", "counter", ("replayed",), "Orders answered with 202; replayed: a repeat met its own order."),
     Metric("orderstore_http_commit_read_seconds", "histogram", ("source",), "Waits of reads with minCommit, until the view or the log."),
     Metric("orderstore_http_reads_failed", "counter", ("kind",), "Failed reads behind an answer: generations, parked, views."),
+    # live streams
+    Metric("orderstore_live_streams", "gauge", ("kind",), "Live streams that are open: order, customer."),
+    Metric("orderstore_live_streams_closed", "counter", ("kind", "cause"), "Ended: end, left, slow (cut), life, drain, failed."),
+    Metric("orderstore_live_streams_refused", "counter", ("cause",), "Clients sent away: process_full, token_full, stopping."),
+    Metric("orderstore_live_events", "counter", ("event_type",), "Events that clients took; beat and retry are no news."),
+    Metric("orderstore_live_looks", "counter", ("kind",), "Calls that looked for what has moved: order (views), inbox."),
+    Metric("orderstore_live_things_looked_at", "counter", ("kind",), "Things looked at; an order is a read unit, an inbox half of one."),
+    Metric("orderstore_live_things_moved", "counter", ("kind",), "Of these, those that had moved."),
+    Metric("orderstore_live_looks_failed", "counter", ("kind",), "Looks and reads for streams that failed; they are tried again."),
     # business
     Metric("orderstore_payments", "counter", ("step", "result"), "Answers of the payment provider: authorize, capture, void, refund."),
     Metric("orderstore_reservations", "counter", ("result",), "Reservations: reserved, short, released, withdrawn."),
     Metric("orderstore_shipments", "counter", ("step",), "Shipments: booked, dispatched, delivered, cancelled, too_late."),
     Metric("orderstore_invoices", "counter", ("series",), "Invoices issued."),
     Metric("orderstore_notifications", "counter", ("channel", "result"), "Notifications: sent, suppressed, failed."),
+    Metric("orderstore_mail_feedback", "counter", ("kind",), "What SES told of mails: delivered, bounced, complained and others."),
+    Metric("orderstore_addresses_suppressed", "counter", ("reason",), "Addresses put on the suppression list: bounce or complaint."),
     Metric("orderstore_nothing_to_do", "counter", ("worker", "event_type"), "Messages that found their order as it should be."),
+    # the intake
+    Metric("orderstore_intake_requests", "counter", ("result",), "Order requests from the bus: accepted, repeated, or why refused."),
+    Metric("orderstore_intake_files", "counter", ("result",), "Files of order requests at their end: finished, refused, stopped."),
+    Metric("orderstore_intake_lines", "counter", ("result",), "Lines of files: accepted, rejected; each counts once."),
     # queues: the six figures of E109 first
     Metric("orderstore_queue_visible", "gauge", QUEUE, "Messages that wait (ApproximateNumberOfMessages)."),
     Metric("orderstore_queue_in_flight", "gauge", QUEUE, "Messages that a consumer holds (ApproximateNumberOfMessagesNotVisible)."),
@@ -59,11 +74,14 @@ TABLE: Final = (
     Metric("orderstore_visibility_lost", "counter", QUEUE, "Handlers cancelled because their message may be someone else's."),
     Metric("orderstore_visibility_extended", "counter", QUEUE, "Messages whose visibility the heartbeat extended."),
     Metric("orderstore_queue_call_failures", "counter", ("queue", "call"), "Failed calls or entries: poll, heartbeat, ack, return."),
-    Metric("orderstore_messages_given_back", "counter", QUEUE, "Messages made visible again because the worker stops."),
+    Metric("orderstore_queue_polls_failed", "counter", ("queue", "kind"), "Failed polls: QueueMissing, CredentialsInvalid, others."),
+    Metric("orderstore_messages_given_back", "counter", QUEUE, "Messages made visible again untried: a stop, or one in front failed."),
     Metric("orderstore_breaker_open", "gauge", QUEUE, "1 while what the handlers stand on is down and messages are held for it."),
     Metric("orderstore_breaker_opened", "counter", QUEUE, "Outages that were noticed."),
     Metric("orderstore_breaker_held", "counter", QUEUE, "Times that a message was held instead of being retried."),
-    Metric("orderstore_breaker_own_fault", "counter", QUEUE, "Messages that failed on while others were done: retried, then dead letters."),
+    Metric("orderstore_breaker_own_fault", "counter", QUEUE, "Messages that failed for long while others were done: then dead letters."),
+    Metric("orderstore_task_protected", "gauge", (), "1 while long work keeps ECS from ending this task."),
+    Metric("orderstore_task_protection_failures", "counter", ("kind",), "Requests to the ECS agent that it did not do."),
     # the stream
     Metric("orderstore_stream_records_read", "counter", SUBSCRIPTION, "Records read from the stream."),
     Metric("orderstore_stream_records_applied", "counter", SUBSCRIPTION, "Records whose effect is durable."),
@@ -112,6 +130,15 @@ TABLE: Final = (
     Metric("orderstore_snapshots", "counter", ("outcome",), "Snapshots taken, used instead of reading, or ignored as unfit."),
     Metric("orderstore_snapshot_bytes", "counter", (), "Bytes of the snapshots taken."),
     Metric("orderstore_snapshot_commits_not_read", "counter", (), "Commits that need not be read because of a snapshot."),
+    # webhooks
+    Metric("orderstore_webhook_deliveries", "counter", ("state",), "Deliveries that became pending, or came to an end, by state."),
+    Metric("orderstore_webhook_attempts", "counter", ("result",), "Attempts: ok, the class of the status, or why there was no answer."),
+    Metric("orderstore_webhook_attempt_seconds", "histogram", ("result",), "An attempt, name look-up and connection included."),
+    Metric("orderstore_webhook_oldest_due_seconds", "gauge", (), "How late the latest due delivery is, of endpoints that answer."),
+    Metric("orderstore_webhook_endpoints", "gauge", ("state",), "Endpoints: enabled, of these failing, disabled."),
+    Metric("orderstore_webhook_endpoints_disabled", "counter", ("cause",), "Endpoints disabled by what they did: gone, failing."),
+    Metric("orderstore_webhook_outrun", "counter", (), "Attempts whose outcome was not written down: they are made again."),
+    Metric("orderstore_webhook_troubles", "counter", ("kind",), "Calls of tables and keys that failed: they are made again."),
     # the provider's books
     Metric("orderstore_payments_reconciled", "counter", (), "Payments of whole days that were compared with the provider's books."),
     Metric("orderstore_payment_discrepancies", "counter", ("kind",), "Payments that the provider's books tell otherwise than the log."),
@@ -123,6 +150,9 @@ TABLE: Final = (
     Metric("orderstore_roots_refused", "counter", (), "Roots that were not made: the log or the last root is not as it was written."),
     Metric("orderstore_root_findings", "gauge", (), "What was wrong at the last refusal: `orderstore audit verify` names it."),
     Metric("orderstore_root_failures", "counter", (), "Tries at a root that trouble with AWS or the disk ended; they are repeated."),
+    # tracing
+    Metric("orderstore_trace_contexts_ignored", "counter", ("source",), "Trace contexts that are not well-formed: http, message."),
+    Metric("orderstore_spans", "counter", ("result",), "Spans: ended here; of those exported, failed. The rest waits, or was dropped."),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tests.e2e.emulated import Emulated
 from tests.projections.histories import happy_commits, order_number
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler
+from workers.archive.opening import archiver_of
 from workers.classify import classify
 from workers.core import Core, now_ms, open_core
 from workers.metrics.archive import ArchiveMetrics
@@ -22,7 +23,7 @@ from workers.metrics.table import Metrics
 from workers.runtime.consume import ConsumeLoop
 from workers.runtime.sqs import SqsQueue
 from workers.settings import from_environment
-from workers.wiring import archiver_of, reader
+from workers.subscriptions import reader
 
 pytestmark = pytest.mark.emulator
 

@@ -20,7 +20,7 @@ from workers import settings as settings_module
 from workers.cli import build
 from workers.commands.running import with_core
 from workers.core import Core, now_ms
-from workers.wiring import subscribers
+from workers.subscriptions import VIEWS_SUBSCRIPTION, subscriber
 
 pytestmark = pytest.mark.emulator
 
@@ -54,8 +54,7 @@ class Audit:
         async def work(core: Core) -> None:
             for commit in commits:
                 await core.store.append(commit)
-            views = (await subscribers(core, ["projector"]))["views"]
-            await views.backfill(0)
+            await subscriber(core, VIEWS_SUBSCRIPTION).backfill(0)
 
         with_core(self.folder, work)
 

@@ -1,4 +1,4 @@
-"""The audit commands as a process of their own, over the tables of the embedded environment."""
+"""The audit commands over the tables of the embedded environment."""
 
 import json
 from functools import partial
@@ -11,7 +11,8 @@ from orderstore.domain import decisions
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder
 from tests.builders import PAID
-from tests.e2e.programs import Finished, orderstore
+from tests.commands import orderstore
+from tests.e2e.programs import Finished
 from tests.ordering import cause, request
 from workers.core import open_core
 from workers.metrics.table import Metrics

@@ -19,13 +19,14 @@ from orderstore.domain.ids import stream_of
 from orderstore.store import items
 from orderstore.store.port import Commit
 from projections.answers.orders import open_queries
+from projections.observe import SUBSCRIPTIONS
 from projections.stream.parking import Cause, Parked
 from tests.projections.histories import TENANT, happy_commits, order_number
 from workers.cli import build
 from workers.core import Core, open_core
 from workers.metrics.table import Metrics
 from workers.settings import from_environment
-from workers.wiring import reader, subscribers
+from workers.subscriptions import reader, subscriber
 
 pytestmark = pytest.mark.emulator
 OTHERS = 50
@@ -121,8 +122,8 @@ async def world_of(settings: Mapping[str, str], *, before: Sequence[Commit] = ()
         for commit in before:
             await world.put(commit, broken=commit.number == 2)
         async with anyio.create_task_group() as tasks:
-            for name, subscriber in (await subscribers(core, ["projector", "relay"])).items():
-                tasks.start_soon(reader(core, name, subscriber).run)
+            for name in SUBSCRIPTIONS:
+                tasks.start_soon(reader(core, name, subscriber(core, name)).run)
             tasks.start_soon(world.listen)
             await until(world.is_live)
             yield world

@@ -1,4 +1,4 @@
-"""The privacy commands as processes of their own, over tables, objects, keys and queues of the embedded environment."""
+"""The privacy commands over tables, objects, keys and queues of the embedded environment."""
 
 import base64
 import json
@@ -20,7 +20,8 @@ from orderstore.requests import CancelOrder
 from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import current_targets
 from tests.builders import BOOKED, CAPTURED, DELIVERED, DISPATCHED, NOON, PAID, RESERVED
-from tests.e2e.programs import Finished, orderstore
+from tests.commands import orderstore
+from tests.e2e.programs import Finished
 from tests.emulator import clients_for
 from tests.ordering import cause, request
 from tests.projections.bringing_up import bring_up_all

@@ -1,4 +1,4 @@
-"""Rebuilds over real tables: beside orders that flow, seen by readers, as processes of their own; and what they ask of AWS."""
+"""Rebuilds over real tables: beside orders that flow, seen by readers, by the commands; and what they ask of AWS."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,9 @@ from projections.rebuild.runner import Rebuilder, Wanted
 from projections.rebuild.switching import discard, switch
 from projections.views import VIEWS
 from projections.views.view import Generation, Generations
-from tests.e2e.programs import Finished, orderstore
+from tests import commands
+from tests.e2e import programs
+from tests.e2e.programs import Finished
 from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import TENANT, happy_commits, order_number, records_of
 from workers.core import Core, now_ms, open_core
@@ -46,6 +48,8 @@ def run(environment: dict[str, str], tmp_path: Path) -> Run:
     """A command of `orderstore views`; `code` is what it must end with."""
 
     async def command(*arguments: str, code: int = 0) -> Finished:
+        # What runs for long listens to signals, which only a process of its own can.
+        orderstore = programs.orderstore if arguments[0] in ("rebuild", "discard") else commands.orderstore
         call = partial(orderstore, "views", *arguments, cwd=tmp_path, variables=environment)
         done: Finished = await to_thread.run_sync(call)
         assert done.code == code, done.said

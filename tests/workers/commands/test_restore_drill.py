@@ -31,12 +31,13 @@ from tests.e2e.emulated import Emulated
 from tests.emulator import clients_for
 from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import commits_for, groups_of, happy_commits, order_number
+from workers.archive.opening import archiver_of, daily_root, positions_of
 from workers.cli import build
 from workers.commands.archive.restoring import NOT_RESTORED, restore_into
 from workers.core import Core, now_ms, open_core
 from workers.metrics.table import Metrics
 from workers.settings import from_environment
-from workers.wiring import archiver_of, daily_root, positions_of, reader
+from workers.subscriptions import reader
 
 pytestmark = pytest.mark.emulator
 

@@ -17,27 +17,37 @@ import orderstore.archive.observe
 import orderstore.observe
 import orderstore.snapshots.observe
 import projections.http.observe
+import projections.live.observe
 import projections.observe
 import projections.stream.observe
 import projections.stream.quarantine.observe
 import workers.anchoring
+import workers.intake.observe
+import workers.notification.feedback_handler
 import workers.observe
+import workers.protection
 import workers.reconciliation.daily
 import workers.runtime.breaker
 import workers.runtime.observe
+import workers.webhooks.observe
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
 from workers.metrics.breakers import BreakerMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
+from workers.metrics.intake import IntakeMetrics
+from workers.metrics.live import LiveMetrics
+from workers.metrics.notifications import FeedbackMetrics
 from workers.metrics.parking import ParkingMetrics
 from workers.metrics.projections import ProjectionMetrics
+from workers.metrics.protection import ProtectionMetrics
 from workers.metrics.queues import QueueMetrics
 from workers.metrics.reconciliation import ReconciliationMetrics
 from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.streams import StreamMetrics
 from workers.metrics.table import TABLE, Metrics
+from workers.metrics.webhooks import WebhookMetrics
 
 ROOT = Path(__file__).parents[3]
 BY_NAME = {metric.name: metric for metric in TABLE}
@@ -45,8 +55,13 @@ TYPE_OF_CALL = {"count": "counter", "set": "gauge", "forget": "gauge", "observe"
 
 FORGETS = {"lease_lost", "lease_released", "shard_finished"}
 
-# Read from the queue itself by `workers/queues.py`, for no observer hears of them.
-WATCHED = {"orderstore_queue_visible", "orderstore_queue_in_flight", "orderstore_queue_dead_letters"}
+# Read from the queue itself by `workers/queues.py`, or counted by the exporter of spans: no observer hears of them.
+WATCHED = {
+    "orderstore_queue_visible",
+    "orderstore_queue_in_flight",
+    "orderstore_queue_dead_letters",
+    "orderstore_spans",
+}
 
 
 EXAMPLES: Mapping[type, object] = {
@@ -58,6 +73,7 @@ EXAMPLES: Mapping[type, object] = {
     Decimal: Decimal(1),
     datetime: datetime(2026, 11, 21, tzinfo=UTC),
     Exception: ValueError("some"),
+    workers.protection.AgentError: workers.protection.AgentRefused("some"),
 }
 
 
@@ -84,6 +100,11 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (BreakerMetrics(metrics, queue="some"), workers.runtime.breaker.BreakerObserver),
         (anchoring, workers.anchoring.AnchoringObserver),
         (parking, projections.stream.quarantine.observe.ParkingObserver),
+        (IntakeMetrics(metrics), workers.intake.observe.IntakeObserver),
+        (FeedbackMetrics(metrics), workers.notification.feedback_handler.FeedbackObserver),
+        (LiveMetrics(metrics), projections.live.observe.LiveObserver),
+        (ProtectionMetrics(metrics), workers.protection.ProtectionObserver),
+        (WebhookMetrics(metrics), workers.webhooks.observe.WebhookObserver),
         (ReconciliationMetrics(metrics), workers.reconciliation.daily.ReconciliationObserver),
     ]
 
@@ -233,7 +254,7 @@ def test_no_label_holds_an_order() -> None:
     few = {
         "event_type", "purpose", "series", "method", "route", "status", "replayed", "step", "result", "channel", "worker",
         "queue", "outcome", "cause", "call", "subscription", "state", "shard", "change", "view", "code", "kind", "source",
-            "stage",
+            "stage", "reason",
     }  # fmt: skip
     assert {label for metric in TABLE for label in metric.labels} <= few
 

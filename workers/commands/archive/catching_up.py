@@ -7,9 +7,9 @@ import typer
 
 from orderstore.archive.catch_up import CaughtUp
 from orderstore.archive.catch_up import catch_up as catch_up_all
+from workers.archive.opening import archiver_of
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
 from workers.core import Core
-from workers.wiring import archiver_of
 
 
 def catch_up(*, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:

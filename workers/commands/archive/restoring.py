@@ -19,10 +19,11 @@ from projections.projecting.targets import current_targets
 from projections.stream.dynamo_source import DynamoStreamSource
 from projections.stream.passing_over import SETTLE_S, pass_over
 from projections.stream.source import Record
+from workers.archive.opening import positions_of
 from workers.commands.archive.places import FromBucket, objects_of
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting, with_core
 from workers.core import Core, now_ms
-from workers.wiring import SUBSCRIPTIONS, positions_of
+from workers.subscriptions import RELAY_SUBSCRIPTION
 
 NOT_RESTORED: Final = (
     "customers' keys (table …-privacy-keys), on purpose, so that erasure holds: without that table's own backup personal data stay sealed",
@@ -104,7 +105,7 @@ async def restore_into(
     """
     positions = positions_of(core)
     source = objects_of(core, bucket)
-    relay = SUBSCRIPTIONS["relay"]
+    relay = RELAY_SUBSCRIPTION
     if await positions.restoration() is None and await core.leases.rows(relay):
         raise RestoreRefused("the environment is not fresh: its relay has run; nothing was changed")
     projector = ViewProjector(core.store, core.views, await current_targets(core.views))

@@ -9,10 +9,10 @@ import typer
 
 from orderstore.archive.errors import Fault
 from orderstore.archive.reader import examine
+from workers.archive.opening import positions_of
 from workers.commands.archive.places import FromBucket, objects_of
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
 from workers.core import Core
-from workers.wiring import positions_of
 
 FAULTS_MAX: Final = 1_000
 

@@ -16,9 +16,9 @@ from orderstore.audit.root_store import parse_fingerprint
 from orderstore.audit.roots import SignedRoot
 from orderstore.audit.whole import NoSuchRoot
 from orderstore.scratch import ScratchUnusable
+from workers.archive.opening import nothing_is_being_restored
 from workers.commands.running import complain
 from workers.core import Core, now_ms
-from workers.wiring import nothing_is_being_restored
 
 Keys = Annotated[
     list[str],

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from orderstore.requests import check_clear_text, check_identifier
 from projections.observe import Subscription
 from projections.parked_orders.judging import judge
 from projections.parked_orders.unparking import GrownTooFast, NotLocated, Outcome, Released, StillParked, Unparking
 from projections.stream.parking import REASON_CHARACTERS_MAX, Decision, Parked, every_row
+from workers.archive.opening import RESTORING, nothing_is_being_restored
+from workers.commands.acting import operator, reason_of
 from workers.commands.audit.options import OrderArgument
 from workers.commands.parked.words import (
     SubscriptionArgument,
@@ -23,12 +24,12 @@ from workers.commands.parked.words import (
     order_in,
     parked_row,
 )
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, fail, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, fail, with_core
 from workers.core import Core, now_ms
 from workers.subscriptions import RELAY_SUBSCRIPTION, keyed_subscriber
-from workers.wiring import RESTORING, nothing_is_being_restored
 
-ActorOption = Annotated[str, typer.Option("--actor", help="Who decides. It is written down.")]
+# --actor is what it was called first.
+By = Annotated[str | None, typer.Option("--by", "--actor", help="Who decides; else the user of this machine.")]
 ReasonOption = Annotated[
     str, typer.Option("--reason", help="Why, such as a ticket's number. It is written down: no personal data.")
 ]
@@ -38,8 +39,8 @@ def retry(
     subscription: SubscriptionArgument,
     order: Annotated[str | None, typer.Argument(metavar="ORDER", help="The order's id; none with --all.")] = None,
     *,
-    actor: ActorOption,
     reason: ReasonOption,
+    by: By = None,
     every: Annotated[bool, typer.Option("--all", help="Every parked order of the subscription, oldest first.")] = False,
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
@@ -51,7 +52,7 @@ def retry(
     if (order is None) is not every:
         raise typer.BadParameter("name an order, or all of them with --all", param_hint="ORDER")
     order_id = None if order is None else named(order)
-    decide = _decision(actor, reason)
+    decide = _decision(by, reason)
 
     async def work(core: Core) -> list[tuple[Parked, Outcome]]:
         await _check_may_publish(core, subscription)
@@ -75,8 +76,8 @@ def skip(
     subscription: SubscriptionArgument,
     order: OrderArgument,
     *,
-    actor: ActorOption,
     reason: ReasonOption,
+    by: By = None,
     commit: Annotated[
         int | None,
         typer.Option("--commit", min=1, help="relay only: the failing commit, which will never be published."),
@@ -90,7 +91,7 @@ def skip(
     the order stays as it is shown, its later commits wait, and no alarm counts it; `retry` takes it up again.
     """
     order_id = named(order)
-    decide = _decision(actor, reason)
+    decide = _decision(by, reason)
     if (commit is None) is (subscription == RELAY_SUBSCRIPTION):
         raise typer.BadParameter(
             "for relay name the commit that is never to be published (`orderstore parked show` says which fails); "
@@ -123,11 +124,9 @@ def skip(
         typer.echo(f"views: order {order_id} is set aside: it stays as it is shown, and its later commits wait.")
 
 
-def _decision(actor: str, reason: str) -> Callable[[str], Decision]:
-    actor, reason = checked(check_identifier, actor, "--actor"), checked(check_clear_text, reason, "--reason")
-    if len(reason) > REASON_CHARACTERS_MAX:
-        raise typer.BadParameter(f"--reason has at most {REASON_CHARACTERS_MAX} characters")
-    return lambda what: Decision(what=what, actor=actor, reason=reason, at_ms=now_ms())
+def _decision(by: str | None, reason: str) -> Callable[[str], Decision]:
+    actor, why = operator(by).id, reason_of(reason, characters_max=REASON_CHARACTERS_MAX)
+    return lambda what: Decision(what=what, actor=actor, reason=why, at_ms=now_ms())
 
 
 def _unparking(core: Core, subscription: Subscription) -> Unparking:
@@ -146,7 +145,7 @@ async def _tried(row: Parked, attempt: Callable[[], Awaitable[Outcome]]) -> Outc
     except NotLocated:
         fail(
             f"A back-fill parked order {order_in(row)}: which commit fails is not known yet. A retry finds out: "
-            f"orderstore parked retry {row.subscription} {order_in(row)} --actor … --reason …"
+            f"orderstore parked retry {row.subscription} {order_in(row)} --reason …"
         )
     except Exception as error:
         if judge(error).cause is not None:

@@ -1,6 +1,5 @@
 """`privacy erase`: make a person's data unreadable, prove it, and certify it."""
 
-import getpass
 import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Final
@@ -13,16 +12,24 @@ from orderstore.privacy.erasure import Erased, Eraser, ErasureRefused, ErasureUn
 from orderstore.privacy.keys import CACHE_TTL_S, PrivacyError
 from orderstore.privacy.subjects import operational_subject
 from orderstore.privacy.survey import NotTheirOrder, SurveyedOrder, orders_by_scan
-from orderstore.recorded import Actor
-from orderstore.requests import check_clear_text, check_identifier
 from projections.answers.orders import open_queries
 from projections.view_store import LIST_PAGE_MAX
+from workers.commands.acting import By, operator, reason_of
 from workers.commands.audit.options import order_id_of
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, with_core
 from workers.core import Core, now_ms
+from workers.inbox.opening import inbox_erasure
+from workers.tables.errors import TableError
 
-REASON_CHARACTERS_MAX: Final = 500
-REFUSALS: Final = (ErasureRefused, ErasureUnproved, NotTheirOrder, CertificateInvalid, CommandRejected, PrivacyError)
+REFUSALS: Final = (
+    ErasureRefused,
+    ErasureUnproved,
+    NotTheirOrder,
+    CertificateInvalid,
+    CommandRejected,
+    PrivacyError,
+    TableError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def erase(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be erased, and erase nothing.")] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who erases; else the user of this machine.")] = None,
+    by: By = None,
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
@@ -69,10 +76,7 @@ def erase(
     if (customer is None) == (order is None):
         raise typer.BadParameter("name a customer, or with --order a guest's order")
     order = None if order is None else order_id_of(order, "--order")
-    actor = Actor("operator", checked(check_identifier, by or getpass.getuser(), "--by"))
-    reason = checked(check_clear_text, reason, "--reason")
-    if len(reason) > REASON_CHARACTERS_MAX:
-        raise typer.BadParameter(f"--reason has at most {REASON_CHARACTERS_MAX} characters")
+    actor, reason = operator(by), reason_of(reason)
 
     async def work(core: Core) -> Erased | Planned:
         request = Request(
@@ -114,6 +118,7 @@ def eraser(core: Core) -> Eraser:
         cache_ttl_s=CACHE_TTL_S,
         fiscal_retention_years=core.settings.fiscal_retention_years,
         now_ms=now_ms,
+        elsewhere=(inbox_erasure(core),),
     )
 
 

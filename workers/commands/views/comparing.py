@@ -19,7 +19,7 @@ from projections.views.view import Generation
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting
 from workers.commands.views.shared import done_with, view_named
 from workers.core import Core
-from workers.wiring import SUBSCRIPTIONS
+from workers.subscriptions import VIEWS_SUBSCRIPTION
 
 VALUE_CHARACTERS_MAX = 60
 
@@ -70,7 +70,7 @@ def compare_views(
 
 async def _parked(core: Core) -> Mapping[str, Standing]:
     try:
-        return await core.parked.standings(SUBSCRIPTIONS["projector"])
+        return await core.parked.standings(VIEWS_SUBSCRIPTION)
     except LotUnavailable as error:
         complain(f"which orders are parked could not be read: {error}")
         return {}
@@ -110,9 +110,7 @@ def _heading(found: Difference, standing: Standing | None) -> str:
         words += f": {at}, the log at {found.log_commit}"
     if standing is not None:
         order_id = found.stream.rpartition("/order-")[2]
-        words += (
-            f"; {standing.state} by the projector: `orderstore parked show {SUBSCRIPTIONS['projector']} {order_id}`"
-        )
+        words += f"; {standing.state} by the projector: `orderstore parked show {VIEWS_SUBSCRIPTION} {order_id}`"
     return words
 
 
