@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
+import anyio
 import orjson
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -27,6 +28,9 @@ class LoggedHandler:
         with bound_contextvars(**event_fields(message.body), queue=self._queue):
             try:
                 outcome = await self._handler(message)
+            except anyio.get_cancelled_exc_class():
+                _log.warning("not handled", error="cut short: no answer in time, or the process stops")
+                raise
             except Exception as error:
                 _log.warning("not handled", error=f"{type(error).__module__}.{type(error).__qualname__}")
                 raise

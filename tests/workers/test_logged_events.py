@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import anyio
 import orjson
 import pytest
 import structlog
@@ -108,3 +109,22 @@ def test_only_what_the_topic_took_is_logged_as_handed_over() -> None:
 
     assert failed == (Failed(1),)
     assert [line["eventId"] for line in lines.all()] == ["event-0", "event-2"]
+
+
+def test_a_handler_that_is_cut_short_is_logged_as_not_handled() -> None:
+    """Where the dead letters send people is the line with the event's id: a time-out is no exception that anybody raised."""
+
+    async def handler(_message: Message) -> Outcome:
+        await anyio.sleep_forever()
+        raise AssertionError("nobody waits for ever")
+
+    async def scenario() -> None:
+        with anyio.move_on_after(5):
+            await LoggedHandler(handler, queue="payment")(message())
+
+    with log_lines() as lines:
+        run_virtual(scenario)
+
+    (line,) = lines.all()
+    assert line.items() >= {**FIELDS, "queue": "payment", "event": "not handled"}.items()
+    assert line["error"].startswith("cut short")
