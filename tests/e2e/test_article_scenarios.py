@@ -50,11 +50,12 @@ def wait_for(served: Program, order_id: str, **wanted: str) -> dict[str, Any]:
 
 
 def notifications(served: Program, order_id: str, states: tuple[str, ...], templates: set[str]) -> dict[str, str]:
-    """State by template of the order's notifications, once all these are there and in one of these states."""
+    """State by template of the order's mails, once all these are there and in one of these states."""
     emulated = Emulated.of(served.state_dir)
 
     def look() -> dict[str, str]:
-        rows = {row["template"]: row["state"] for row in emulated.rows("notifications") if row["order"] == order_id}
+        mails = [row for row in emulated.rows("notifications") if row["notification"].endswith(":email")]
+        rows = {row["template"]: row["state"] for row in mails if row["order"] == order_id}
         return rows if templates <= rows.keys() and set(rows.values()) <= set(states) else {}
 
     return eventually(look, what=f"notifications {templates} of {order_id}", process=served.process)

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from deploy.local import environment as local
+from orderstore.registry import CONSUMERS
 from tests.e2e import books
 from tests.e2e.emulated import Emulated
 from tests.e2e.programs import Api, Finished, Program, running
 from tests.waiting import eventually
+from workers.intake.opening import INTAKE
+from workers.notification.opening import MAIL_FEEDBACK
 
 pytestmark = pytest.mark.e2e
 
@@ -73,8 +76,7 @@ def test_stopped_in_the_middle_it_goes_on_at_the_next_start_and_a_third_start_fi
         assert program.interrupt(within_s=DRAIN_S_MAX) == 1, "the demo did not end, and says so"
         assert "Traceback" not in program.err
         drained = entries(program, "drained")
-        roles = {"payment", "inventory", "shipping", "billing", "notification", "archive"}
-        assert {entry["queue"] for entry in drained} == roles
+        assert {entry["queue"] for entry in drained} == {*CONSUMERS, MAIL_FEEDBACK, INTAKE}
         assert all(entry["unsettled"] == 0 for entry in drained), drained
         assert local.status(state_dir)["state"] == "stopped", "Ctrl-C leaves nothing running"
         lines_before = len(program.log_entries())
