@@ -14,7 +14,7 @@ from projections.http.body import read_as
 from projections.http.described import accepts, answers
 from projections.http.desks import translated
 from projections.http.places import Limit, SaidOnce
-from projections.http.problems import Problem
+from projections.http.problems import FieldError, Problem
 from projections.http.services import DeadLetterDesk, ServicesOf
 
 # A request must be answered before its client gives up; whoever has more to send on asks again, or uses the command line.
@@ -149,6 +149,8 @@ async def redrive_dead_letters(
 ) -> Response:
     """As new messages, on record. Letters whose order has moved on stay where they are, copies of what was sent on are dropped."""
     asked = await read_as(schemas.Redrive, request)
+    if not asked.dry_run:
+        _check_reason(asked.reason)
     with translated(after="; what is on record was done"):
         done = await _desk(services).redrive(
             queue,
@@ -170,7 +172,7 @@ async def correct_dead_letter(
     """The new body must be an envelope of the same event and order, and the event must be in the order's log. Both hashes are recorded."""
     asked = await read_as(schemas.Correct, request)
     if (asked.body is None) != asked.from_log:
-        raise Problem("invalid", "give a body, or fromLog: one of them")
+        raise _wrong("/body", "give a body, or fromLog: one of them")
     with translated(after="; what is on record was done"):
         done = await _desk(services).correct(
             queue,
@@ -188,6 +190,8 @@ async def purge_dead_letters(
 ) -> Response:
     """Each letter is looked at and put on record before it is deleted; another number than `confirm` deletes nothing."""
     asked = await read_as(schemas.Purge, request)
+    if asked.confirm is not None:
+        _check_reason(asked.reason)
     with translated(after="; what is on record was done"):
         done = await _desk(services).purge(
             queue,
@@ -199,6 +203,16 @@ async def purge_dead_letters(
             seconds_max=SECONDS_MAX,
         )
     return JsonAnswer(dict(done))
+
+
+def _check_reason(reason: str | None) -> None:
+    """Here, because a look needs none: the shape alone cannot ask for it."""
+    if reason is None or not reason.strip():
+        raise _wrong("/reason", "say why (reason): it goes on record")
+
+
+def _wrong(pointer: str, detail: str) -> Problem:
+    return Problem("invalid", detail, errors=[FieldError(pointer=pointer, detail=detail, code="refused")])
 
 
 def _desk(services: ServicesOf) -> DeadLetterDesk:

@@ -133,11 +133,16 @@ class WebhookEndpoints(_Answer):
 
 
 class ListedDelivery(_Answer):
+    """`lastStatus` is null without an answer. A `nextAttemptAt` that is past: the endpoint is down and held, or no sender runs."""
+
     event_id: str
     event_type: str
     order_id: str | None
     occurred_at: str
     state: DeliveryState
+    tries: int
+    last_status: int | None
+    next_attempt_at: str | None
 
 
 class Deliveries(_Answer):
@@ -157,8 +162,6 @@ class DeliveryAttempt(_Answer):
 
 class WebhookDelivery(ListedDelivery):
     announced_at: str
-    next_attempt_at: str | None
-    tries: int
     replay: str | None
     payload: str
     attempts: list[DeliveryAttempt]

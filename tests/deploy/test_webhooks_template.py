@@ -125,3 +125,10 @@ def test_it_is_a_template_that_cloudformation_takes() -> None:
     done = subprocess.run([linter, DEPLOY / "webhooks.yaml"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_removed_endpoints_leave_by_themselves(template: Template) -> None:
+    """Every process reads the whole table again and again: what is removed must not stay in it for ever."""
+    endpoints = template.by_name("AWS::DynamoDB::Table", "TableName")["webhook-endpoints"]
+
+    assert endpoints["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}

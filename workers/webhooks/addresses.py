@@ -6,6 +6,8 @@ Source: Standard Webhooks 1.0.0, "Server side request forgery"; the IANA special
 """
 
 import ipaddress
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -44,12 +46,15 @@ _REFUSED_V6: Final = tuple(
         ),
     )
 )
-# Never, not even where development allows private addresses: what a machine's own cloud tells it, its credentials included.
-_NEVER: Final = (
-    ipaddress.ip_network("169.254.0.0/16"),
-    ipaddress.ip_network("fe80::/10"),
-    ipaddress.ip_network("fd00:ec2::/32"),
+# What development may reach beside the public ones: its own machine and networks.
+_PRIVATE: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"),
+    )
 )
+# And never: what a machine's own cloud tells it, its credentials included. Link-local ones are not private to begin with.
+_NEVER: Final = (ipaddress.ip_network("fd00:ec2::/32"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,25 +89,37 @@ class AddressPolicy:
 
     def check_address(self, address: str) -> None:
         """Raises NotPossible unless a connection to this IP address is allowed."""
-        found = ipaddress.ip_address(address.partition("%")[0])
-        if self.insecure:
-            allowed = not any(
-                inner in network for inner in _meant(found) for network in _NEVER if inner.version == network.version
-            )
-        else:
-            allowed = is_public(found)
-        if not allowed:
+        if not self._allows(address):
             raise NotPossible("its name means an address that is not a public one")
+
+    def _allows(self, address: str) -> bool:
+        found = ipaddress.ip_address(address.partition("%")[0])
+        if not self.insecure:
+            return is_public(found)
+        meant = _meant(found)
+        return is_public(meant) or (_is_in(meant, _PRIVATE) and not _is_in(meant, _NEVER))
 
     def _check_host(self, host: str) -> None:
         if not host or len(host) > _HOST_CHARACTERS_MAX:
             raise NotPossible("an address names a host")
         if self.insecure:
+            self._check_literal(host)
             return
         last = host.rstrip(".").rpartition(".")[2]
         # What is no name to us may be a number to the system's resolver: 2130706433 and 0x7f.1 are 127.0.0.1.
         if "." not in host.rstrip(".") or not last[:1].isalpha() or ":" in host:
             raise NotPossible("a host is a full domain name, not an IP address")
+
+    def _check_literal(self, host: str) -> None:
+        """A host that is an IP address, or one to the system's resolver, which reads more forms than the usual one."""
+        try:
+            allowed = self._allows(host)
+        except ValueError:
+            if not _is_number(host):
+                return
+            raise NotPossible("a host is a name, or an IP address in its usual form, such as 127.0.0.1") from None
+        if not allowed:
+            raise NotPossible("webhooks never go to this IP address: it is neither public nor a private one")
 
 
 def is_public(address: IpAddress) -> bool:
@@ -116,11 +133,26 @@ def is_public(address: IpAddress) -> bool:
     return address in _UNICAST_V6 and address.is_global and not any(address in network for network in _REFUSED_V6)
 
 
-def _meant(address: IpAddress) -> tuple[IpAddress, ...]:
-    """The address, and the IPv4 address that it may be for the system underneath."""
+def _meant(address: IpAddress) -> IpAddress:
+    """The address, or the IPv4 address that it is for the system underneath."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return (address, address.ipv4_mapped)
-    return (address,)
+        return address.ipv4_mapped
+    return address
+
+
+def _is_in(address: IpAddress, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(address in network for network in networks)  # one of the other version is in none
+
+
+def _is_number(host: str) -> bool:
+    """Whether something takes the host for an IP address: 2852039166, 0xa9fea9fe and 169.254.43518 are 169.254.169.254."""
+    if ":" in host or "%" in host or host.replace(".", "").isdigit():
+        return True
+    try:
+        socket.inet_aton(host.rstrip("."))
+    except OSError:
+        return False
+    return True
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

@@ -54,6 +54,8 @@ class AiohttpSender(Sender):
             raise SendFailed("connect", error.os_error.strerror or type(error.os_error).__name__) from error
         except aiohttp.ClientConnectionError as error:
             raise SendFailed("connect", "the connection was cut") from error
+        except aiohttp.InvalidURL as error:  # nobody was asked
+            raise SendFailed("address_refused", "its address is none that can be called") from error
         except (aiohttp.ClientError, ValueError) as error:
             raise SendFailed("protocol", f"its answer is no HTTP that we take ({type(error).__name__})") from error
 

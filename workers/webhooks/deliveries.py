@@ -103,6 +103,11 @@ class Deliveries:
         found = await self._table.query(BY_DUE, endpoint, limit=limit)
         return tuple(Due(id=row["delivery"], due_at_ms=row["due_at_ms"]) for row in found.items)
 
+    async def due_last(self, endpoint: str, *, limit: int) -> tuple[Due, ...]:
+        """The endpoint's rows that fell due last, the latest first: a test is among them, however much waits."""
+        found = await self._table.query(BY_DUE, endpoint, last=self._now_ms(), limit=limit, descending=True)
+        return tuple(Due(id=row["delivery"], due_at_ms=row["due_at_ms"]) for row in found.items)
+
     async def of_endpoint(
         self,
         endpoint: str,

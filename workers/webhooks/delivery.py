@@ -16,6 +16,8 @@ STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 UNDELIVERED: Final[tuple[DeliveryState, ...]] = ("failed", "abandoned", "skipped")
 ATTEMPTS_KEPT: Final = 20
 ANSWER_SHOWN_MAX: Final = 512
+TEST_EVENTS: Final = "test_"
+"""What the ids of tests begin with; those of events are UUIDs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ class Delivery:
     """The last ones, oldest first."""
     replay: str
     """Which replay made it pending last."""
+
+
+def is_test(delivery: str) -> bool:
+    """Whether a delivery, by its id, is a test that somebody waits for."""
+    return delivery.partition("/")[2].startswith(TEST_EVENTS)
 
 
 def delivery_id(endpoint: str, event: str) -> str:

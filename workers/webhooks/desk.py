@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
+import anyio
+
 from orderstore.codec import timestamp_of
 from orderstore.recorded import Actor
 from workers.webhooks import documents
 from workers.webhooks.addresses import AddressPolicy
 from workers.webhooks.deliveries import Announced, Deliveries
-from workers.webhooks.delivery import STATES, UNDELIVERED, Delivery, DeliveryState, delivery_id
+from workers.webhooks.delivery import STATES, TEST_EVENTS, UNDELIVERED, Delivery, DeliveryState, delivery_id
 from workers.webhooks.endpoint_desk import EndpointDesk, checked_event_types, checked_identifier, translated
 from workers.webhooks.endpoints import Endpoints
 from workers.webhooks.errors import NotPossible, UnknownDelivery
@@ -30,6 +32,7 @@ from workers.webhooks.replaying import (
 from workers.webhooks.secrets import Secrets
 
 LISTED_MAX: Final = 500
+READS_AT_ONCE_MAX: Final = 16
 PAGES_MAX: Final = 20
 """A list by state looks at so many pages; its cursor goes on."""
 
@@ -62,7 +65,7 @@ class WebhooksDesk(EndpointDesk):
         limit: int = 50,
         cursor: str | None = None,
     ) -> Mapping[str, Any]:
-        """What it was told of, the newest event first."""
+        """What it was told of, the newest event first, each as it stands now."""
         if not 1 <= limit <= LISTED_MAX:
             raise NotPossible(f"a limit is 1 to {LISTED_MAX}")
         after = documents.after_of(cursor, endpoint_id=endpoint_id)
@@ -78,7 +81,8 @@ class WebhooksDesk(EndpointDesk):
                     after=after,
                     newest_first=True,
                 )
-                found += [documents.listed(row) for row in rows if state is None or row.state == state]
+                standing = await self._standing([row.id for row in rows if state is None or row.state == state])
+                found += [documents.standing(row) for row in standing if state is None or row.state == state]
                 if after is None or len(found) == limit:
                     break
         return {"deliveries": found, "nextCursor": documents.cursor_of(after)}
@@ -138,23 +142,41 @@ class WebhooksDesk(EndpointDesk):
             endpoint = await self._mine(endpoint_id)
             if not dry_run:
                 self._is_enabled(endpoint)
-                span = f"{timestamp_of(wanted.from_ms)} to {timestamp_of(wanted.until_ms)}"
-                change = self._change(actor, f"replayed {span} ({chosen})", reason or "")
-                await self._endpoints.change(endpoint_id, lambda now: now.noting(change))
+            span = f"{timestamp_of(wanted.from_ms)} to {timestamp_of(wanted.until_ms)}"
+            change = None if dry_run else self._change(actor, f"replayed {span} ({chosen})", reason or "")
+
+            async def note() -> None:
+                if change is not None:
+                    await self._endpoints.change(endpoint_id, lambda now: now.noting(change))
+
             done = await self._replayer.run(
-                endpoint, wanted, name=chosen, dry_run=dry_run, pace=pace, progress=progress
+                endpoint, wanted, name=chosen, dry_run=dry_run, pace=pace, progress=progress, before_first=note
             )
         return documents.report(done)
 
     async def test(self, endpoint_id: str) -> Mapping[str, Any]:
         """Send it something that means nothing, as soon as a sender finds it; the delivery tells how it went."""
-        now_ms, event = self._now_ms(), f"test_{uuid4().hex}"
+        now_ms, event = self._now_ms(), f"{TEST_EVENTS}{uuid4().hex}"
         payload = test_payload(endpoint_id, event, now_ms=now_ms)
         announced = Announced(event=event, event_type=TEST_TYPE, order="", occurred_at_ms=now_ms, payload=payload)
         with translated():
             self._is_enabled(await self._mine(endpoint_id))
             await self._deliveries.create(endpoint_id, announced)
             return documents.delivery(await self._delivery(endpoint_id, event))
+
+    async def _standing(self, ids: Sequence[str]) -> list[Delivery]:
+        """The rows themselves: the index knows neither tries nor times. A few are read at once."""
+        found: dict[str, Delivery | None] = {}
+        some = anyio.CapacityLimiter(READS_AT_ONCE_MAX)
+
+        async def read(one: str) -> None:
+            async with some:
+                found[one] = await self._deliveries.get(one)
+
+        async with anyio.create_task_group() as tasks:
+            for one in ids:
+                tasks.start_soon(read, one, name=f"read {one}")
+        return [row for one in ids if (row := found[one]) is not None]
 
     async def _delivery(self, endpoint_id: str, event_id: str) -> Delivery:
         found = await self._deliveries.get(delivery_id(endpoint_id, event_id))

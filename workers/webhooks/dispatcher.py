@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from workers.webhooks.attempting import Attempts
 from workers.webhooks.deliveries import Deliveries
+from workers.webhooks.delivery import is_test
 from workers.webhooks.endpoints import KnownEndpoints
 from workers.webhooks.lane import LOOK_EVERY_S, LOOK_LIMIT, Lane
 from workers.webhooks.observe import WebhookObserver
@@ -108,7 +109,10 @@ class Dispatcher:
         now = anyio.current_time()
         for lane in list(self._lanes.values()):
             self._start(lane, tasks)
-            if lane.wants_to_look(now):
+            if lane.wants_to_look_for_tests(now):
+                lane.looking = True
+                tasks.start_soon(self._look_for_tests, lane, tasks, name=f"look for tests of {lane.endpoint}")
+            elif lane.wants_to_look(now):
                 lane.looking = True
                 tasks.start_soon(self._look, lane, tasks, name=f"look for what is due at {lane.endpoint}")
         # Of those that answer: what waits for one that does not is late through its own fault, and told by `failing`.
@@ -131,6 +135,20 @@ class Dispatcher:
             lane.looking = False
             self._changed.set()
 
+    async def _look_for_tests(self, lane: Lane, tasks: TaskGroup) -> None:
+        try:
+            async with self._looks:
+                found = await self._deliveries.due_last(lane.endpoint, limit=LOOK_LIMIT)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sender goes on
+            self._trouble(error)
+            lane.test_look_at = anyio.current_time() + self._look_every_s
+        else:
+            lane.looked_for_tests(found, now=anyio.current_time())
+            self._start(lane, tasks)
+        finally:
+            lane.looking = False
+            self._changed.set()
+
     def _start(self, lane: Lane, tasks: TaskGroup) -> None:
         while not self._stopping and (delivery := lane.next(anyio.current_time())) is not None:
             tasks.start_soon(self._attempt, lane, delivery, tasks, name=f"webhook {delivery}")
@@ -144,7 +162,10 @@ class Dispatcher:
         finally:
             lane.running.discard(delivery)
         now = anyio.current_time()
-        if result is None:
+        if is_test(delivery) and (result is None or not result.ok):
+            if result is not None and result.due_in_s is not None:
+                lane.soon(result.due_in_s, now)  # the breaker did not let it through, and learns nothing bad of it
+        elif result is None:
             lane.breaker.nothing_sent()
         elif result.ok:
             lane.breaker.succeeded()

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard
 
 from orderstore.codec import timestamp_of
 from workers.tables.port import Item
-from workers.webhooks.deliveries import BY_ENDPOINT, KEY, Listed
+from workers.webhooks.deliveries import BY_ENDPOINT, KEY
 from workers.webhooks.delivery import Delivery
 from workers.webhooks.endpoint import Endpoint
 from workers.webhooks.errors import NotPossible
@@ -56,8 +56,8 @@ def whole_endpoint(found: Endpoint, *, now_ms: int) -> dict[str, Any]:
     return {**endpoint(found, now_ms=now_ms), "changes": changes}
 
 
-def listed(row: Listed) -> dict[str, Any]:
-    """A delivery in a list."""
+def _in_short(row: Delivery) -> dict[str, Any]:
+    """What a list and a whole delivery begin with."""
     return {
         "eventId": row.event,
         "eventType": row.event_type,
@@ -67,17 +67,21 @@ def listed(row: Listed) -> dict[str, Any]:
     }
 
 
+def standing(found: Delivery) -> dict[str, Any]:
+    """A delivery in a list. `lastStatus` is null before the first attempt, and after one without an answer."""
+    return {
+        **_in_short(found),
+        "tries": found.tries,
+        "lastStatus": (found.attempts[-1].status or None) if found.attempts else None,
+        "nextAttemptAt": timestamp_of(found.due_at_ms) if found.state == "pending" else None,
+    }
+
+
 def delivery(found: Delivery) -> dict[str, Any]:
     """A delivery with its attempts, newest first."""
     return {
-        "eventId": found.event,
-        "eventType": found.event_type,
-        "orderId": found.order or None,
-        "occurredAt": timestamp_of(found.occurred_at_ms),
-        "state": found.state,
+        **standing(found),
         "announcedAt": timestamp_of(found.created_at_ms),
-        "nextAttemptAt": timestamp_of(found.due_at_ms) if found.state == "pending" else None,
-        "tries": found.tries,
         "replay": found.replay or None,
         "payload": found.payload,
         "attempts": [

@@ -16,6 +16,8 @@ DisabledCause = Literal["", "operator", "gone", "failing"]
 """`gone`: it answered 410; `failing`: nothing but failures for days."""
 CHANGES_KEPT: Final = 50
 SECRETS_MAX: Final = 3
+REMOVED_KEPT_S: Final = 90 * 86_400
+"""How long the record of a removed one stays, well beyond its deliveries' time: the table is read whole, again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Endpoint:
         return replace(self, state="enabled", cause="", since_ms=change.at_ms, failing_since_ms=0).noting(change)
 
     def removed(self, change: Change) -> "Endpoint":
-        """Nobody's any more: the secrets go, the record of it stays."""
+        """Nobody's any more: the secrets go, the record of it stays for a while."""
         return replace(self, state="removed", cause="operator", since_ms=change.at_ms, secrets=()).noting(change)
 
     def rotated(self, secret: SealedSecret, *, overlap_ms: int, change: Change) -> "Endpoint":
@@ -102,8 +104,10 @@ class Endpoint:
 
 
 def to_row(endpoint: Endpoint) -> dict[str, Any]:
-    """What is stored beside the key."""
+    """What is stored beside the key. `expires_at` is the table's time to live, in seconds; only removed ones have it."""
+    leaves = {"expires_at": endpoint.since_ms // 1000 + REMOVED_KEPT_S} if endpoint.state == "removed" else {}
     return {
+        **leaves,
         "tenant": endpoint.tenant,
         "url": endpoint.url,
         "event_types": list(endpoint.event_types),

@@ -63,7 +63,7 @@ class EndpointDesk:
     ) -> Mapping[str, Any]:
         """A new endpoint, enabled. `secret` is in this answer and in no other."""
         change = self._change(actor, "added", reason)
-        self._policy.check_url(url)
+        self._check(url=url, event_types=event_types, description=description)
         endpoint_id = f"whe_{uuid4().hex}"
         with translated():
             sealed, secret = await self._secrets.make(endpoint_id)
@@ -101,6 +101,7 @@ class EndpointDesk:
         if not names:
             raise NotPossible("say what is to be changed")
         change = self._change(actor, f"changed {', '.join(names)}", reason)
+        self._check(url=url, event_types=event_types, description=description)
         values: dict[str, Any] = {}
         if url is not None:
             values["url"] = self._policy.check_url(url)
@@ -164,6 +165,23 @@ class EndpointDesk:
         if found.tenant != self._tenant or found.state == "removed":
             raise UnknownEndpoint(f"there is no endpoint {found.id!r}")
 
+    def _check(self, *, url: str | None, event_types: Sequence[str] | None, description: str | None) -> None:
+        """Raises NotPossible, which names every field that is wrong."""
+        wrong: list[tuple[str, str]] = []
+        checks: tuple[tuple[str, Callable[[], object] | None], ...] = (
+            ("/url", None if url is None else lambda: self._policy.check_url(url)),
+            ("/eventTypes", None if event_types is None else lambda: checked_event_types(event_types)),
+            ("/description", None if description is None else lambda: _description(description)),
+        )
+        for pointer, check in checks:
+            try:
+                if check is not None:
+                    check()
+            except NotPossible as error:
+                wrong += error.wrong or ((pointer, str(error)),)
+        if wrong:
+            raise NotPossible("; ".join(dict.fromkeys(detail for _, detail in wrong)), wrong=wrong)
+
     def _is_enabled(self, endpoint: Endpoint) -> None:
         if endpoint.state != "enabled":
             raise NotPossible("the endpoint is disabled: enable it first")
@@ -171,7 +189,8 @@ class EndpointDesk:
     def _change(self, actor: Actor, what: str, reason: str) -> Change:
         """Who does what, and why: it stands on record. Raises NotPossible."""
         if not reason.strip() or len(reason) > REASON_CHARACTERS_MAX:
-            raise NotPossible(f"say why (reason), in at most {REASON_CHARACTERS_MAX} characters: it goes on record")
+            detail = f"say why (reason), in at most {REASON_CHARACTERS_MAX} characters: it goes on record"
+            raise NotPossible(detail, wrong=(("/reason", detail),))
         _clear(reason, "reason")
         return Change(
             at_ms=self._now_ms(), actor=Actor(actor.type, checked_identifier(actor.id)), what=what, reason=reason
@@ -181,7 +200,13 @@ class EndpointDesk:
 def checked_event_types(names: Sequence[str]) -> tuple[str, ...]:
     known = consumed_by(HEARS_ALL_PUBLIC)
     if unknown := sorted(set(names) - set(known)):
-        raise NotPossible(f"there is no public event type {unknown[0][:100]!r}; there are {', '.join(sorted(known))}")
+        there = f"there are {', '.join(sorted(known))}"
+        wrong = [
+            (f"/eventTypes/{place}", f"there is no public event type {name[:100]!r}; {there}")
+            for place, name in enumerate(names)
+            if name in unknown
+        ]
+        raise NotPossible(f"there is no public event type {unknown[0][:100]!r}; {there}", wrong=wrong)
     return tuple(sorted(set(names)))
 
 
@@ -197,7 +222,7 @@ def _clear(text: str, what: str) -> None:
     try:
         check_clear_text(text)
     except ValueError as error:
-        raise NotPossible(f"{what}: {error}") from None
+        raise NotPossible(f"{what}: {error}", wrong=((f"/{what}", str(error)),)) from None
 
 
 def checked_identifier(text: str) -> str:

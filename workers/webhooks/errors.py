@@ -12,6 +12,7 @@ SendFailed                no answer of the endpoint; `kind` says why. Not an err
 Those outside this package who may not import it (the HTTP API) tell them apart by the built-in class in brackets.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 FailureKind = Literal["timeout", "dns", "address_refused", "connect", "tls", "protocol"]
@@ -32,6 +33,11 @@ class UnknownDelivery(WebhookError, LookupError):
 
 class NotPossible(WebhookError, ValueError):
     """The request is refused as it stands."""
+
+    def __init__(self, detail: str, *, wrong: Sequence[tuple[str, str]] = ()) -> None:
+        """`wrong`: JSON pointers into what was asked, each with what is wrong there."""
+        super().__init__(detail)
+        self.wrong = tuple(wrong)
 
 
 class Contended(WebhookError, ConnectionError):

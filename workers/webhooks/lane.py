@@ -6,6 +6,7 @@ from typing import Final
 
 from workers.webhooks.breaker import EndpointBreaker
 from workers.webhooks.deliveries import Due
+from workers.webhooks.delivery import is_test
 
 AT_ONCE_MAX: Final = 4
 """Attempts at once to one endpoint, of one process."""
@@ -29,16 +30,28 @@ class Lane:
         self.oldest_due_at_ms: int | None = None
         self._random = random
         self._look_every_s = look_every_s
+        self.test_look_at = 0.0
         self._waiting: deque[str] = deque()
+        self._tests: deque[str] = deque()
 
     def offer(self, delivery: str) -> None:
         """A delivery that is due. With many waiting it is left to the next look."""
-        if delivery not in self.running and delivery not in self._waiting and len(self._waiting) < WAITING_MAX:
-            self._waiting.append(delivery)
+        waiting = self._tests if is_test(delivery) else self._waiting
+        if delivery not in self.running and delivery not in waiting and len(waiting) < WAITING_MAX:
+            waiting.append(delivery)
 
     def next(self, now: float) -> str | None:
-        """The delivery to attempt now, if one may be attempted: it counts as running."""
-        if not self._waiting or len(self.running) >= AT_ONCE_MAX or not self.breaker.may_send(now):
+        """The delivery to attempt now, if one may be attempted: it counts as running.
+
+        Somebody waits for what becomes of a test: it goes first, and the breaker does not hold it.
+        """
+        if len(self.running) >= AT_ONCE_MAX:
+            return None
+        if self._tests:
+            delivery = self._tests.popleft()
+            self.running.add(delivery)
+            return delivery
+        if not self._waiting or not self.breaker.may_send(now):
             return None
         delivery = self._waiting.popleft()
         self.running.add(delivery)
@@ -49,10 +62,15 @@ class Lane:
         """Whether the due index should be asked now."""
         return not self.looking and not self._waiting and now >= self.look_at and self.breaker.may_send(now)
 
+    def wants_to_look_for_tests(self, now: float) -> bool:
+        """Whether the due index should be asked for tests, because nothing else may be sent."""
+        return not self.looking and now >= self.test_look_at and not self.breaker.may_send(now)
+
     def next_at(self, now: float) -> float | None:
         """When there is something to do here that nobody tells of; None while something is under way whose end will be told."""
         if not self.breaker.may_send(now):
-            return self.breaker.until if self.breaker.until > now else None
+            times = [self.breaker.until] if self.breaker.until > now else []
+            return min(times if self.looking else [*times, self.test_look_at], default=None)
         return None if self.looking or self._waiting else self.look_at
 
     def looked(self, found: tuple[Due, ...], *, now: float, now_ms: int) -> None:
@@ -69,6 +87,13 @@ class Lane:
         self.look_at = now + self._look_every_s * self._random.uniform(0.8, 1)
         if later:
             self.soon((later[0].due_at_ms - now_ms) / 1000, now)
+
+    def looked_for_tests(self, found: tuple[Due, ...], *, now: float) -> None:
+        """Take in the tests among what is due while the endpoint is held; the rest stays in the index."""
+        for row in found:
+            if is_test(row.id):
+                self.offer(row.id)
+        self.test_look_at = now + self._look_every_s * self._random.uniform(0.8, 1)
 
     def hold(self) -> None:
         """Nothing is sent for a while: forget what waits, the index knows it."""

@@ -18,7 +18,7 @@ from orderstore.domain.ids import order_of
 from orderstore.orders import Orders
 from orderstore.store.errors import CorruptCommit, StreamTooLong
 from workers.webhooks.deliveries import Announced, Deliveries, Listed
-from workers.webhooks.delivery import UNDELIVERED, DeliveryState, delivery_id
+from workers.webhooks.delivery import UNDELIVERED, Delivery, DeliveryState, delivery_id
 from workers.webhooks.endpoint import Endpoint
 from workers.webhooks.payload import TEST_TYPE, payload_of_public
 
@@ -87,12 +87,29 @@ class Report:
         self.by_type[event_type] = self.by_type.get(event_type, 0) + 1
 
 
+async def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 class Log(Protocol):
     """What `EventStore` has of this."""
 
     def streams(self, *, recorded_since_ms: int | None = None) -> AsyncGenerator[str, None]:
         """Every stream that has a commit recorded since, each at least once."""
         ...
+
+
+class _Once:
+    """Does something the first time that it is asked, and never again."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self.done = False
+
+    async def __call__(self) -> None:
+        if not self.done:
+            await self._work()
+            self.done = True
 
 
 class Replayer:
@@ -120,11 +137,13 @@ class Replayer:
         dry_run: bool,
         pace: Pace,
         progress: Callable[[Report], None] = lambda _report: None,
+        before_first: Callable[[], Awaitable[None]] = _nothing,
     ) -> Report:
-        """Replay, oldest first (those from the log in no order)."""
+        """Replay, oldest first (those from the log in no order). `before_first` is awaited before the first is put up, if any is."""
         report = Report(name=name, dry_run=dry_run)
         ends_at = anyio.current_time() + pace.seconds_max
-        async with aclosing(self._steps(endpoint, wanted, report)) as steps:
+        begin = _Once(before_first)
+        async with aclosing(self._steps(endpoint, wanted, report, begin)) as steps:
             async for replayed in steps:
                 if replayed:
                     progress(report)
@@ -135,22 +154,26 @@ class Replayer:
                     break
         return report
 
-    async def _steps(self, endpoint: Endpoint, wanted: Range, report: Report) -> AsyncGenerator[bool, None]:
+    async def _steps(
+        self, endpoint: Endpoint, wanted: Range, report: Report, begin: "_Once"
+    ) -> AsyncGenerator[bool, None]:
         """One delivery after the other: whether it was replayed."""
         async with aclosing(self._listed(endpoint, wanted)) as rows:
             async for row in rows:
-                yield await self._replay(row, wanted, report)
+                yield await self._replay(row, wanted, report, begin)
         if wanted.from_log:
             async with aclosing(self._log.streams(recorded_since_ms=wanted.from_ms - CLOCKS_MS)) as streams:
                 async for stream in streams:
                     for announced in await self._events(stream, endpoint, wanted, report):
-                        yield await self._make(endpoint, announced, report)
+                        yield await self._make(endpoint, announced, report, begin)
 
-    async def _make(self, endpoint: Endpoint, announced: Announced, report: Report) -> bool:
+    async def _make(self, endpoint: Endpoint, announced: Announced, report: Report, begin: "_Once") -> bool:
         """Write down what the endpoint was never told of."""
-        if report.dry_run:
+        made = True
+        if report.dry_run or not begin.done:
             made = await self._deliveries.get(delivery_id(endpoint.id, announced.event)) is None
-        else:
+        if made and not report.dry_run:
+            await begin()
             made = await self._deliveries.create(endpoint.id, announced, replay=report.name) is not None
         if made:
             report.made += 1
@@ -168,7 +191,7 @@ class Replayer:
             if after is None:
                 return
 
-    async def _replay(self, row: Listed, wanted: Range, report: Report) -> bool:
+    async def _replay(self, row: Listed, wanted: Range, report: Report, begin: "_Once") -> bool:
         if not wanted.means(row.event_type):
             report.not_meant += 1
             return False
@@ -179,12 +202,16 @@ class Replayer:
             report.waiting += 1
         elif delivery.replay == report.name and delivery.tries:
             report.done_before += 1  # one that was never tried since was put aside with the endpoint, and is not done
-        elif report.dry_run or await self._deliveries.rearm(delivery, replay=report.name):
+        elif report.dry_run or await self._rearm(delivery, report, begin):
             report.count(row.event_type)
             return True
         else:
             report.waiting += 1  # somebody made it pending in this moment
         return False
+
+    async def _rearm(self, delivery: Delivery, report: Report, begin: "_Once") -> bool:
+        await begin()
+        return await self._deliveries.rearm(delivery, replay=report.name)
 
     async def _events(self, stream: str, endpoint: Endpoint, wanted: Range, report: Report) -> Sequence[Announced]:
         tenant, order = order_of(stream)

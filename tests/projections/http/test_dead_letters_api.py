@@ -252,3 +252,21 @@ async def test_an_api_without_a_desk_has_no_such_operations() -> None:
     async with running() as api:
         assert (await api.get("/dead-letters", token=ADMIN)).status_code == 404
         assert not [path for path in (await described(api))["paths"] if "dead" in path]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/dead-letters/payment/redrive", {}, "/reason"),
+        ("/dead-letters/payment/redrive", {"reason": " "}, "/reason"),
+        ("/dead-letters/payment/purge", {"confirm": 1}, "/reason"),
+        ("/dead-letters/payment/m-1/correct", {"reason": "t"}, "/body"),
+    ],
+)
+async def test_a_field_that_is_missing_has_its_pointer(path: str, body: dict[str, Any], pointer: str) -> None:
+    """As every other bad field."""
+    async with desk_api() as (api, _world):
+        response = await ask(api, path, body)
+
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]

@@ -166,7 +166,7 @@ async def test_whoever_changes_is_named_and_a_replay_counts() -> None:
 
         assert (first.json()["replayed"], second.json()["replayed"], second.json()["waiting"]) == (1, 0, 1)
         assert {change["actor"]["id"] for change in found.json()["changes"]} == {"keeper"}
-        assert len(found.json()["changes"]) == 5
+        assert len(found.json()["changes"]) == 4
 
 
 async def test_tables_that_do_not_answer_are_a_503() -> None:
@@ -189,3 +189,18 @@ async def test_without_a_desk_there_are_no_such_operations() -> None:
     async with running() as api:
         assert (await api.get("/webhooks/endpoints", token=ADMIN)).status_code == 404
         assert "webhooks" not in str((await described(api))["paths"])
+
+
+async def test_each_field_that_the_desk_refuses_has_its_pointer() -> None:
+    """Both of two wrong ones, and one type among good ones."""
+    async with webhook_api() as (api, _world):
+        wrong = {"url": "http://127.0.0.1/", "eventTypes": ["OrderCancelled", "Nonsense"], **WHY}
+        response = await ask(api, "POST", "/webhooks/endpoints", wrong)
+        endpoint = await added(api)
+        changed = await ask(api, "PATCH", f"/webhooks/endpoints/{endpoint}", wrong)
+        unsaid = await ask(api, "POST", f"/webhooks/endpoints/{endpoint}/replay", EVERYTHING)
+
+    for one in (response, changed):
+        assert one.status_code == 422
+        assert [error["pointer"] for error in one.json()["errors"]] == ["/url", "/eventTypes/1"]
+    assert [error["pointer"] for error in unsaid.json()["errors"]] == ["/reason"]

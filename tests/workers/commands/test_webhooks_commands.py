@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 from tests.workers.webhooks.world import World, answering, message
 from workers.cli import build
 from workers.commands.webhooks import endpoints, telling
+from workers.commands.webhooks.options import LATE_S, following
 from workers.webhooks.desk import WebhooksDesk
 from workers.webhooks.errors import NotPossible, UnknownDelivery, UnknownEndpoint
 
@@ -150,5 +152,43 @@ def test_attempts_and_replays_in_words(shop: Shop) -> None:
     assert "2 events would be sent again" in looked.output
     assert "2 events sent again" in done.output
     assert "0 events sent again (0 for the first time), 2 wait already" in again.output
-    assert "e-1 OrderCancelled o-1: pending, next attempt 20" in one.output
+    assert "e-1 OrderCancelled o-1: pending, due since 20" in one.output
+    assert "held while the endpoint is down, or no sender runs" in one.output
+    assert "e-1 OrderCancelled o-1: skipped, not tried\n" in listed.output
     assert run("redeliver", endpoint, "e-1", "--reason", "t").exit_code == 0
+
+
+def test_a_list_tells_tries_and_the_last_answer_also_as_json(shop: Shop) -> None:
+    """One line is enough to see how it fares."""
+    endpoint = added()
+    shop.sending, shop.status = True, 503
+    run("test", endpoint)
+    shop.sending = False
+
+    assert "pending, 1 tries, last answer 503, " in run("attempts", endpoint).output
+    [one] = json.loads(run("attempts", endpoint, "--json").output)["deliveries"]
+    assert (one["tries"], one["lastStatus"]) == (1, 503)
+    assert one["nextAttemptAt"]
+
+
+def test_what_is_past_its_time_is_said_to_be_so() -> None:
+    """And what is still to come, or just due, has a next attempt."""
+    at = datetime(2026, 11, 21, 18, 21, 46, tzinfo=UTC)
+    pending = {"nextAttemptAt": at.isoformat()}
+
+    assert following({"nextAttemptAt": None}) == ""
+    for early in (-60, 0, LATE_S):
+        assert following(pending, now=at + timedelta(seconds=early)).startswith(", next attempt 2026")
+    late = following(pending, now=at + timedelta(seconds=LATE_S + 1))
+    assert late.startswith(", due since 2026")
+    assert "held while the endpoint is down, or no sender runs" in late
+
+
+def test_a_test_that_nobody_tried_says_what_can_be_the_cause(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The breaker is none: a test passes it by."""
+    monkeypatch.setattr(telling, "TEST_WAIT_S", 0.05)
+    result = run("test", added())
+
+    assert result.exit_code == 1
+    assert "Nobody has tried it" in result.output
+    assert "--event test_" in result.output

@@ -178,3 +178,40 @@ async def test_a_name_without_an_address_and_an_answer_that_is_none_are_refused(
         await GuardedResolver(nothing, STRICT).resolve("one.example", 443)
     with pytest.raises(AddressRefused):
         await GuardedResolver(nonsense, STRICT).resolve("one.example", 443)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "[fd00:ec2::254]",
+        "[::ffff:169.254.169.254]",
+        "[fe80::1%25eth0]",
+        "2852039166",
+        "0xa9fea9fe",
+        "0xa9.0xfe.0xa9.0xfe",
+        "127.1",
+        "1.2.3.4.5",
+        "0.0.0.0",
+        "224.0.0.1",
+        "[ff02::1]",
+        "[64:ff9b::a9fe:a9fe]",
+    ],
+)
+def test_what_is_never_allowed_is_refused_when_it_is_registered_in_both_modes(host: str) -> None:
+    """Not at the first attempt, which would be too late to tell whoever typed it; and no number passes in another form."""
+    for policy, scheme in ((STRICT, "https"), (LENIENT, "http")):
+        with pytest.raises(NotPossible) as refused:
+            policy.check_url(f"{scheme}://{host}/hook")
+        assert "name means" not in str(refused.value)
+    for allowed in (
+        "127.0.0.1",
+        "[::1]",
+        "10.1.2.3",
+        "192.168.1.9",
+        "[fd12::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+        "8.8.8.8",
+    ):
+        assert LENIENT.check_url(f"http://{allowed}:8000/hook")

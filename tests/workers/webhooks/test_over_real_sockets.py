@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 from cryptography import x509
@@ -255,3 +256,31 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
+
+
+@pytest.mark.parametrize("host", ["127.1:9999", "2852039166", "[::ffff:169.254.169.254]", "169.254.169.254"])
+async def test_an_attempt_that_contacted_nobody_does_not_speak_of_an_answer_or_a_name(host: str) -> None:
+    """The text is what somebody looks for the cause with."""
+    async with sender() as out:
+        with pytest.raises(SendFailed) as failed:
+            await out.post(f"http://{host}/ok", headers={}, body=b"{}")
+
+    assert failed.value.kind == "address_refused"
+    assert "answer" not in failed.value.detail
+    assert "name means" not in failed.value.detail
+
+
+async def test_an_address_that_the_client_cannot_read_is_no_answer_of_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody was asked."""
+    async with sender() as out:
+
+        def refuse(*_arguments: Any, **_named: Any) -> Any:
+            raise aiohttp.InvalidUrlClientError("http://odd/")
+
+        monkeypatch.setattr(out._session, "post", refuse)
+        with pytest.raises(SendFailed) as failed:
+            await out.post("http://odd.example/", headers={}, body=b"{}")
+
+    assert str(failed.value) == "address_refused: its address is none that can be called"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -15,6 +15,8 @@ from workers.webhooks.errors import NotPossible, UnknownDelivery, UnknownEndpoin
 from workers.webhooks.opening import desk_of
 
 T = TypeVar("T")
+# Senders look every quarter of a minute; before that nobody is late.
+LATE_S: Final = 20.0
 
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its id, as `webhooks ls` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why. It goes on record in the endpoint, in the clear.")]
@@ -68,14 +70,24 @@ def tell_secret(document: Mapping[str, Any]) -> None:
     typer.echo(f"secret (shown this once): {document['secret']}")
 
 
+def following(document: Mapping[str, Any], *, now: datetime | None = None) -> str:
+    """When the next attempt is. Which endpoints are held, each sender knows alone: of what is late the possible causes are said."""
+    if not document["nextAttemptAt"]:
+        return ""
+    at = datetime.fromisoformat(document["nextAttemptAt"])
+    if ((now or datetime.now(UTC)) - at).total_seconds() <= LATE_S:
+        return f", next attempt {document['nextAttemptAt']}"
+    return f", due since {document['nextAttemptAt']}: held while the endpoint is down, or no sender runs"
+
+
 def tell_delivery(document: Mapping[str, Any], *, as_json: bool) -> None:
     """One delivery with its attempts."""
     if as_json:
         typer.echo(json.dumps(document, indent=2))
         return
-    following = f", next attempt {document['nextAttemptAt']}" if document["nextAttemptAt"] else ""
     typer.echo(
-        f"{document['eventId']} {document['eventType']} {document['orderId'] or ''}: {document['state']}{following}"
+        f"{document['eventId']} {document['eventType']} {document['orderId'] or ''}: "
+        f"{document['state']}{following(document)}"
     )
     for attempt in document["attempts"]:
         said = attempt["status"] if attempt["status"] is not None else "no answer"

@@ -9,7 +9,7 @@ import typer
 
 from workers.commands.acting import By, operator
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting
-from workers.commands.webhooks.options import EndpointId, Reason, Types, at_desk, moment_ms, tell_delivery
+from workers.commands.webhooks.options import EndpointId, Reason, Types, at_desk, following, moment_ms, tell_delivery
 from workers.webhooks.delivery import STATES, UNDELIVERED, DeliveryState
 from workers.webhooks.desk import LISTED_MAX, WebhooksDesk
 from workers.webhooks.replaying import RATE_DEFAULT, RATE_MAX, REPLAYED_DEFAULT, REPLAYED_MAX
@@ -44,7 +44,12 @@ def attempts(
         typer.echo(json.dumps(found, indent=2))
         return
     for one in found["deliveries"]:
-        typer.echo(f"{one['occurredAt']} {one['eventId']} {one['eventType']} {one['orderId'] or ''}: {one['state']}")
+        tries = f"{one['tries']} tries" if one["tries"] else "not tried"
+        last = f", last answer {one['lastStatus'] or 'none'}" if one["tries"] else ""
+        typer.echo(
+            f"{one['occurredAt']} {one['eventId']} {one['eventType']} {one['orderId'] or ''}: "
+            f"{one['state']}, {tries}{last}{following(one)}"
+        )
     more = " (there are more)" if found["nextCursor"] else ""
     typer.echo(f"{len(found['deliveries'])} deliveries{more}")
 
@@ -139,7 +144,7 @@ def redeliver(
 
 
 def send_test(endpoint: EndpointId, *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
-    """Send an endpoint something that means nothing, and wait for what it says. Exit 1 unless it took it."""
+    """Send an endpoint something that means nothing, also while it is held, and show what it says. Exit 1 unless it took it."""
 
     async def work(desk: WebhooksDesk) -> Mapping[str, Any]:
         found = await desk.test(endpoint)
@@ -152,7 +157,11 @@ def send_test(endpoint: EndpointId, *, as_json: AsJson = False, state_dir: State
     found = at_desk(state_dir, work)
     tell_delivery(found, as_json=as_json)
     if not found["attempts"] and not as_json:
-        typer.echo("No sender has tried it yet: is the role webhooks running?")
+        typer.echo(
+            f"Nobody has tried it within {TEST_WAIT_S:.0f} s. A test is not held while the endpoint is down: either no process of "
+            "the role webhooks runs, or its attempts to this endpoint are all under way. "
+            f"Look again: orderstore webhooks attempts {endpoint} --event {found['eventId']}"
+        )
     if found["state"] != "delivered":
         raise typer.Exit(1)
 
