@@ -123,17 +123,16 @@ class Run:
             await anyio.sleep(LOOK_S)
             if await self._left():
                 continue
-            if await Checker(self).behind():
-                continue
-            if not await self._dead_letters():
+            if letters := await self._dead_letters():
+                if self._faults_at_first.excuse_no_dead_letters:
+                    self.broken(f"dead letters, and nobody had died or was refused: {letters}")
+                redrives += 1
+                if redrives > REDRIVES_MAX:
+                    self.broken(f"dead letters come back again and again: {letters}")
+                    return True
+                await redrive_everything(self)
+            elif not await Checker(self).behind():
                 return True
-            if self._faults_at_first.excuse_no_dead_letters:
-                self.broken(f"dead letters, and nobody had died or was refused: {await self._dead_letters()}")
-            redrives += 1
-            if redrives > REDRIVES_MAX:
-                self.broken(f"dead letters come back again and again: {await self._dead_letters()}")
-                return True
-            await redrive_everything(self)
         return False
 
     async def _left(self) -> dict[str, int]:
