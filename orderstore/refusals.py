@@ -136,8 +136,13 @@ def _detail(entry: Mapping[str, Any]) -> str:
         case "too_long":
             return f"its length is at most {context['max_length']}"
         case "less_than_equal":
-            return f"at most {context['le']}"
+            return f"at most {_plain(context['le'])}"
         case "greater_than_equal":
-            return f"at least {context['ge']}"
+            return f"at least {_plain(context['ge'])}"
         case _:
             return str(entry["msg"]).removeprefix("Value error, ")
+
+
+def _plain(limit: object) -> str:
+    """A limit as a request would have it. Of a decimal among several types pydantic gives Python's own text."""
+    return str(limit).removeprefix("Decimal('").removesuffix("')")

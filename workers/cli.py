@@ -64,6 +64,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     serve.add_to(app)
     configuration.add_to(app)
@@ -117,7 +118,7 @@ MENDABLE: Final = (
 
 def main() -> None:
     """Run a command."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = Console(emoji=False, stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
         build()()
     except SettingsError as error:

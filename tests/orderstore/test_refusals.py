@@ -1,5 +1,6 @@
 """The door's words: they are shown to people and compared by nobody, but they are the same at every way in, and they say what is wrong."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ ORDER: dict[str, Any] = {"items": [ITEM], "currency": "EUR"}
         ({**ORDER, "items": [ITEM] * (LINES_MAX + 1)}, "/items", f"its length is at most {LINES_MAX}"),
         ({**ORDER, "items": [{**ITEM, "quantity": 0}]}, "/items/0/quantity", "at least 1"),
         ({**ORDER, "items": [{**ITEM, "quantity": 10**7}]}, "/items/0/quantity", "at most 1000000"),
+        ({**ORDER, "items": [{**ITEM, "price": Decimal(10**28)}]}, "/items/0/price", "at most 10000000"),
         ({**ORDER, "currency": "XXX"}, "/currency", "not an ISO 4217 currency that this service trades in"),
     ],
 )

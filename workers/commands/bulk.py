@@ -58,7 +58,7 @@ def online_retail(
 
     Run it again to resume: every request carries a key from the file, so nothing is made twice.
     """
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = Console(emoji=False, stderr=True, highlight=False, soft_wrap=True)
     settings = ImportSettings(limit=limit, concurrency=concurrency, dry_run=dry_run)
     progress, show = _progress(errors)
 
@@ -171,7 +171,7 @@ def _plain(amount: Decimal) -> str:
 
 
 def _print(document: dict[str, Any]) -> None:
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     for name, value in document.items():
         if isinstance(value, dict):
             console.print(f"{name}:")

@@ -43,7 +43,7 @@ def wide_console() -> Console:
 
     What stands in brackets is shown as it is: much of it was written by others.
     """
-    return Console(width=max(Console().width, TABLE_WIDTH), markup=False)
+    return Console(emoji=False, width=max(Console(emoji=False).width, TABLE_WIDTH), markup=False)
 
 
 def checked(check: Callable[[str], str], text: str, what: str) -> str:
@@ -56,7 +56,12 @@ def checked(check: Callable[[str], str], text: str, what: str) -> str:
 
 def complain(text: str) -> None:
     """Say so on standard error: never cut, never coloured, whatever the text holds."""
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+    Console(emoji=False, stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """How many there are, in words that fit: one is no plural."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def fail(message: str) -> NoReturn:
@@ -71,7 +76,7 @@ def counting(what: str) -> tuple[Progress, Callable[[int, str], None]]:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=Console(emoji=False, stderr=True),
         transient=True,
     )
     task = progress.add_task(what, total=None)

@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,7 +11,7 @@ import anyio
 import typer
 from rich.console import Console
 
-from workers.commands.environment import Local, only_service, start_local, stop_local
+from workers.commands.environment import LOCAL_NUMBERS, Local, only_service, start_local, stop_local
 from workers.commands.running import DEFAULT_STATE_DIR, UVLOOP
 from workers.demo.outcome import Summary
 from workers.demo.run import Demo, DemoSettings
@@ -51,7 +51,7 @@ def demo(
 ) -> None:
     """Run everything on this machine, feed generated orders, and follow each to its end."""
     summaries: list[Summary] = []
-    notes = Console(stderr=True)
+    notes = Console(emoji=False, stderr=True)
 
     async def work(running: Running, local: Local) -> None:
         addresses = _addresses(running, local)
@@ -62,7 +62,7 @@ def demo(
         if as_json:
             typer.echo(json.dumps(summary.document(), indent=2))
         else:
-            Console().print(summary_panel(summary))
+            Console(emoji=False).print(summary_panel(summary))
         if not exit_:
             notes.print("Serving. Ctrl-C stops; the next start goes on from here.")
 
@@ -73,11 +73,11 @@ def demo(
 
 def up(*, state_dir: StateDir = DEFAULT_STATE_DIR, port: Port = 8080) -> None:
     """Serve everything on this machine without feeding anything."""
-    notes = Console(stderr=True)
+    notes = Console(emoji=False, stderr=True)
 
     async def work(running: Running, local: Local) -> None:
         for name, address in _addresses(running, local).items():
-            Console(soft_wrap=True).print(f"{name:<9} {address}", highlight=False)
+            Console(emoji=False, soft_wrap=True).print(f"{name:<9} {address}", highlight=False)
         notes.print("Serving. Ctrl-C stops.")
 
     _serve_local(state_dir, port, work, then_exit=False, notes=notes)
@@ -119,6 +119,8 @@ def _serve_local(
         notes.print(
             "The ORDERSTORE_ variables that are set are not used here: the embedded environment brings its own."
         )
+    overrides = {"ORDERSTORE_API_PORT": str(port), **tracing_variables()}
+    _refuse_wrong(overrides)
     with only_service(state_dir), (state_dir / LOG_FILE).open("a", buffering=1) as log:
         local = _start(state_dir, notes)
 
@@ -126,13 +128,22 @@ def _serve_local(
             await work(running, local)
 
         try:
-            overrides = {"ORDERSTORE_API_PORT": str(port), **tracing_variables()}
             settings = from_environment(local.settings, overrides=overrides)
             configure(level=settings.log_level, stream=log)
             anyio.run(partial(_serve, settings, ROLES, work_here, then_exit=then_exit), backend_options=UVLOOP)
         finally:
             stop_local(local.state_dir)  # before a word is said: whoever reads may be gone
             notes.print("Stopped; state is kept.")
+
+
+def _refuse_wrong(overrides: Mapping[str, str]) -> None:
+    """Before anything is started: what the embedded environment does not bring is looked at alone. Raises SettingsError."""
+    try:
+        from_environment(LOCAL_NUMBERS, overrides=overrides)
+    except SettingsError as error:
+        wrong = [problem for problem in error.problems if problem.partition(":")[0] in overrides]
+        if wrong:
+            raise SettingsError(wrong) from None
 
 
 async def _serve(settings: Settings, roles: Sequence[Role], work: Work, *, then_exit: bool) -> None:

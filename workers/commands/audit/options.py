@@ -156,7 +156,7 @@ def print_table(table: Table) -> None:
     """On standard output, as wide as it needs to be: a narrow terminal breaks the lines, nothing is left out."""
     console = wide_console()
     needed = console.measure(table).minimum
-    (console if needed <= console.width else Console(width=needed, markup=False)).print(table)
+    (console if needed <= console.width else Console(emoji=False, width=needed, markup=False)).print(table)
 
 
 def brief(data: Mapping[str, Any]) -> str:

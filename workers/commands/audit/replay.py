@@ -10,7 +10,7 @@ import typer
 from projections.comparing.differences import Difference
 from projections.comparing.replay_check import ReplayReport, replay_check
 from projections.projecting.targets import current_targets
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counting, with_core
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counted, counting, with_core
 from workers.core import Core
 
 SHOWN_PER_CAUSE: Final = 10
@@ -67,7 +67,8 @@ def _tell(report: ReplayReport, seconds: float) -> None:
     for view, count in report.rebuilds.items():
         typer.echo(f"{view}: {count:,} documents of another schema: this build will fold them anew")
     rate = f"{report.orders / max(seconds, 0.001):,.0f} orders/s, {report.events / max(seconds, 0.001):,.0f} events/s"
-    verdict = "this build can take over" if report.equal else f"{report.differences_count:,} differences: do not deploy"
+    differences = counted(report.differences_count, "difference", "differences")
+    verdict = "this build can take over" if report.equal else f"{differences}: do not deploy"
     typer.echo(f"{report.orders:,} orders, {report.events:,} events ({rate}): {verdict}")
 
 

@@ -61,6 +61,10 @@ def ls(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
+    if not found["items"]:
+        typer.echo(f"No letter of {name} is meant: {found['lookedAt']:,} looked at.")
+        not_whole(found["notWhole"], again="Look again in a minute.")
+        return
     table = table_of("letter", "event", "order", "sent", "age", "tries", "redriven", "cause")
     for item in found["items"]:
         table.add_row(

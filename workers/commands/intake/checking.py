@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 import typer
 
@@ -59,6 +59,12 @@ def refuse(wrong: Sequence[tuple[int, Refusal]]) -> None:
     if len(wrong) > SHOWN_MAX:
         complain("and more")
     complain("Nothing was sent.")
+    raise typer.Exit(2)
+
+
+def refused(message: str) -> NoReturn:
+    """What was given cannot be used: exit 2, as for every other wrong input."""
+    complain(message)
     raise typer.Exit(2)
 
 

@@ -34,10 +34,18 @@ def put_file(
     """Put a file of order requests into the bucket; it is worked through from there. A name that is taken is refused."""
     key = _key(name or file.name)
     packing, size = packing_of(key), file.stat().st_size
-    if packing is None or packing_of(file.name) != packing:
-        raise typer.BadParameter(f"a file's name says how it is packed: it ends with {', '.join(ENDINGS)}")
+    if packing is None:
+        raise typer.BadParameter(
+            f"a file's name says how it is packed: {key.removeprefix(PREFIX)} ends with none of {', '.join(ENDINGS)}"
+        )
+    if packing_of(file.name) != packing:
+        raise typer.BadParameter(
+            f"{file.name}, the file here, must end as --name does: with one of {', '.join(ENDINGS)}, packed or not as that says"
+        )
+    if size == 0:
+        raise typer.BadParameter(f"{file.name} is empty: there is nothing to put")
     most = FILE_BYTES_MAX if packing == "none" else UNPACKED_BYTES_MAX
-    if not 0 < size <= most:
+    if size > most:
         raise typer.BadParameter(f"a file has 1 to {most:,} bytes, this one {size:,}: cut it at a line's end")
     if check and packing != "none":
         raise typer.BadParameter("--check reads files that are not packed")
@@ -67,7 +75,10 @@ def put_file(
 def status(
     name: Annotated[str, typer.Argument(help="The file's name in the bucket.")],
     *,
-    version: Annotated[str | None, typer.Option("--version", help="A version of it; else the newest.")] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", help="The bucket's VersionId, if it keeps versions; else the newest."),
+    ] = None,
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
@@ -120,7 +131,9 @@ def status(
 
 
 def _key(name: str) -> str:
-    key = PREFIX + name.removeprefix(PREFIX).lstrip("/")
+    key = PREFIX + name.removeprefix(PREFIX)
     if key == PREFIX or key.endswith("/") or len(key.encode()) > KEY_BYTES_MAX or not key.isprintable():
         raise typer.BadParameter(f"a name is printable, not empty, and has at most {KEY_BYTES_MAX - len(PREFIX)} bytes")
+    if not {"", ".", ".."}.isdisjoint(key.removeprefix(PREFIX).split("/")):
+        raise typer.BadParameter("a name begins with no slash, and no part of it is empty, . or ..")
     return key

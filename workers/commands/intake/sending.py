@@ -12,8 +12,8 @@ import typer
 from orderstore.domain.ids import order_id_for_key
 from orderstore.refusals import Refusal, RequestRefused, parsed
 from orderstore.requests import BODY_BYTES_MAX
-from workers.commands.intake.checking import Wrong, read, refuse
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
+from workers.commands.intake.checking import Wrong, read, refuse, refused
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, with_core
 from workers.core import Core
 from workers.intake.eventbridge import CALL_BYTES_MAX
 from workers.intake.handler import ORDER_REQUEST, OWN
@@ -70,9 +70,9 @@ def _content(file: str) -> bytes:
             with Path(file).open("rb") as opened:
                 content = opened.read(CONTENT_BYTES_MAX + 1)
     except OSError as error:
-        fail(f"{file}: {error.strerror}. Nothing was sent.")
+        refused(f"{file}: {error.strerror}. Nothing was sent.")
     if len(content) > CONTENT_BYTES_MAX:
-        fail("that is too much for the bus: put it into the bucket (orderstore intake file). Nothing was sent.")
+        refused("that is too much for the bus: put it into the bucket (orderstore intake file). Nothing was sent.")
     return content
 
 
@@ -80,7 +80,7 @@ def _checked(content: bytes, source: str) -> list[tuple[str, bytes]]:
     """The idempotency key and the event's detail of each request; all are good, or nothing goes on."""
     pieces = _pieces(content)
     if not 1 <= len(pieces) <= REQUESTS_MAX:
-        fail(
+        refused(
             f"1 to {REQUESTS_MAX:,} requests are sent at once, not {len(pieces):,}; files take more. Nothing was sent."
         )
     digest = hashlib.sha256(content).hexdigest()

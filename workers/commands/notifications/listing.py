@@ -1,17 +1,16 @@
 """`notifications ls`: every notification of an order."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import typer
-from rich.table import Table
 
+from orderstore.codec import timestamp_of
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.history import History
 from workers.commands.audit.options import order_id_of
-from workers.commands.notifications.options import OrderArgument, moment
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, wide_console, with_core
+from workers.commands.notifications.options import OrderArgument, block, moment
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
 from workers.core import Core
 from workers.notification.listing import notifications_of
 from workers.notification.records import Notification
@@ -40,18 +39,21 @@ def ls(order: OrderArgument, *, as_json: AsJson = False, state_dir: StateDir = D
     if not found:
         typer.echo("nothing was told of this order yet")
         return
-    table = Table("event", "channel", "state", "why or what", "begun (UTC)", "ended (UTC)", "notification", box=None)
     for record in found:
-        table.add_row(
-            names.get(_event(record), (0, "?"))[1],
-            record.channel,
-            record.shown_state,
-            _why(record),
-            moment(record.begun_at_ms),
-            moment(record.finished_at_ms),
-            record.notification,
-        )
-    wide_console().print(table)
+        typer.echo("\n".join([*_lines(record, names.get(_event(record), (0, "?"))[1]), ""]))
+
+
+def _lines(record: Notification, event: str) -> list[str]:
+    """A block: ids are long, and whoever copies one needs the whole of it, on a narrow terminal and through a pipe."""
+    return block(
+        [
+            (event, f"{record.channel}: {record.shown_state}"),
+            ("  notification", record.notification),
+            ("  begun (UTC)", moment(record.begun_at_ms)),
+            ("  ended (UTC)", moment(record.finished_at_ms)),
+            ("  why or what", _why(record)),
+        ]
+    )
 
 
 def _event(record: Notification) -> str:
@@ -65,5 +67,18 @@ def _why(record: Notification) -> str:
 
 
 def _document(record: Notification, names: dict[str, tuple[int, str]]) -> dict[str, Any]:
-    shown = {name: value for name, value in asdict(record).items() if name not in ("order", "claimed_at_ms")}
-    return {"eventType": names.get(_event(record), (0, None))[1], "shownState": record.shown_state, **shown}
+    return {
+        "eventType": names.get(_event(record), (0, None))[1],
+        "notification": record.notification,
+        "channel": record.channel,
+        "template": record.template,
+        "state": record.state,
+        "shownState": record.shown_state,
+        "channels": list(record.channels),
+        "begunAt": timestamp_of(record.begun_at_ms) if record.begun_at_ms else None,
+        "finishedAt": timestamp_of(record.finished_at_ms) if record.finished_at_ms else None,
+        "subject": record.subject,
+        "detail": record.detail,
+        "feedback": {kind: timestamp_of(at_ms) for kind, at_ms in record.feedback.items()},
+        "resend": dict(record.resend),
+    }

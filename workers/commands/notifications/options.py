@@ -1,5 +1,6 @@
 """What the commands on notifications share."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,3 +13,9 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, such as a ticket's n
 def moment(at_ms: int) -> str:
     """A time, in UTC; nothing for 0."""
     return "" if not at_ms else datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def block(fields: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each field that says something, the values under each other; none is cut."""
+    width = max((len(name) for name, _ in fields), default=0) + 2
+    return [f"{name:<{width}}{value}" for name, value in fields if value]

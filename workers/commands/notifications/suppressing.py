@@ -7,7 +7,6 @@ from typing import Annotated, Final
 
 import orjson
 import typer
-from rich.table import Table
 
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.orders import placed
@@ -15,8 +14,8 @@ from orderstore.privacy.keys import KeyErased
 from orderstore.requests import check_key
 from workers.commands.acting import By, operator, reason_of
 from workers.commands.audit.options import order_id_of
-from workers.commands.notifications.options import Reason, moment
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, fail, wide_console, with_core
+from workers.commands.notifications.options import Reason, block, moment
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, counted, fail, with_core
 from workers.core import Core, now_ms
 from workers.notification.opening import department
 from workers.notification.suppression import Kind, Report, Suppression, Suppressions
@@ -75,13 +74,9 @@ def ls(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in shown], indent=2))
         return
-    table = Table("since (UTC)", "kind", "reason", "detail", "order", "customer", "lifted (UTC)", "id", box=None)
     for row in shown:
-        lifted = "" if row.active else f"{moment(row.lifted_at_ms)} by {row.lifted_by}: {row.lifted_because}"
-        table.add_row(moment(row.since_ms), row.kind, row.reason, row.detail, row.order, row.customer, lifted, row.id)
-    if shown:
-        wide_console().print(table)
-    typer.echo(f"{sum(row.active for row in shown)} addresses must not be written to")
+        typer.echo("\n".join([*_suppression_lines(row), ""]))
+    typer.echo(f"{counted(sum(row.active for row in shown), 'address', 'addresses')} must not be written to")
 
 
 def add(
@@ -142,6 +137,19 @@ def lift(
     if not lifted:
         fail("nothing forbids this address: `orderstore notifications suppressions ls --all` shows what did")
     typer.echo("lifted; SES keeps a list of its own: see docs/notifications.md")
+
+
+def _suppression_lines(row: Suppression) -> list[str]:
+    return block(
+        [
+            ("id", row.id),
+            ("why", f"{row.kind}: {row.reason} {row.detail}".rstrip()),
+            ("since (UTC)", moment(row.since_ms)),
+            ("order", row.order),
+            ("customer", row.customer),
+            ("lifted", "" if row.active else f"{moment(row.lifted_at_ms)} by {row.lifted_by}: {row.lifted_because}"),
+        ]
+    )
 
 
 async def _ids(core: Core, suppressions: Suppressions, order_id: str) -> list[str]:

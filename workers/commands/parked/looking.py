@@ -168,9 +168,11 @@ def _print_rows(rows: Sequence[Parked]) -> None:
             "?" if commit is None else str(commit),
             str(row.held),
         )
-    console = Console(highlight=False, markup=False)
+    console = Console(emoji=False, highlight=False, markup=False)
     needed = console.measure(table).minimum
-    (console if needed <= console.width else Console(width=needed, highlight=False, markup=False)).print(table)
+    (console if needed <= console.width else Console(emoji=False, width=needed, highlight=False, markup=False)).print(
+        table
+    )
 
 
 def _print_row(row: Parked, head: int) -> None:
@@ -195,7 +197,7 @@ def _print_row(row: Parked, head: int) -> None:
     table.add_column(overflow="fold")
     for line in lines:
         table.add_row(*line)
-    Console(highlight=False, markup=False).print(table)
+    Console(emoji=False, highlight=False, markup=False).print(table)
     if row.decisions:
         typer.echo("\nDecided:")
         _print_decisions(row.decisions)
@@ -217,7 +219,7 @@ def _print_log(log: Sequence[LogLine], commit: int | None) -> None:
         recorded = "" if line.recorded_at_ms is None else _moment(line.recorded_at_ms)
         what = ", ".join(line.events) if line.trouble is None else line.trouble
         table.add_row(">" if line.commit == commit else "", str(line.commit), recorded, what)
-    Console(highlight=False, markup=False).print(table)
+    Console(emoji=False, highlight=False, markup=False).print(table)
 
 
 def _moment(at_ms: int) -> str:

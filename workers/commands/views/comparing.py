@@ -16,7 +16,7 @@ from projections.projecting.targets import Target, current_targets
 from projections.stream.parking import LotUnavailable, Standing
 from projections.views import VIEWS
 from projections.views.view import Generation
-from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counting
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, complain, counted, counting
 from workers.commands.views.shared import done_with, view_named
 from workers.core import Core
 from workers.subscriptions import VIEWS_SUBSCRIPTION
@@ -82,11 +82,11 @@ def _named(report: Report, stream: str) -> bool:
 
 def _show(report: Report, parked: Mapping[str, Standing]) -> None:
     """An order in a line, and below it what is wrong: that fits into 80 columns, and each line says something by itself."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(emoji=False, soft_wrap=True, highlight=False)
     for found in report.differences:
         console.print(Text(_heading(found, parked.get(found.stream))))
         if found.fields:
-            Console(highlight=False).print(_fields(found))
+            Console(emoji=False, highlight=False).print(_fields(found))
     for total in report.sums:
         because = f" because of {', '.join(total.explained_by)}" if total.explained_by else ""
         typer.echo(f"{total.view} {total.bucket} {total.measure}: {total.found}, should be {total.expected}{because}")
@@ -97,7 +97,9 @@ def _show(report: Report, parked: Mapping[str, Standing]) -> None:
     unnamed = report.differences_count - len(report.differences) - len(report.sums)
     if unnamed > 0:
         typer.echo(f"… and {unnamed:,} more")
-    verdict = "every view equals the log" if report.equal else f"{report.differences_count:,} differences"
+    verdict = (
+        "every view equals the log" if report.equal else counted(report.differences_count, "difference", "differences")
+    )
     typer.echo(f"{report.orders:,} orders: {verdict}")
 
 

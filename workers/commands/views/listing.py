@@ -53,7 +53,7 @@ def ls(
     for view, schema, generations, row in found:
         others = (str(number or "") for number in (generations.building, generations.former))
         table.add_row(view, str(schema), str(generations.current), *others, _state(row))
-    Console().print(table)
+    Console(emoji=False).print(table)
     if name is not None and found[0][3] is not None:
         for line in told_of(found[0][3]):
             typer.echo(line)

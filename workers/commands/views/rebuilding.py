@@ -68,7 +68,7 @@ def rebuild_view(
     if from_bucket is not None and source != "archive":
         raise typer.BadParameter("--from-bucket is for `--from archive`")
     chosen: Source | None = "archive" if source == "archive" else "log" if source == "log" else None
-    show = _Show(Console(stderr=True))
+    show = _Show(Console(emoji=False, stderr=True))
 
     async def work(core: Core) -> tuple[Rebuild, int | None]:
         rebuilder = Rebuilder(
