@@ -50,6 +50,11 @@ class StreamSettings:
             )
         if not 1 <= self.page_records_max <= 1_000:
             raise ValueError("page_records_max must be between 1 and 1,000, the API's bound")
+        if self.gap_margin_s < self.orphan_patience_s + self.discovery_interval_s:
+            # What the mark passes while a shard waits for its parents is in that shard's back-fill by the margin alone.
+            raise ValueError(
+                "a back-fill must reach behind the wait: gap_margin_s >= orphan_patience_s + discovery_interval_s"
+            )
         if self.gap_margin_s * 2 > self.retention_s:
             raise ValueError("gap_margin_s must be far below retention_s")
         positive = (

@@ -14,7 +14,8 @@ from projections.parked_orders.judging import judge
 from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import LiveTargets
 from projections.publishing.relay import Relay
-from projections.stream import StreamReader, StreamSettings
+from projections.stream import GapCause, StreamReader, StreamSettings
+from projections.stream.observe import SilentObserver
 from projections.stream.quarantine import Quarantine
 from projections.stream.subscriber import KeyedSubscriber
 from projections.views import VIEWS
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
 
 TENANT = "sim"
 SERIES = "SIM"
-STREAM = StreamSettings(discovery_interval_s=5, gap_margin_s=10, retention_s=30)
+# A shard that waits for its parents must be read before the margin of its back-fill is over.
+STREAM = StreamSettings(discovery_interval_s=5, gap_margin_s=10, retention_s=30, orphan_patience_s=4)
 # Short, so that what is deferred or slow outlives a visibility timeout.
 CONSUME = ConsumeSettings(
     visibility_timeout_s=36,
@@ -157,8 +159,22 @@ async def readers(process: Process, wire: Wire) -> None:
                 random=random,
                 lane_of=order_of_record,
                 settings=STREAM,
+                observer=_Gaps(process._run, subscription),
             )
             tasks.start_soon(reader.run, name=f"{wire.name} {subscription}")
+
+
+class _Gaps(SilentObserver):
+    """Tells the run of gaps: what a relay publishes from the table is what was recorded since, whatever of an order is still to be read."""
+
+    def __init__(self, run: "Run", subscription: str) -> None:
+        self._run = run
+        self._subscription = subscription
+
+    def gap(self, *, shard: str, cause: GapCause, since_ms: int) -> None:
+        """See `StreamObserver`."""
+        self._run.note(self._subscription, f"gap in {shard[-4:]}: {cause.value}")
+        self._run.disordered = self._run.disordered or self._subscription == "relay"
 
 
 async def workers(process: Process, wire: Wire) -> None:

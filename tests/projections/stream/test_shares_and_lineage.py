@@ -173,6 +173,7 @@ def test_back_off_doubles_within_its_bounds_and_begins_anew() -> None:
         {"page_records_max": 0},
         {"reads_per_second_max": 0.0},
         {"gap_margin_s": 50_000.0},
+        {"discovery_interval_s": 5.0, "gap_margin_s": 10.0},  # shorter than the wait for parents
         {"shards_max": 0},
         {"idle_max_s": 0.1},
         {"backoff_max_s": 0.1},

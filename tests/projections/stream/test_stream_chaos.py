@@ -12,7 +12,7 @@ from tests.projections.stream.world import FAST, World, until, world
 from tests.virtual_time import run_seeded, run_virtual
 
 # A stream that keeps its records for half a minute, and readers that know it.
-HASTY = StreamSettings(discovery_interval_s=5, gap_margin_s=10, retention_s=30)
+HASTY = StreamSettings(discovery_interval_s=5, gap_margin_s=10, retention_s=30, orphan_patience_s=4)
 QUICK = range(1)
 MANY = [pytest.param(seed, marks=pytest.mark.thorough if seed < 20 else pytest.mark.long) for seed in range(1, 400)]
 
