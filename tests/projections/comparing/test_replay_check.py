@@ -425,7 +425,7 @@ def test_the_command_ends_with_1_and_names_cause_and_order(command) -> None:
     assert line.count(f"main/order-{ORDER}") == 1
     assert "this build does not know Novelty" in line
     assert "order_status: 1 documents of another schema: this build will fold them anew" in found.output
-    assert "1 differences: do not deploy" in found.output
+    assert "1 difference: do not deploy" in found.output
 
     document = json.loads(command(prepare, "--json").stdout)
     assert (document["ok"], document["differences_count"], document["will_be_rebuilt"]) == (
