@@ -12,8 +12,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from orderstore.orders import CustomerErased, HooksRefused, KeyReused
-from orderstore.requests import BODY_BYTES_MAX, LINES_MAX, parse
+from orderstore.requests import BODY_BYTES_MAX, LINES_MAX
 from orderstore.store.errors import CommitTooLarge
+from orderstore.strict_json import parse
 
 POINTER_CHARACTERS_MAX: Final = 256
 SEE_REASONS: Final = "nothing was stored; see errors"
@@ -52,14 +53,16 @@ class RequestRefused(Exception):
 def parsed(body: bytes) -> object:
     """The body as JSON, with decimals as they were written. Raises RequestRefused."""
     if len(body) > BODY_BYTES_MAX:
-        raise RequestRefused(Refusal("body_too_large", f"a body has at most {BODY_BYTES_MAX} bytes"))
+        raise RequestRefused(
+            Refusal("body_too_large", f"a body has at most {BODY_BYTES_MAX} bytes; nothing was stored")
+        )
     try:
         return parse(body)
     except UnicodeDecodeError as error:
-        raise RequestRefused(Refusal("not_json", "the body is not UTF-8")) from error
+        raise RequestRefused(Refusal("not_json", "the body is not UTF-8; nothing was stored")) from error
     except (ValueError, ArithmeticError) as error:  # ArithmeticError: 1e99999999999999999999 fits no decimal
         detail = "a number in it is beyond all bounds" if isinstance(error, ArithmeticError) else str(error)
-        raise RequestRefused(Refusal("not_json", detail[:_PARSER_WORDS_MAX])) from error
+        raise RequestRefused(Refusal("not_json", f"{detail[:_PARSER_WORDS_MAX]}; nothing was stored")) from error
 
 
 def validated(model: type[_Model], document: object) -> _Model:

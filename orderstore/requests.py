@@ -1,14 +1,13 @@
 """What the door lets in: the wire form of a request, checked field by field before anything is stored.
 
-Prices come as JSON numbers or decimal strings and never pass through binary floating point: `parse` reads the body with
-the decimal literals as they were written. Every string, list and number has a bound.
+Prices come as JSON numbers or decimal strings and never pass through binary floating point: `strict_json.parse` reads the body with the
+decimal literals as they were written. Every string, list and number has a bound.
 """
 
-import json
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,11 +16,13 @@ from pydantic import (
     ConfigDict,
     EmailStr,
     Field,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
+from orderstore.audit.moments import NotAMoment, parse_time
 from orderstore.domain.events import HoldReason
 from orderstore.domain.money import exact_sum, is_currency, round_to_minor
 from orderstore.privacy.scanner import kinds_in
@@ -31,6 +32,7 @@ QUANTITY_MAX: Final = 1_000_000
 PRICE_MAX: Final = Decimal(10_000_000)
 PRICE_DIGITS_MAX: Final = 6
 TOTAL_MINOR_MAX: Final = 10**15
+WHOLE_DIGITS_MAX: Final = 18
 HOLD_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 PLACED_YEARS: Final = (1970, 9_000)
 PHONE_DIGITS_USUAL: Final = 13
@@ -39,30 +41,15 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 _CARD_DATA: Final = ("card number", "security code")
 _EMAIL: Final = "e-mail address"
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?")
+VISIBLE: Final = r"^[^\x00-\x1F\x7F-\xA0\u200B-\u200F\u2028-\u202F\u2060-\u206F\uD800-\uDFFF\uFEFF]*$"
+"""What JSON Schema can say of `_plain` in few words; `str.isprintable` knows more that nobody can see."""
 
 
-def parse(body: bytes) -> object:
-    """JSON with decimals kept as written. Raises ValueError: not JSON, NaN or Infinity, a key twice, too deep."""
-    try:
-        document: object = json.loads(
-            body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_key_twice
-        )
-    except RecursionError as error:
-        raise ValueError("the document is nested too deeply") from error
-    except ArithmeticError as error:
-        raise ValueError("a number is too large") from error
-    return document
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("an object names the same key twice")
-    return found
+def _whole(value: object) -> object:
+    """To JSON 1.0 and 1 are the same number, and some clients can only write the first."""
+    if isinstance(value, Decimal) and value.adjusted() < WHOLE_DIGITS_MAX and value == value.to_integral_value():
+        return int(value)
+    return value
 
 
 def _decimal(value: object) -> object:
@@ -78,6 +65,8 @@ def _price(value: Decimal) -> Decimal:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > PRICE_DIGITS_MAX:
         raise ValueError(f"a price has at most {PRICE_DIGITS_MAX} digits after the point")
+    if not value:  # -0 would look like a debt, and 0E+999999 is a number that no reader of the log takes
+        return Decimal(0) if exponent > 0 else abs(value)
     return value
 
 
@@ -92,9 +81,9 @@ def _no_card_data(value: str) -> str:
     return _without(_CARD_DATA, kinds_in(value), value)
 
 
-def _no_email(value: str) -> str:
+def _clear(value: str) -> str:
     """What stands in the log in the clear stands there for ever: an address in it could never be erased."""
-    return _without((_EMAIL,), kinds_in(value), value)
+    return _without((*_CARD_DATA, _EMAIL), kinds_in(value), value)
 
 
 def _no_long_card_number(phone: str) -> str:
@@ -117,8 +106,8 @@ def _not_blank(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    if any(not character.isprintable() for character in value):
-        raise ValueError("control characters are not allowed")
+    if not value.isprintable():
+        raise ValueError("control characters, and others that nobody can see, are not allowed")
     return value
 
 
@@ -128,11 +117,51 @@ def _named(value: str) -> str:
     return _without((*_CARD_DATA, _EMAIL), kinds_in(value, identifier=True), value)
 
 
-_Text = Annotated[str, AfterValidator(_plain), AfterValidator(_no_card_data)]
-_ClearText = Annotated[_Text, AfterValidator(_no_email)]
-Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_named)]
-Sku = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_named)]
-Price = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX)]
+def _moment(value: object) -> object:
+    """RFC 3339, as the document says: a number would be taken for seconds since 1970."""
+    if isinstance(value, datetime):
+        return value
+    try:
+        parse_time(value if isinstance(value, str) else "")
+    except NotAMoment:
+        raise ValueError("write the time with its offset from UTC, as in 2026-03-01T12:00:00Z") from None
+    return value
+
+
+def _amount(most: Decimal) -> WithJsonSchema:
+    """Pydantic has no words in JSON Schema for the bounds of a decimal that may come as text."""
+    number = {"type": "number", "minimum": 0, "maximum": int(most)}
+    return WithJsonSchema(
+        {
+            "anyOf": [number, {"type": "string", "pattern": f"^(?:{_DECIMAL.pattern})$"}],
+            "description": f"A JSON number or a decimal string, from 0 to {most}, with at most {PRICE_DIGITS_MAX} digits after the point; "
+            "exact as written.",
+        }
+    )
+
+
+_Text = Annotated[
+    str, AfterValidator(_plain), AfterValidator(_no_card_data), Field(json_schema_extra={"pattern": VISIBLE})
+]
+_ClearText = Annotated[
+    str, AfterValidator(_plain), AfterValidator(_clear), Field(json_schema_extra={"pattern": VISIBLE})
+]
+Identifier = Annotated[
+    str, Field(min_length=1, max_length=128, json_schema_extra={"pattern": VISIBLE}), AfterValidator(_named)
+]
+Sku = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra={"pattern": VISIBLE}), AfterValidator(_named)]
+Whole = BeforeValidator(_whole)
+"""After a strict `int`: a whole number, which is no text, no truth value, and has nothing behind the point."""
+Price = Annotated[
+    Decimal, BeforeValidator(_decimal), AfterValidator(_price), Field(ge=0, le=PRICE_MAX), _amount(PRICE_MAX)
+]
+_Total = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    AfterValidator(_price),
+    Field(ge=0, le=TOTAL_MINOR_MAX),
+    _amount(Decimal(TOTAL_MINOR_MAX)),
+]
 Note = Annotated[_Text, Field(max_length=500)]
 HoldId = Annotated[str, Field(pattern=HOLD_ID_PATTERN), AfterValidator(_named)]
 PaymentMethod = Annotated[
@@ -157,7 +186,7 @@ class Item(_Request):
     """One line: a SKU may stand on several lines, a price may be zero or below the smallest coin."""
 
     sku: Sku
-    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX), Whole]
     price: Price
     description: Annotated[_ClearText, Field(max_length=200)] = ""
 
@@ -167,7 +196,7 @@ class PlaceOrder(_Request):
     only compared with ours (E007)."""
 
     items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=LINES_MAX)]
-    currency: Annotated[str, AfterValidator(_currency)]
+    currency: Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})]
     customer_id: Identifier | None = None
     customer_email: Annotated[_Address | None, Field(repr=False)] = None
     customer_name: Annotated[Annotated[_Text, Field(max_length=200)] | None, Field(repr=False)] = None
@@ -180,8 +209,8 @@ class PlaceOrder(_Request):
     ] = "api"
     reference: Identifier | None = None
     payment_method: Annotated[PaymentMethod | None, Field(repr=False)] = None
-    placed_at: datetime | None = None
-    total: Price | None = None
+    placed_at: Annotated[datetime, BeforeValidator(_moment)] | None = None
+    total: _Total | None = None
     payment_outcome: Literal["approved", "declined"] | None = None
     inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
     simulate_technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
@@ -227,8 +256,8 @@ class CancelOrder(_Request):
 class RefundLine(_Request):
     """So many pieces of the line with this index, counted from 0."""
 
-    line: Annotated[int, Field(strict=True, ge=0, lt=LINES_MAX)]
-    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX)]
+    line: Annotated[int, Field(strict=True, ge=0, lt=LINES_MAX), Whole]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX), Whole]
 
 
 class RequestRefund(_Request):

@@ -8,6 +8,9 @@ import anyio
 import uvicorn
 from anyio.abc import TaskStatus
 
+from workers.http_protocol import BoundedProtocol
+from workers.parts import running_part
+
 HTTP_GRACE_S: Final = 5
 UNTAKEN_MS_MAX: Final = 30_000
 """How long a client may leave what was sent to it untaken, dead or alive: then the kernel drops the connection. (TCP alone would try for a
@@ -60,7 +63,11 @@ class Service:
             with anyio.CancelScope() as starting:
                 group.start_soon(cancel_on, stop, starting, name="stop while starting")
                 for part in self._parts:
-                    await group.start(part.run, name=part.name)
+                    token = running_part.set(part.name)
+                    try:
+                        await group.start(part.run, name=part.name)
+                    finally:
+                        running_part.reset(token)
                     self._ready[part.name] = True
             task_status.started()
             await stop.wait()
@@ -115,7 +122,8 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=BoundedProtocol,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -133,9 +133,7 @@ class Dataset:
 
     def _read_parts(self) -> list[Part]:
         folder = self.directory / PARTS
-        return (
-            [_parts.decode(path.read_bytes()) for path in sorted(folder.glob("[0-9]*.json"))] if folder.is_dir() else []
-        )
+        return [_part_in(path) for path in sorted(folder.glob("[0-9]*.json"))] if folder.is_dir() else []
 
     def _tidy(self) -> None:
         named = {name for part in self.parts for name in part.files}
@@ -214,6 +212,14 @@ class PartWriter:
             self._writers[month].write_table(self._dataset.table(rows))
         self._rows = {}
         self._buffered = self._buffered_bytes = 0
+
+
+def _part_in(path: Path) -> Part:
+    """Raises DatasetRefused."""
+    try:
+        return _parts.decode(path.read_bytes())
+    except (ValueError, RecursionError) as error:  # msgspec's own are ValueErrors
+        raise DatasetRefused(f"{path} is no part of a dataset: {error}; nothing was changed") from error
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -6,15 +6,18 @@ stream = "(applied)": manifest N, sha256 S  how far the manifests have been appl
 stream = "(restore)": manifest N, archive S, state S
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orderstore.archive.manifest import NUMBER_MAX
 from orderstore.archive.positions import Applied, Position, Restoration
-from orderstore.store.errors import Throttled
+from orderstore.store.errors import CorruptRow, Throttled
+from orderstore.store.port import HASH_BYTES
 from orderstore.store.side_by_side import side_by_side
 from orderstore.store.trouble import Backoff, Retrying, code_of
 
@@ -43,16 +46,15 @@ class DynamoPositions:
     async def applied(self) -> Applied | None:
         """See `Positions.applied`."""
         row = await self._row(_APPLIED)
-        return None if row is None else Applied(int(row["manifest"]["N"]), row["sha256"]["S"])
+        return None if row is None else applied_in(row)
 
     async def get(self, streams: Sequence[str]) -> Mapping[str, Position]:
         """See `Positions.get`."""
         found: dict[str, Position] = {}
         for start in range(0, len(streams), GET_KEYS_MAX):
             for row in await self._rows(streams[start : start + GET_KEYS_MAX]):
-                found[row["stream"]["S"]] = Position(
-                    int(row["archived_through"]["N"]), row["last_hash"]["B"], int(row["manifest"]["N"])
-                )
+                stream, position = position_in(row)
+                found[stream] = position
         return found
 
     async def advance(self, positions: Mapping[str, Position]) -> None:
@@ -75,13 +77,7 @@ class DynamoPositions:
     async def restoration(self) -> Restoration | None:
         """See `Positions.restoration`."""
         row = await self._row(_RESTORE)
-        if row is None:
-            return None
-        return Restoration(
-            archive=row["archive"]["S"],
-            manifest=int(row["manifest"]["N"]),
-            state="done" if row["state"]["S"] == "done" else "running",
-        )
+        return None if row is None else restoration_in(row)
 
     async def note_restoration(self, restoration: Restoration) -> None:
         """See `Positions.note_restoration`."""
@@ -152,3 +148,55 @@ class DynamoPositions:
             "BatchGetItem",
             lambda: self._client.batch_get_item(RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}),
         )
+
+
+def applied_in(row: Mapping[str, Any]) -> Applied:
+    """What the row of the manifests says. Raises CorruptRow."""
+    with _reading(row):
+        return Applied(_manifest_in(row), _text(row["sha256"]))
+
+
+def position_in(row: Mapping[str, Any]) -> tuple[str, Position]:
+    """An order and its position. Raises CorruptRow."""
+    with _reading(row):
+        through, last_hash = int(row["archived_through"]["N"]), row["last_hash"]["B"]
+        if through < 1 or not isinstance(last_hash, bytes) or len(last_hash) != HASH_BYTES:
+            raise ValueError("no commit stands there")
+        return _text(row["stream"]), Position(through, last_hash, _manifest_in(row))
+
+
+def restoration_in(row: Mapping[str, Any]) -> Restoration:
+    """How far a restore has come. Raises CorruptRow."""
+    with _reading(row):
+        state = _text(row["state"])
+        if state not in ("running", "done"):
+            raise ValueError("a restore is running or done")
+        return Restoration(
+            archive=_text(row["archive"]),
+            manifest=int(row["manifest"]["N"]),
+            state="done" if state == "done" else "running",
+        )
+
+
+def _manifest_in(row: Mapping[str, Any]) -> int:
+    number = int(row["manifest"]["N"])
+    if not 1 <= number <= NUMBER_MAX:
+        raise ValueError("no manifest has that number")
+    return number
+
+
+def _text(attribute: Mapping[str, Any]) -> str:
+    value = attribute["S"]
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+@contextmanager
+def _reading(row: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptRow(
+            "a position of the archive", f"{type(error).__name__}; it has {', '.join(sorted(row))}"
+        ) from error

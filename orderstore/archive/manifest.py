@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from orderstore.archive.segment import Segment, key_of
-from orderstore.store.port import Commit
+from orderstore.store.port import COMMITS_PER_STREAM_MAX, Commit
 
 MANIFESTS: Final = "archive/manifests/"
 FORMAT: Final = "orderstore/archive/1"
@@ -134,7 +134,7 @@ def parse(content: bytes, *, number: int) -> Manifest:
     """Read manifest `number`. Raises BadManifest when the bytes are not it, or contradict themselves."""
     try:
         manifest = _manifests.decode(content)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadManifest(f"it is not a manifest: {error}") from error
     wrong = _contradiction(manifest, number)
     if wrong is not None:
@@ -145,7 +145,9 @@ def parse(content: bytes, *, number: int) -> Manifest:
 def _contradiction(manifest: Manifest, number: int) -> str | None:
     if manifest.number != number:
         return f"it says that it is manifest {manifest.number}"
-    if not manifest.orders or any(not 1 <= span.first <= span.last for span in manifest.orders):
+    if not manifest.orders or any(
+        not 1 <= span.first <= span.last <= COMMITS_PER_STREAM_MAX for span in manifest.orders
+    ):
         return "it names no order, or an impossible span of commits"
     if any(not _is_sha256(text) for text in (manifest.previous, *(span.hash for span in manifest.orders))):
         return "one of its hashes is none"

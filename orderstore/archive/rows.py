@@ -35,6 +35,7 @@ COLUMNS: Final = (
 )
 
 Row = dict[str, Any]
+_BEYOND: Final = {"int32": 2**31, "int64": 2**63}
 
 
 class UnreadableBody(ValueError):
@@ -60,26 +61,49 @@ def rows_of(commit: Commit) -> Iterator[Row]:
         }
         for position, stored in enumerate(body["events"]):
             data = stored["data"]
-            yield shared | {
-                "version": body["firstVersion"] + position,
-                "event_id": stored["eventId"],
-                "event_type": stored["eventType"],
-                "event_version": stored["eventVersion"],
-                "occurred_at": datetime.fromisoformat(stored["occurredAt"]).astimezone(UTC).replace(tzinfo=None),
-                "data": orjson.dumps(data).decode(),
-                "customer_id": data.get("customer_id"),
-                "currency": data.get("currency"),
-                "amount_minor": data.get("amount_minor", data.get("total_minor")),
-            }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield _fitting(
+                shared
+                | {
+                    "version": body["firstVersion"] + position,
+                    "event_id": stored["eventId"],
+                    "event_type": stored["eventType"],
+                    "event_version": stored["eventVersion"],
+                    "occurred_at": datetime.fromisoformat(stored["occurredAt"]).astimezone(UTC).replace(tzinfo=None),
+                    "data": orjson.dumps(data).decode(),
+                    "customer_id": data.get("customer_id"),
+                    "currency": data.get("currency"),
+                    "amount_minor": data.get("amount_minor", data.get("total_minor")),
+                }
+            )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UnreadableBody(f"commit {commit.number} of {commit.stream} cannot be read: {error}") from error
 
 
 def moment(time_ms: int) -> datetime:
-    """A wall clock's milliseconds as a time in UTC that bears no zone."""
-    return datetime.fromtimestamp(time_ms / 1000, tz=UTC).replace(tzinfo=None)
+    """A wall clock's milliseconds as a time in UTC that bears no zone. Raises ValueError past the year 9999."""
+    try:
+        return datetime.fromtimestamp(time_ms / 1000, tz=UTC).replace(tzinfo=None)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"no calendar has the moment {time_ms} ms") from error
 
 
 def month_of(commit: Commit) -> str:
-    """The partition of a commit: when it was recorded, as `2026-11`."""
-    return f"{moment(commit.recorded_at_ms):%Y-%m}"
+    """The partition of a commit: when it was recorded, as `2026-11`. Raises UnreadableBody."""
+    try:
+        return f"{moment(commit.recorded_at_ms):%Y-%m}"
+    except ValueError as error:
+        raise UnreadableBody(f"commit {commit.number} of {commit.stream} cannot be exported: {error}") from error
+
+
+def _fitting(row: Row) -> Row:
+    """The row, whose values fit into their columns. Raises ValueError."""
+    for name, kind in COLUMNS:
+        value = row[name]
+        match kind, value:
+            case (_, None) | ("string", str()) | ("timestamp", datetime()):
+                continue
+            case "int32" | "int64", int() if type(value) is int and abs(value) < _BEYOND[kind]:
+                continue
+            case _:
+                raise ValueError(f"{name} is no {kind}")
+    return row

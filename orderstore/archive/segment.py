@@ -15,6 +15,7 @@ import msgspec
 import orjson
 import zstandard
 
+from orderstore.frames import NoFrame, unpacked_bytes
 from orderstore.store.port import Commit
 
 SEGMENTS: Final = "archive/segments/"
@@ -91,10 +92,10 @@ def unpack(content: bytes, *, raw_bytes: int) -> bytes:
     """The lines of a segment. Raises BadSegment when they are not `raw_bytes` bytes, or not compressed so."""
     try:
         # The size stands in the frame's head: looked at first, so that a small object cannot be made to fill the memory.
-        if not zstandard.frame_content_size(content) == raw_bytes <= RAW_BYTES_MAX:
+        if not unpacked_bytes(content) == raw_bytes <= RAW_BYTES_MAX:
             raise BadSegment(f"it does not decompress to {raw_bytes} bytes")
         return zstandard.ZstdDecompressor().decompress(content, max_output_size=raw_bytes, allow_extra_data=False)
-    except zstandard.ZstdError as error:
+    except (NoFrame, zstandard.ZstdError) as error:
         raise BadSegment(f"it cannot be decompressed: {error}") from error
 
 
@@ -103,7 +104,7 @@ def commits_in(raw: bytes) -> Iterator[Commit]:
     for number, line in enumerate(raw.split(b"\n")[:-1], start=1):
         try:
             yield _commit_of(_lines.decode(line))
-        except (msgspec.MsgspecError, ValueError, binascii.Error) as error:
+        except (msgspec.MsgspecError, ValueError, binascii.Error, RecursionError) as error:
             raise BadSegment(f"its line {number} is not a commit: {error}") from error
 
 

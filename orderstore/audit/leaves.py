@@ -13,8 +13,9 @@ from bisect import bisect_right
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import orjson
 import zstandard
 from anyio.lowlevel import checkpoint
@@ -23,6 +24,7 @@ from orderstore.audit.findings import Finding, Reason
 from orderstore.audit.heads import Head, entry_of
 from orderstore.audit.merkle import Tree, leaf_hash, root_of
 from orderstore.audit.roots import RootDocument
+from orderstore.frames import unpacked_bytes
 from orderstore.objects import ObjectStore
 
 FORMAT: Final = "orderstore/leaves/1"
@@ -66,6 +68,23 @@ class Part:
     first: str
     orders: int
     root: bytes
+
+
+class _ListedPart(msgspec.Struct):
+    key: str
+    sha256: str
+    first: str
+    orders: Annotated[int, msgspec.Meta(ge=1)]
+    root: str
+
+
+class _List(msgspec.Struct):
+    format: str
+    parts: list[_ListedPart]
+
+
+_lists: Final = msgspec.json.Decoder(_List)
+_lines: Final = msgspec.json.Decoder(tuple[str, Annotated[int, msgspec.Meta(ge=1)], str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +200,10 @@ async def _fetch(objects: ObjectStore, key: str, sha256: str) -> bytes:
 async def _parts(objects: ObjectStore, document: RootDocument) -> list[Part]:
     listed = await _fetch(objects, document.leaves_key, document.leaves_sha256)
     try:
-        found = orjson.loads(listed)
-        parts = [
-            Part(part["key"], part["sha256"], part["first"], int(part["orders"]), bytes.fromhex(part["root"]))
-            for part in found["parts"]
-        ]
-        is_known = found["format"] == FORMAT
-    except (ValueError, KeyError, TypeError) as error:
+        found = _lists.decode(listed)
+        parts = [Part(part.key, part.sha256, part.first, part.orders, bytes.fromhex(part.root)) for part in found.parts]
+        is_known = found.format == FORMAT
+    except (ValueError, RecursionError) as error:  # msgspec's own are ValueErrors
         raise LeavesWrong(document.leaves_key, Reason.LEAVES_MISMATCH, f"it is no list of parts: {error}") from error
     if not is_known:
         raise LeavesWrong(document.leaves_key, Reason.LEAVES_MISMATCH, f"its format is not {FORMAT}")
@@ -196,16 +212,16 @@ async def _parts(objects: ObjectStore, document: RootDocument) -> list[Part]:
 
 def _unpack(part: Part, packed: bytes) -> list[Head]:
     try:
-        unpacked_bytes = zstandard.frame_content_size(packed)
-        if unpacked_bytes > PART_BYTES_MAX:
-            detail = f"it unpacks to {unpacked_bytes} bytes, more than {PART_BYTES_MAX}"
+        size = unpacked_bytes(packed)
+        if size > PART_BYTES_MAX:
+            detail = f"it unpacks to {size} bytes, more than {PART_BYTES_MAX}"
             raise LeavesWrong(part.key, Reason.LEAVES_MISMATCH, detail)
         return list(_heads(zstandard.ZstdDecompressor().decompress(packed, max_output_size=PART_BYTES_MAX)))
-    except (zstandard.ZstdError, ValueError, TypeError) as error:
+    except (zstandard.ZstdError, ValueError, RecursionError) as error:
         raise LeavesWrong(part.key, Reason.LEAVES_MISMATCH, f"it holds no leaves: {error}") from error
 
 
 def _heads(lines: bytes) -> Iterator[Head]:
     for line in lines.splitlines():
-        stream, number, digest = orjson.loads(line)
-        yield Head(stream, int(number), bytes.fromhex(digest))
+        stream, number, digest = _lines.decode(line)
+        yield Head(stream, number, bytes.fromhex(digest))

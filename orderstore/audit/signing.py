@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from anyio.lowlevel import checkpoint
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -65,7 +65,10 @@ def check_signature(message: bytes, signature: Signature) -> None:
     """
     try:
         key = serialization.load_der_public_key(signature.public_key)
-    except ValueError as error:
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+    ) as error:  # the latter: a key of a kind or curve that the library does not know
         raise SignatureInvalid("the public key is not one") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise SignatureInvalid("the public key is not one of P-256")

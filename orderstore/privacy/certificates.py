@@ -78,12 +78,13 @@ def read(stored: bytes) -> tuple[Certificate, str]:
             signature=base64.b64decode(signed["value"], validate=True),
         )
         known = certificate["format"] == FORMAT and signed["algorithm"] == ALGORITHM
+        signed_bytes = _signed_bytes(certificate)  # what is nested too deeply can be read, and not written
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
         raise CertificateInvalid("what is stored is no certificate") from error
     if not known:
         raise CertificateInvalid(f"this build knows {FORMAT} with {ALGORITHM} only")
     try:
-        check_signature(_signed_bytes(certificate), signature)
+        check_signature(signed_bytes, signature)
     except SignatureInvalid as error:
         raise CertificateInvalid(str(error)) from error
     return certificate, signature.fingerprint

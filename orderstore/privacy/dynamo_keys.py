@@ -151,7 +151,7 @@ class DynamoKeyRing:
                 return None
 
     async def _unwrap(self, subject: str, row: Mapping[str, Any]) -> bytes:
-        wrapped = row.get("wrapped", {}).get("B")
+        wrapped = wrapped_in(row, subject)
         if wrapped is None:
             raise KeyErased(subject, destroyed=True)
         attempts = self._retrying.start("Decrypt", writes=False)
@@ -169,6 +169,19 @@ class DynamoKeyRing:
                 if len(key) != DATA_KEY_BYTES:
                     raise KeyUnusable(subject, f"it has {len(key)} bytes")
                 return key
+
+
+def wrapped_in(row: Mapping[str, Any], subject: str) -> bytes | None:
+    """The wrapped key in a row; None when it was destroyed. Raises KeyUnusable: what is there is no key, and nobody destroyed it."""
+    if "wrapped" not in row:
+        if "erased_at" not in row:
+            raise KeyUnusable(subject, "its row has neither a key nor when it was erased")
+        return None
+    match row["wrapped"]:
+        case {"B": bytes(wrapped)} if wrapped:
+            return wrapped
+        case _:
+            raise KeyUnusable(subject, "what is stored is not bytes")
 
 
 def _context(subject: str) -> dict[str, str]:

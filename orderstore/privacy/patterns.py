@@ -39,7 +39,7 @@ _CERTAIN: Final = (
 _REVERSED: Final = r"(?<![0-9])[0-9]{3,4}(?:\W|\b(?:is|my|the|as)\b){1,8}?(?:cvv2?|cvc2?)(?![a-z0-9])"
 _ABBREVIATED: Final = rf"(?<![a-z0-9])(?:cid|csc){_FILLER}{{1,12}}?{_CODE_DIGITS}"
 _SECURITY_CODE: Final = re.compile(f"{_CERTAIN}|{_REVERSED}|{_ABBREVIATED}", re.IGNORECASE | re.ASCII)
-_PARTS_OF_NAMES: Final = ("cvv", "cvc", "cvn", "cav2", "cid", "csc", "code", "number", "value")
+PARTS_OF_NAMES: Final = ("cvv", "cvc", "cvn", "cav2", "cid", "csc", "code", "number", "value")
 _CERTAIN_CODE: Final = re.compile(f"{_CERTAIN}|{_REVERSED}", re.IGNORECASE | re.ASCII)
 
 _EMAIL: Final = re.compile(r"[^\s@<>()\[\]{},;:\"'\\/|=]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,63}")
@@ -71,7 +71,7 @@ def security_codes(folded: str, *, abbreviations: bool = True) -> Iterator[Span]
     """Where a card's security code stands with its name in a folded text. `abbreviations`: also after CID and CSC, which in an identifier
     mean other things."""
     lowered = folded.lower()
-    if any(part in lowered for part in _PARTS_OF_NAMES):  # most texts hold none, and are not looked at letter by letter
+    if any(part in lowered for part in PARTS_OF_NAMES):  # most texts hold none, and are not looked at letter by letter
         for found in (_SECURITY_CODE if abbreviations else _CERTAIN_CODE).finditer(folded):
             yield found.span()
 

@@ -9,7 +9,8 @@ StoreError
 ├── CommitTooLarge     more bytes than one commit may carry. Nothing was stored.
 ├── StreamTooLong      more commits, or more bytes, than one stream may hold or one read may return.
 ├── BrokenChain        a commit that is not sealed, or does not follow the last. Nothing was stored.
-└── CorruptCommit      what is stored is not what was appended. For a person: see `orderstore audit verify`.
+├── CorruptCommit      what is stored is not what was appended. For a person: see `orderstore audit verify`.
+└── CorruptRow         a row beside the log (a counter, a position) is none that this service wrote. For a person.
 """
 
 from orderstore.store.port import Commit
@@ -106,3 +107,12 @@ class CorruptCommit(StoreError):
         self.stream = stream
         self.number = number
         self.reason = reason
+
+
+class CorruptRow(StoreError):
+    """A row beside the log is not one that this service wrote."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        """Name the row, and what is wrong with it."""
+        super().__init__(f"{what} is not as it was written: {reason}")
+        self.what = what

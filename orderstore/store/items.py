@@ -22,13 +22,15 @@ from typing import Any, Final, Literal
 import msgspec
 import zstandard
 
-from orderstore.store.errors import CorruptCommit
+from orderstore.frames import unpacked_bytes
+from orderstore.store.errors import CorruptCommit, CorruptRow
 from orderstore.store.port import BODY_BYTES_MAX, Commit
 
 WRITE_UNIT_BYTES: Final = 1024
 ITEM_BYTES_MAX: Final = 300 * 1024  # ours: past it the body goes to an object
 DYNAMODB_ITEM_BYTES_MAX: Final = 400 * 1024
 COUNTER_MAX: Final = 10**15
+_NUMBER_DIGITS_MAX: Final = 126
 _ZSTD_LEVEL: Final = 3
 _BLOB_KEY: Final = re.compile(r"commits/[0-9a-f]{64}")
 
@@ -150,8 +152,7 @@ def _decode(content: bytes, encoding: Encoding) -> bytes:
     if encoding == "json":
         return content
     # The size stands in the frame's head. It is looked at first, so that a small item cannot be made to fill the memory.
-    body_bytes = zstandard.frame_content_size(content)
-    if not 0 <= body_bytes <= BODY_BYTES_MAX:
+    if unpacked_bytes(content) > BODY_BYTES_MAX:
         raise ValueError(f"its body would have more than {BODY_BYTES_MAX} bytes")
     return _zstd().decompressor.decompress(content, max_output_size=BODY_BYTES_MAX, allow_extra_data=False)
 
@@ -233,12 +234,17 @@ def _body_of(item: Mapping[str, Any]) -> tuple[bytes | None, str | None]:
 
 def place_of(item: Mapping[str, Any]) -> tuple[str, int]:
     """Return stream and number of an item, whatever has become of it: `?` and 0 stand for what cannot be told."""
-    stream = item.get("stream", {}).get("S", "?")
+    stream, commit = (
+        (item.get(name) or {}).get(kind) if isinstance(item.get(name) or {}, Mapping) else None
+        for name, kind in (("stream", "S"), ("commit", "N"))
+    )
     try:
-        number = int(Decimal(item.get("commit", {}).get("N", "0")))
-    except (InvalidOperation, OverflowError, ValueError):
-        number = 0
-    return str(stream), number
+        number = Decimal(commit if isinstance(commit, str) else "0")
+        # As many digits as a number of DynamoDB has at most: 1E+999999999 would be a gigabyte of them.
+        place = int(number) if number.is_finite() and number.adjusted() <= _NUMBER_DIGITS_MAX else 0
+    except InvalidOperation:
+        place = 0
+    return stream if isinstance(stream, str) else "?", place
 
 
 def check_taken(taken: int) -> None:
@@ -252,5 +258,17 @@ def check_taken(taken: int) -> None:
 
 
 def taken_of(counter: Mapping[str, Any] | None) -> int:
-    """Return the last number taken from a counter's item; 0 when there is none."""
-    return int(counter["taken"]["N"]) if counter else 0
+    """Return the last number taken from a counter's item; 0 when there is none.
+
+    Raises:
+        CorruptRow: the item is not a counter's.
+    """
+    if not counter:
+        return 0
+    try:
+        taken = int(counter["taken"]["N"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptRow("a counter", f"its attributes are {', '.join(sorted(counter))}") from error
+    if not 0 <= taken <= COUNTER_MAX:
+        raise CorruptRow("a counter", f"it is at {taken}")
+    return taken

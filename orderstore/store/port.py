@@ -12,6 +12,7 @@ STREAM_NAME_BYTES_MAX = (
     1024  # DynamoDB takes 2,048 in a partition key; half leaves room for a key that contains a stream's name
 )
 COMMITS_PER_STREAM_MAX = 100_000  # an order has tens of commits; a writer in an endless loop is stopped here
+RECORDED_AT_MS_MAX = 253_402_300_799_999  # the last moment of the year 9999
 BODY_BYTES_MAX = (
     16 * 1024 * 1024
 )  # what one commit may carry, and so what a stored one may grow to when it is decompressed
@@ -51,10 +52,12 @@ class Commit:
             raise ValueError(
                 f"a stream's name has 1 to {STREAM_NAME_BYTES_MAX} bytes, this one has {len(self.stream.encode())}"
             )
+        if not self.stream.isascii():
+            self.stream.encode()  # a lone surrogate is in no name: UnicodeEncodeError is a ValueError
         if self.number < 1:
             raise ValueError(f"commits are numbered from 1, not {self.number}")
-        if self.recorded_at_ms < 0:
-            raise ValueError(f"a commit cannot have been recorded before 1970 ({self.recorded_at_ms} ms)")
+        if not 0 <= self.recorded_at_ms <= RECORDED_AT_MS_MAX:
+            raise ValueError("a commit was recorded after 1970 and before the year 10000")
         if len(self.previous_hash) != HASH_BYTES or len(self.hash) != HASH_BYTES:
             raise ValueError(f"both hashes of a commit have {HASH_BYTES} bytes")
 

@@ -26,11 +26,15 @@ def place_after(after: str | None) -> tuple[str, str] | None:
     """Stream and number of the last item seen. Raises ValueError for what is no position."""
     if after is None:
         return None
-    match json.loads(after):
+    try:
+        found = json.loads(after)
+    except RecursionError as error:
+        raise ValueError("a position of a scan is not nested") from error
+    match found:
         case [str(stream), str(number)]:
             return stream, number
         case _:
-            raise ValueError(f"{after!r} is no position of a scan")
+            raise ValueError(f"{after[:100]!r} is no position of a scan")
 
 
 def start_key(after: str | None) -> Item | None:

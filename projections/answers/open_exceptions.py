@@ -15,8 +15,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
-import orjson
-
 from orderstore.domain.allowances import STAGES, Stage
 from projections.answers.merged_lists import merged_page
 from projections.answers.overdue import due_lists, late_with, text_of
@@ -124,12 +122,11 @@ async def open_exceptions(
             lists |= {waiting.list_key(tenant, one): None for one in exceptions.lists_with(kind)}
 
     def wanting(stored: Stored) -> OpenException | None:
-        document = orjson.loads(stored.document)
         if stored.key.startswith(waiting.prefix):
-            opened = exceptions.from_document(document)
+            opened = exceptions.VIEW.read(stored.document)
             entries = tuple(_of_entry(entry) for entry in opened.open if entry.kind in kinds)
             return OpenException(opened.order_id, entries) if entries else None
-        view = deadlines.from_document(document)
+        view = deadlines.VIEW.read(stored.document)
         entries = tuple(_of_due(due) for due in late_with(view, now, stages))
         return OpenException(view.order_id, entries) if entries else None
 

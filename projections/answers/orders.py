@@ -10,7 +10,15 @@ from projections.answers.current_generations import CurrentGenerations
 from projections.answers.cursors import Position, decode_cursor, encode_cursor
 from projections.answers.observe import ReadObserver
 from projections.answers.ports import Document, OrderDocuments, Page, ViewsUnavailable
-from projections.view_store import LIST_PAGE_MAX, Place, Stored, ViewStore, ViewStoreThrottled, ViewStoreUnavailable
+from projections.view_store import (
+    LIST_PAGE_MAX,
+    Place,
+    Stored,
+    UnreadableDocument,
+    ViewStore,
+    ViewStoreThrottled,
+    ViewStoreUnavailable,
+)
 from projections.views import VIEWS, invoices, order_status
 from projections.views.view import Generation
 
@@ -114,6 +122,11 @@ def position_of(place: Place, generation: Generation) -> Position:
 
 
 def document_in(stored: Stored) -> dict[str, Any]:
-    """What a stored document says."""
-    document: dict[str, Any] = orjson.loads(stored.document)
+    """What a stored document says. Raises UnreadableDocument."""
+    try:
+        document = orjson.loads(stored.document)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableDocument(f"{stored.key} is not JSON") from error
+    if not isinstance(document, dict):
+        raise UnreadableDocument(f"{stored.key} is no JSON object")
     return document

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import orjson
-
 from orderstore.codec import timestamp
 from orderstore.domain.allowances import STAGES, Stage
 from projections.answers.merged_lists import MergedLists
@@ -51,7 +49,7 @@ async def lateness(
             complete = False
             break
         looked_at += 1
-        dues = late_with(deadlines.from_document(orjson.loads(stored.document)), now, STAGES)
+        dues = late_with(deadlines.VIEW.read(stored.document), now, STAGES)
         for due in dues:
             oldest[due.stage] = min(due.due_at, oldest.get(due.stage, due.due_at))
         for stage in {due.stage for due in dues}:

@@ -15,6 +15,7 @@ from projections.view_store import Stored
 
 DETAIL_CHARACTERS_MAX: Final = 500
 LIST_FIELD: Final = "(list)"
+UNREADABLE_FIELD: Final = "(no document)"
 TOTALS_FIELD: Final = "(totals)"
 _ABSENT: Final = object()
 
@@ -96,12 +97,15 @@ def difference(
 
 def _shown(stored: Stored) -> dict[str, Any]:
     """A document with its place in a list and its part of the totals, which have to be right too: a reader finds it by the one, and is
-    told the others."""
-    return {
-        **orjson.loads(stored.document),
-        LIST_FIELD: [stored.list_key, stored.list_sort],
-        TOTALS_FIELD: contributions.read(stored.contribution),
-    }
+    told the others. What is no document at all differs from every one."""
+    try:
+        return {
+            **orjson.loads(stored.document),
+            LIST_FIELD: [stored.list_key, stored.list_sort],
+            TOTALS_FIELD: contributions.read(stored.contribution),
+        }
+    except (ValueError, TypeError):
+        return {UNREADABLE_FIELD: True}
 
 
 def _expected(stream: str, target: Target, known: Known[Any]) -> dict[str, Any]:

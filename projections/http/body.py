@@ -16,6 +16,7 @@ BODY_TIMEOUT_S: Final = 10.0
 
 # The rest of a refused body is not waited for, and the connection that it clogs is closed.
 _CLOSE: Final = {"Connection": "close"}
+_NOTHING: Final = "nothing was stored"
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -54,9 +55,9 @@ def _check_type(request: Request) -> None:
     essence, *parameters = (part.strip() for part in request.headers.get("content-type", "").lower().split(";"))
     charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
     if essence != "application/json" or not charsets <= {"utf-8"}:
-        raise Problem("unsupported_media_type", "send Content-Type: application/json, in UTF-8")
+        raise Problem("unsupported_media_type", f"send Content-Type: application/json, in UTF-8; {_NOTHING}")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Problem("unsupported_media_type", "send the body as it is, without Content-Encoding")
+        raise Problem("unsupported_media_type", f"send the body as it is, without Content-Encoding; {_NOTHING}")
 
 
 async def _read(request: Request) -> bytes:
@@ -71,12 +72,16 @@ async def _read(request: Request) -> bytes:
                         raise _too_large()
                     chunks.append(chunk)
     except TimeoutError as error:
-        raise Problem("body_timeout", f"it must arrive within {BODY_TIMEOUT_S:.0f} s", headers=_CLOSE) from error
+        raise Problem(
+            "body_timeout", f"it must arrive within {BODY_TIMEOUT_S:.0f} s; {_NOTHING}: send it again", headers=_CLOSE
+        ) from error
     return b"".join(chunks)
 
 
 def _too_large() -> Problem:
-    return Problem("body_too_large", f"a body has at most {BODY_BYTES_MAX} bytes", headers=_CLOSE)
+    return Problem(
+        "body_too_large", f"a body has at most {BODY_BYTES_MAX} bytes; {_NOTHING}: send less at once", headers=_CLOSE
+    )
 
 
 def _parsed(body: bytes) -> object:

@@ -7,10 +7,9 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projections.http.headers import entity_tags
-from projections.http.problems import FieldError, Problem
+from projections.http.headers import IF_MATCH_CHARACTERS_MAX, TAGS_DESCRIBED, entity_tags
+from projections.http.problems import SEE_ERRORS, FieldError, Problem
 
-_CHARACTERS_MAX: Final = 1024
 _ANY: Final = "*"
 
 
@@ -24,7 +23,9 @@ async def _if_none_match(
     told: Annotated[
         str | None,
         Header(
-            alias="If-None-Match", description="The `ETag` of an answer that the client has: 304 if it is still so."
+            alias="If-None-Match",
+            description="The `ETag` of an answer that the client has: 304 if it is still so.",
+            json_schema_extra=TAGS_DESCRIBED,
         ),
     ] = None,
 ) -> frozenset[str]:
@@ -34,10 +35,10 @@ async def _if_none_match(
     text = ", ".join(request.headers.getlist("if-none-match"))
     if text.strip(" \t") == _ANY:
         return frozenset({_ANY})
-    tags = entity_tags(text) if len(text) <= _CHARACTERS_MAX else None
+    tags = entity_tags(text) if len(text) <= IF_MATCH_CHARACTERS_MAX else None
     if not tags:
         refused = FieldError(parameter="If-None-Match", detail='a list of tags such as "7", or *', code="malformed")
-        raise Problem("bad_parameter", "see errors", errors=[refused])
+        raise Problem("bad_parameter", SEE_ERRORS, errors=[refused])
     return frozenset(tag.removeprefix("W/") for tag in tags)
 
 

@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from orderstore.requests import VISIBLE, Whole
+from projections.http.json_types import Number, YesNo
+
 SENT_MAX = 500
 PURGE_MAX = 1_000
 RATE_MAX = 100
@@ -12,9 +15,15 @@ _AGE_S_MAX = 14 * 86_400
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Reason = Annotated[
-    str, Field(min_length=1, max_length=500, description="Why: it goes on record, in the clear, for years.")
+    str,
+    Field(
+        min_length=1,
+        max_length=500,
+        description="Why: it goes on record, in the clear, for years.",
+        json_schema_extra={"pattern": VISIBLE},
+    ),
 ]
-_Age = Annotated[float, Field(ge=0, le=_AGE_S_MAX)]
+_Age = Annotated[float, Field(ge=0, le=_AGE_S_MAX), Number]
 
 
 class _Asked(BaseModel):
@@ -42,20 +51,22 @@ class Redrive(_Asked):
     """`dryRun` says what would be sent and needs no reason."""
 
     letters: Wanted = Wanted()
-    dry_run: bool = False
+    dry_run: YesNo = False
     reason: _Reason | None = None
     even_if_moved_on: Annotated[
-        bool, Field(description="Also letters whose order no longer wants anything of this worker.")
+        YesNo, Field(description="Also letters whose order no longer wants anything of this worker.")
     ] = False
-    rate: Annotated[float, Field(gt=0, le=RATE_MAX, description="How many a second at most.")] = 20
-    max: Annotated[int, Field(ge=1, le=SENT_MAX, description="How many at most in this request.")] = 100
+    rate: Annotated[float, Field(gt=0, le=RATE_MAX, description="How many a second at most."), Number] = 20
+    max: Annotated[
+        int, Field(strict=True, ge=1, le=SENT_MAX, description="How many at most in this request."), Whole
+    ] = 100
 
 
 class Correct(_Asked):
     """The new body as text, or `fromLog` for the one that the log has for the letter's event."""
 
     body: Annotated[str | None, Field(min_length=1, max_length=262_144)] = None
-    from_log: bool = False
+    from_log: YesNo = False
     reason: _Reason
 
 
@@ -63,7 +74,7 @@ class Purge(_Asked):
     """Without `confirm` it only says which letters are meant; with it they are deleted, if they are exactly so many."""
 
     letters: Wanted = Wanted()
-    confirm: Annotated[int | None, Field(ge=1, le=PURGE_MAX)] = None
+    confirm: Annotated[int, Field(strict=True, ge=1, le=PURGE_MAX), Whole] | None = None
     shown: Annotated[
         _Name | None,
         Field(description="Of the answer that said which: then as many others are not deleted in their place."),

@@ -65,7 +65,9 @@ def add_routes(router: APIRouter) -> None:
         list_dead_letter_groups,
         methods=["GET"],
         summary="All dead letters, by queue, cause and event type",
-        responses=answers(200, schemas.Groups, "The largest group of each queue first.", ("unavailable", "internal")),
+        responses=answers(
+            200, schemas.Groups, "The largest group of each queue first.", ("bad_parameter", "unavailable", "internal")
+        ),
         **common,
     )
     router.add_api_route(

@@ -10,12 +10,15 @@ from starlette.requests import Request
 from orderstore.expected import Exactly, Expected, OneOf, StreamExists, Whatever
 from orderstore.requests import check_key
 from orderstore.tracing import TRACEPARENT, current, parse_traceparent
-from projections.http.problems import FieldError, Problem
+from projections.http.problems import SEE_ERRORS, FieldError, Problem
 
 # RFC 9110, 5.6.1 and 8.8.3: a list's next element, which may be empty, and what ends it.
 _ELEMENT: Final = re.compile(r'[ \t]*(?:((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*)?(,|\Z)')
 _VERSION_TAG: Final = re.compile(r'"([1-9][0-9]{0,15})"')
 IF_MATCH_CHARACTERS_MAX: Final = 1024
+_TAG: Final = r'(W/)?"[!#-~]*"'
+TAGS_DESCRIBED: Final = {"pattern": rf"^(\*|{_TAG}(, ?{_TAG})*)$"}
+"""The plain forms of what `entity_tags` takes, and `*`, for the document: the framework would look at the first of several lines only."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -35,12 +38,12 @@ async def _idempotency_key(
 ) -> str | None:
     if len(request.headers.getlist("idempotency-key")) > 1:
         error = FieldError(parameter="Idempotency-Key", detail="send it once", code="repeated")
-        raise Problem("bad_parameter", "see errors", errors=[error])
+        raise Problem("bad_parameter", SEE_ERRORS, errors=[error])
     try:
         return None if key is None else check_key(key)
     except ValueError as refused:
         error = FieldError(parameter="Idempotency-Key", detail=str(refused), code="value_error")
-        raise Problem("bad_parameter", "see errors", errors=[error]) from None
+        raise Problem("bad_parameter", SEE_ERRORS, errors=[error]) from None
 
 
 IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
@@ -56,6 +59,7 @@ async def _if_match(
             "At another version the request is refused with 412 and nothing is stored, unless what it asks for is so already. "
             "Weak tags never match (RFC 9110, 13.1.1).",
             examples=['"7"'],
+            json_schema_extra=TAGS_DESCRIBED,
         ),
     ] = None,
 ) -> Expected:
@@ -69,7 +73,7 @@ async def _if_match(
     if not tags:
         detail = 'a list of entity tags such as "7", or *'
         error = FieldError(parameter="If-Match", detail=detail, code="malformed")
-        raise Problem("bad_parameter", "see errors", errors=[error])
+        raise Problem("bad_parameter", SEE_ERRORS, errors=[error])
     # Compared character by character, so that "07" is not "7", and a weak tag is nothing.
     versions = tuple(sorted({int(found[1]) for tag in tags if (found := _VERSION_TAG.fullmatch(tag))}))
     return Exactly(versions[0]) if len(versions) == 1 else OneOf(versions)

@@ -17,7 +17,6 @@ from projections.http.live_places import CustomerIdOf, InboxQuery, NoteId
 from projections.http.places import SaidOnce
 from projections.http.problems import Problem
 from projections.http.services import ServicesOf
-from projections.live.ports import UNREAD_MAX
 
 _DOWN: Final = {"Retry-After": "5"}
 _LIST: Final = "inbox"
@@ -67,7 +66,7 @@ async def list_inbox(
             raise InvalidCursor("the cursor is another customer's")
     try:
         notes, following = await inbox.page(customer_id, before=before, limit=asked.limit)
-        unread = await inbox.unread(customer_id)
+        unread, more = await inbox.unread(customer_id)
     except ConnectionError as error:
         raise Problem("unavailable", "try again later", headers=_DOWN) from error
     return JsonAnswer(
@@ -76,7 +75,7 @@ async def list_inbox(
             "items": list(notes),
             "nextCursor": None if following is None else encode_pair(_LIST, following, customer_id),
             "unread": unread,
-            "unreadMore": unread >= UNREAD_MAX,
+            "unreadMore": more,
         }
     )
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from orderstore.requests import check_key
 from projections.http.places import PAGE_ITEMS, Asked, Cursor, Limit
-from projections.http.problems import FieldError, Problem
+from projections.http.problems import SEE_ERRORS, FieldError, Problem
 from projections.live.positions import POSITION_CHARACTERS_MAX
 
 CustomerIdOf = Annotated[
@@ -74,7 +74,7 @@ async def _last_event_id(
 
 
 def _problem(parameter: str, reason: str, *, code: str) -> Problem:
-    return Problem("bad_parameter", "see errors", errors=[FieldError(parameter=parameter, detail=reason, code=code)])
+    return Problem("bad_parameter", SEE_ERRORS, errors=[FieldError(parameter=parameter, detail=reason, code=code)])
 
 
 LastEventIdOf = Annotated[LastEventId, Depends(_last_event_id)]

@@ -23,7 +23,7 @@ class Note(Answer):
 
 
 class InboxPage(Answer):
-    """Notes, newest first. `unread` is counted over the whole inbox, up to 100: `unreadMore` says that there may be more."""
+    """Notes, newest first. `unread` is counted over the newest 1,000 notes, up to 100: `unreadMore` says that there may be more."""
 
     customer_id: str
     items: list[Note]

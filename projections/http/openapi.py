@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from orderstore.requests import PRICE_DIGITS_MAX, CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
+from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from projections.http.dead_letter_schemas import Correct, Purge, Redrive
 from projections.http.live_schemas import EVENTS
 from projections.http.problem_schemas import ProblemDocument
@@ -46,17 +46,26 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         [(model, "serialization") for model in told], ref_template="#/components/schemas/{model}"
     )
     schemas.update(bodies["$defs"] | answered["$defs"])
-    _bound_price(schemas["Item"]["properties"]["price"])
     for name in _FOREIGN:
         schemas.pop(name, None)
     for operations in document["paths"].values():
         for operation in operations.values():
             _name_commit(operation)
+            for parameter in operation.get("parameters", ()):
+                parameter["schema"] = _never_null(parameter["schema"])
             if _is_foreign(operation["responses"].get("422", {})):
                 del operation["responses"]["422"]
             for status in [status for status in operation["responses"] if not status.startswith("2")]:
                 _only_problem(operation["responses"][status])
     return document
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that is not sent is absent: in a query and in a header nothing means null, and `null` is a text."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    return {**choices[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
 
 
 def _name_commit(operation: dict[str, Any]) -> None:
@@ -74,16 +83,6 @@ def _bodies_beside(document: dict[str, Any]) -> tuple[type[BaseModel], ...]:
     letters = (Redrive, Correct, Purge) if "/dead-letters" in document["paths"] else ()
     webhooks = WEBHOOK_BODIES if "/webhooks/endpoints" in document["paths"] else ()
     return (*letters, *webhooks)
-
-
-def _bound_price(price: dict[str, Any]) -> None:
-    """Pydantic has no words in JSON Schema for the bounds of a decimal that may come as text."""
-    bounds = {"minimum": int(price.pop("ge")), "maximum": int(price.pop("le"))}
-    next(choice for choice in price["anyOf"] if choice["type"] == "number").update(bounds)
-    price["description"] = (
-        f"A JSON number or a decimal string, from {bounds['minimum']} to {bounds['maximum']}, "
-        f"with at most {PRICE_DIGITS_MAX} digits after the point; exact as written."
-    )
 
 
 def _events_beside(document: dict[str, Any]) -> tuple[type[BaseModel], ...]:

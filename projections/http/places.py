@@ -17,7 +17,7 @@ from orderstore.recorded import ActorType
 from orderstore.registry import BY_NAME
 from orderstore.requests import check_key
 from projections.http.notes import note_order
-from projections.http.problems import FieldError, Problem
+from projections.http.problems import SEE_ERRORS, FieldError, Problem
 
 PAGE_ITEMS_MAX: Final = 100
 PAGE_ITEMS: Final = 50
@@ -50,7 +50,7 @@ async def _said_once(request: Request) -> None:
     counted = Counter(name for name, _ in request.query_params.multi_items() if name not in _MANY)
     if repeated := [name for name, count in counted.items() if count > 1]:
         errors = [FieldError(parameter=name[:128], detail="send it once", code="repeated") for name in repeated]
-        raise Problem("bad_parameter", "see errors", errors=errors)
+        raise Problem("bad_parameter", SEE_ERRORS, errors=errors)
 
 
 SaidOnce = Depends(_said_once)
@@ -248,13 +248,13 @@ def _moment(parameter: str, text: str, clock: Clock) -> Moment:
         return parse_moment(text, clock=clock)
     except NotAMoment as error:
         refused = FieldError(parameter=parameter, detail=str(error), code="not_a_moment")
-        raise Problem("bad_parameter", "see errors", errors=[refused]) from error
+        raise Problem("bad_parameter", SEE_ERRORS, errors=[refused]) from error
 
 
 def contradiction(detail: str, *parameters: str) -> NoReturn:
     """Raises Problem: these parameters, by name, cannot be meant together."""
     errors = [FieldError(parameter=name, detail=detail, code="contradictory") for name in parameters]
-    raise Problem("bad_parameter", "see errors", errors=errors)
+    raise Problem("bad_parameter", SEE_ERRORS, errors=errors)
 
 
 OrderQuery = Annotated[OrderAsked, Query()]

@@ -12,6 +12,7 @@ from orderstore.refusals import Refusal
 from projections.http.answers import JsonAnswer
 
 ERRORS_SHOWN_MAX: Final = 100
+SEE_ERRORS: Final = "nothing was done; see errors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "unknown_commit": Kind(404, "The order has no such commit"),
         "method_not_allowed": Kind(405, "This resource does not do that"),
         "body_timeout": Kind(408, "The body took too long to arrive"),
+        "head_timeout": Kind(408, "The request took too long to begin"),
         "order_closed": Kind(409, "The order is closed"),
         "too_late_to_cancel": Kind(409, "It is too late to cancel"),
         "refund_too_large": Kind(409, "That is more than is left of the order"),
         "too_many_holds": Kind(409, "The order has as many holds as it can have"),
         "wrong_version": Kind(412, "The order has moved on"),
         "body_too_large": Kind(413, "The body is too large"),
+        "head_too_large": Kind(431, "The request's head is too large"),
         "unsupported_media_type": Kind(415, "The body must be JSON"),
         "invalid": Kind(422, "The request is not valid"),
         "hooks_refused": Kind(422, "Test hooks are refused here"),

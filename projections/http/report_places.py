@@ -66,6 +66,7 @@ class SalesAsked(Asked):
             alias="currency",
             max_length=CURRENCIES_NAMED_MAX,
             description="Only sales in this currency; it may be repeated for several. Without any: in all; a long range has to name them.",
+            json_schema_extra=_in_json_schema(items={"type": "string", "pattern": "^[A-Z]{3}$"}),
         ),
         AfterValidator(_currencies),
     ] = ()

@@ -31,7 +31,7 @@ from orderstore.refusals import refusal_of
 from orderstore.store.errors import CommitTooLarge, CorruptCommit, StreamTooLong, Throttled, Unavailable
 from orderstore.transact import Contended
 from projections.answers.ports import InvalidCursor, ViewsUnavailable
-from projections.http.problems import KINDS, FieldError, Problem, answer, problem_of_refusal
+from projections.http.problems import KINDS, SEE_ERRORS, FieldError, Problem, answer, problem_of_refusal
 
 _BUSY: Final = {"Retry-After": "1"}
 _DOWN: Final = {"Retry-After": "5"}
@@ -41,6 +41,10 @@ _UNREADABLE: Final = (
     "the order cannot be read as it is stored; repeating the request does not help: "
     "an operator must look (orderstore audit verify --order)"
 )
+_DETAILS: Final = {
+    "not_found": "nothing is at this address, and nothing was done; /openapi.json names what there is",
+    "method_not_allowed": "nothing was done; Allow names what this resource does",
+}
 _BY_STATUS: Final = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 
@@ -75,10 +79,10 @@ def problem_of(error: Exception) -> Problem:
             return error
         case RequestValidationError():
             errors = _parameter_errors(error.errors())
-            return Problem("bad_parameter", "see errors", errors=errors)
+            return Problem("bad_parameter", SEE_ERRORS, errors=errors)
         case HTTPException():
             code = _BY_STATUS.get(error.status_code, "bad_request" if error.status_code < 500 else "internal")
-            return Problem(code, KINDS[code].title, headers=error.headers)
+            return Problem(code, _DETAILS.get(code, KINDS[code].title), headers=error.headers)
         case CommandRejected():
             return Problem(error.code if error.code in KINDS else "order_closed", str(error))
         case HooksRefused() | KeyReused() | CustomerErased() | CommitTooLarge() if refusal := refusal_of(error):
@@ -105,7 +109,7 @@ def problem_of(error: Exception) -> Problem:
         ):  # not in _TRANSLATED: it is logged as a failure, with its cause
             return Problem("unreadable_order", _UNREADABLE)
         case ClientDisconnect():
-            return Problem("bad_request", "the body ended before it was complete")
+            return Problem("bad_request", "the body ended before it was complete; nothing was stored")
         case _:
             return Problem("internal", "it was logged under this instance; the request may be repeated")
 

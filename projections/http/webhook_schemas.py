@@ -2,9 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from orderstore.registry import HEARS_ALL_PUBLIC, consumed_by
+from orderstore.requests import VISIBLE, Whole
+from projections.http.json_types import Number, YesNo
+from projections.http.places import Time
 from projections.http.webhook_desk import DeliveryState, Ended
 
 TYPES_MAX = 100
@@ -12,14 +16,33 @@ REPLAYED_MAX = 2_000
 RATE_MAX = 200
 OVERLAP_S_MAX = 7 * 86_400
 
-_Url = Annotated[str, Field(min_length=1, max_length=2_000, examples=["https://partner.example/hooks/orders"])]
+_Url = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2_000,
+        examples=["https://partner.example/hooks/orders"],
+        json_schema_extra={"pattern": r"^https://[!-\[\]-~]+$"},
+    ),
+]
 _Types = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=100)], ...],
+    tuple[
+        Annotated[
+            str, Field(min_length=1, max_length=100, json_schema_extra={"enum": sorted(consumed_by(HEARS_ALL_PUBLIC))})
+        ],
+        ...,
+    ],
     Field(max_length=TYPES_MAX, description="Event types as the registry names them; none means every public one."),
 ]
-_Description = Annotated[str, Field(max_length=200)]
+_Description = Annotated[str, Field(max_length=200, json_schema_extra={"pattern": VISIBLE})]
 _Reason = Annotated[
-    str, Field(min_length=1, max_length=500, description="Why: it goes on record in the endpoint, in the clear.")
+    str,
+    Field(
+        min_length=1,
+        max_length=500,
+        description="Why: it goes on record in the endpoint, in the clear.",
+        json_schema_extra={"pattern": VISIBLE},
+    ),
 ]
 
 
@@ -56,15 +79,15 @@ class Because(_Asked):
 class Rotate(_Asked):
     """`overlapSeconds`: for how long the secret before signs beside the new one; 0 when others know it."""
 
-    overlap_seconds: Annotated[int, Field(ge=0, le=OVERLAP_S_MAX)] = 86_400
+    overlap_seconds: Annotated[int, Field(strict=True, ge=0, le=OVERLAP_S_MAX), Whole] = 86_400
     reason: _Reason
 
 
 class Replay(_Asked):
     """Events that occurred from `from` on and before `to`. `dryRun` says what would be replayed and needs no reason."""
 
-    from_: Annotated[AwareDatetime, Field(alias="from")]
-    to: AwareDatetime
+    from_: Annotated[Time, Field(alias="from")]
+    to: Time
     event_types: _Types = ()
     states: Annotated[tuple[Ended, ...], Field(min_length=1, max_length=4)] = ("failed", "abandoned", "skipped")
     replay: Annotated[
@@ -75,9 +98,11 @@ class Replay(_Asked):
             description="A name. The same name goes on where it ended; without one it is made of the range.",
         ),
     ] = None
-    dry_run: bool = False
-    rate: Annotated[float, Field(gt=0, le=RATE_MAX, description="How many a second at most.")] = 50
-    max: Annotated[int, Field(ge=1, le=REPLAYED_MAX, description="How many at most in this request.")] = 500
+    dry_run: YesNo = False
+    rate: Annotated[float, Field(gt=0, le=RATE_MAX, description="How many a second at most."), Number] = 50
+    max: Annotated[
+        int, Field(strict=True, ge=1, le=REPLAYED_MAX, description="How many at most in this request."), Whole
+    ] = 500
     reason: _Reason | None = None
 
 

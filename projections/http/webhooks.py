@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +14,7 @@ from projections.http.auth import WebhookReader, WebhookWriter
 from projections.http.body import read_as
 from projections.http.described import accepts, answers
 from projections.http.desks import translated
-from projections.http.places import Limit, SaidOnce
+from projections.http.places import Limit, SaidOnce, Time
 from projections.http.services import ServicesOf
 from projections.http.webhook_desk import DeliveryState, WebhookDesk
 
@@ -28,7 +27,7 @@ _UNCACHED: Final = {"Cache-Control": "no-store"}
 _NAME: Final = r"^[A-Za-z0-9_-]{1,100}$"
 EndpointOf = Annotated[str, Path(alias="endpointId", pattern=_NAME, examples=["whe_0f8fad5bd9cb469fa16570867728950e"])]
 EventOf = Annotated[str, Path(alias="eventId", pattern=_NAME)]
-Moment = Annotated[AwareDatetime | None, Query()]
+Moment = Annotated[Time | None, Query()]
 
 
 def add_routes(router: APIRouter) -> None:
@@ -186,7 +185,7 @@ async def list_webhook_deliveries(
     endpoint: EndpointOf,
     *,
     state: DeliveryState | None = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    since: Annotated[Time | None, Query(alias="from")] = None,
     to: Moment = None,
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(min_length=1, max_length=2_000)] = None,

@@ -11,7 +11,7 @@ from projections.live.changes import is_final
 from projections.live.following import FollowedOrder
 from projections.live.frames import Frame
 from projections.live.observe import StreamKind
-from projections.live.ports import UNREAD_MAX, Inbox, Statuses, Tail
+from projections.live.ports import Inbox, Statuses, Tail
 from projections.live.positions import NotAPosition, Position
 from projections.live.settings import LiveSettings
 from projections.live.troubles import LASTING, PASSING, UNREADABLE
@@ -195,12 +195,13 @@ class CustomerSource:
         ready, self._ready = self._ready, []
         return ready
 
-    def _standing(self, listed: Sequence[Mapping[str, Any]], unread: int) -> Frame:
+    def _standing(self, listed: Sequence[Mapping[str, Any]], unread: tuple[int, bool]) -> Frame:
+        count, more = unread
         document = {
             "customerId": self._customer_id,
             "orders": list(listed),
-            "unread": unread,
-            "unreadMore": unread >= UNREAD_MAX,
+            "unread": count,
+            "unreadMore": more,
         }
         return frames.event("standing", document, id_=self._id())
 

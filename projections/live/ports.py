@@ -43,8 +43,8 @@ class Inbox(Protocol):
     ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """Notes, newest first, before the one with this id; and the id to go on before, or None at the end. A page may be short."""
 
-    async def unread(self, customer_id: str) -> int:
-        """How many notes are not marked as read; UNREAD_MAX for as many or more."""
+    async def unread(self, customer_id: str) -> tuple[int, bool]:
+        """How many notes are not marked as read, up to UNREAD_MAX; and whether there may be more."""
 
     async def mark_read(self, customer_id: str, note_id: str) -> Mapping[str, Any]:
         """The note, marked as read: now, or when it was first. Raises LookupError."""

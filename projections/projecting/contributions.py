@@ -28,7 +28,7 @@ def read(contribution: str) -> Amounts:
             bucket: {measure: int(amount) for measure, amount in amounts.items()}
             for bucket, amounts in json.loads(contribution).items()
         }
-    except (AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no contribution to totals: {contribution[:100]!r}") from error
 
 

@@ -8,7 +8,7 @@ ProjectionError
 from typing import Final
 
 from orderstore.store.errors import CorruptCommit, StoreError, StreamTooLong
-from projections.view_store import DocumentTooLarge, ViewStoreError
+from projections.view_store import DocumentTooLarge, UnreadableDocument, ViewStoreError
 
 
 class ProjectionError(Exception):
@@ -31,7 +31,13 @@ NOBODYS_FAULT: Final[tuple[type[Exception], ...]] = (
     MemoryError,
 )
 """The log's, the views', the network's, the machine's, other workers': each tree as a whole, but for what stands in ONE_ORDERS_FAULT."""
-ONE_ORDERS_FAULT: Final[tuple[type[Exception], ...]] = (CorruptCommit, StreamTooLong, LogBehindStream, DocumentTooLarge)
+ONE_ORDERS_FAULT: Final[tuple[type[Exception], ...]] = (
+    CorruptCommit,
+    StreamTooLong,
+    LogBehindStream,
+    DocumentTooLarge,
+    UnreadableDocument,
+)
 """Of those trees, what is wrong with one order."""
 
 

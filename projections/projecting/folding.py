@@ -32,12 +32,15 @@ NOTHING: Final[Known[Any]] = Known(None, 0, None)
 
 
 def known_from(view: View[V], stored: Stored | None) -> Known[V]:
-    """What a stored document tells; one of another schema tells only which commit it stands at, and what it contributes."""
+    """What a stored document tells; one of another schema tells only which commit it stands at, and what it contributes.
+
+    Raises NotADocument.
+    """
     if stored is None:
         return NOTHING
     if stored.schema != view.schema:
         return Known(None, 0, stored.commit, stored.contribution)
-    state = view.from_document(orjson.loads(stored.document))
+    state = view.read(stored.document)
     return Known(state, stored.commit, stored.commit, stored.contribution)
 
 

@@ -150,7 +150,11 @@ class Comparison:
     def _shown(self, target: Target, stored: Stored) -> tuple[object, str | None, str | None, str]:
         """What must be the same in both: the list's name without the generation's."""
         name = None if stored.list_key is None else stored.list_key.removeprefix(target.generation.prefix)
-        return orjson.loads(stored.document), name, stored.list_sort, stored.contribution
+        try:
+            said_by_it = orjson.loads(stored.document)
+        except orjson.JSONDecodeError:  # equal to no document; the log then says which of the two is right
+            said_by_it = stored.document
+        return said_by_it, name, stored.list_sort, stored.contribution
 
     def _count(self, outcome: Outcome, trouble: Trouble | None) -> None:
         verdict = self.verdict

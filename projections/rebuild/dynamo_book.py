@@ -1,5 +1,6 @@
 """The rows of rebuilds in the table of views: item `rebuild/<view>`, with its version beside it, on which every write is conditional."""
 
+from collections.abc import Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,7 @@ class DynamoRebuildBook:
         """See `RebuildBook`. Raises ViewStoreRefused for a row that another release wrote in another form."""
         request = {"TableName": self._calls.table, "Key": {"key": {"S": _key(view)}}, "ConsistentRead": True}
         item = (await self._calls.call("GetItem", self._calls.client.get_item, request)).get("Item")
-        if item is None:
-            return None
-        try:
-            return msgspec.json.decode(item["row"]["S"], type=Rebuild)
-        except (KeyError, msgspec.MsgspecError) as error:
-            raise ViewStoreRefused(f"{_key(view)} is no row of a rebuild: {error}") from error
+        return None if item is None else rebuild_in(item, view)
 
     async def replace(self, before: Rebuild | None, after: Rebuild) -> bool:
         """See `RebuildBook`. A try that landed though its answer was lost is met again as `after`."""
@@ -58,6 +54,14 @@ class DynamoRebuildBook:
                 await tries.failed(error)
             else:
                 return True
+
+
+def rebuild_in(item: Mapping[str, Any], view: str) -> Rebuild:
+    """The row in an item. Raises ViewStoreRefused."""
+    try:
+        return msgspec.json.decode(item["row"]["S"], type=Rebuild)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:  # msgspec's own are ValueErrors
+        raise ViewStoreRefused(f"{_key(view)} is no row of a rebuild: {error}") from error
 
 
 def _key(view: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from projections.stream.gaps import Gap, GapCause
-from projections.stream.leases import Lease, LeaseLost, LeaseStoreUnavailable
+from projections.stream.leases import Lease, LeaseLost, LeaseStoreUnavailable, LeaseUnreadable
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -105,20 +105,35 @@ def to_item(lease: Lease) -> dict[str, Any]:
 
 
 def to_lease(item: Mapping[str, Any]) -> Lease:
-    """The item as a row."""
+    """The item as a row. Raises LeaseUnreadable."""
+    try:
+        return _lease(item)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        named = ", ".join(sorted(item))
+        raise LeaseUnreadable(f"a lease's row cannot be read: {type(error).__name__}; it has {named}") from error
+
+
+def _lease(item: Mapping[str, Any]) -> Lease:
     owner, start, cause = (item.get(name) for name in ("owner", "starting_sequence", "gap_cause"))
     return Lease(
-        subscription=item["subscription"]["S"],
-        shard=item["shard"]["S"],
-        stream=item["stream"]["S"],
-        owner=None if owner is None else owner["S"],
+        subscription=_text(item["subscription"]),
+        shard=_text(item["shard"]),
+        stream=_text(item["stream"]),
+        owner=None if owner is None else _text(owner),
         counter=int(item["counter"]["N"]),
-        checkpoint=item["checkpoint"]["S"],
-        parents=tuple(parent["S"] for parent in item.get("parents", {"L": ()})["L"]),
-        starting_sequence=None if start is None else start["S"],
+        checkpoint=_text(item["checkpoint"]),
+        parents=tuple(_text(parent) for parent in item.get("parents", {"L": ()})["L"]),
+        starting_sequence=None if start is None else _text(start),
         caught_up_to_ms=int(item["caught_up_to_ms"]["N"]),
         gap=None if cause is None else Gap(GapCause(cause["S"]), int(item["gap_since_ms"]["N"])),
     )
+
+
+def _text(attribute: Mapping[str, Any]) -> str:
+    value = attribute["S"]
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
 
 
 def _key(lease: Lease) -> dict[str, Any]:

@@ -8,6 +8,7 @@ clock (`balance.LeaseWatch`). An owner id must be new at every start (task id an
     LeaseError
     ├── LeaseLost              the row is not as the writer last saw it: somebody else changed it
     └── LeaseStoreUnavailable  the store failed; whether the write happened is not known
+        └── LeaseUnreadable    a row is none of ours: nobody can tell who reads that shard, so nobody does until it is put right
 """
 
 from collections.abc import Iterable
@@ -86,6 +87,10 @@ class LeaseLost(LeaseError):
 
 class LeaseStoreUnavailable(LeaseError):
     """The store did not answer, or failed."""
+
+
+class LeaseUnreadable(LeaseStoreUnavailable):
+    """A row is not one that a worker wrote."""
 
 
 class LeaseStore(Protocol):

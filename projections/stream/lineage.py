@@ -143,14 +143,23 @@ def _ancestors_of_progressed(shards: Mapping[str, Shard], own: Mapping[str, Leas
 
 
 def _parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
+    """By generations: those without a listed parent, then their children whose parents are all placed, and so on."""
+    missing = {shard.id: sum(parent in shards for parent in shard.parents) for shard in shards.values()}
+    children: dict[str, list[str]] = {}
+    for shard in shards.values():
+        for parent in shard.parents:
+            children.setdefault(parent, []).append(shard.id)
     ordered: list[Shard] = []
-    placed: set[str] = set()
-    waiting = list(shards.values())
-    while waiting:
-        ready = [shard for shard in waiting if all(p in placed or p not in shards for p in shard.parents)]
-        if not ready:  # a cycle cannot come from the service; if it did, every shard still gets its lease
-            ready = waiting
-        ordered.extend(ready)
-        placed.update(shard.id for shard in ready)
-        waiting = [shard for shard in waiting if shard.id not in placed]
-    return ordered
+    ready = [shard for shard, count in missing.items() if count == 0]
+    while ready:
+        ordered.extend(shards[shard] for shard in ready)
+        freed: list[str] = []
+        for parent in ready:
+            del missing[parent]
+            for child in children.get(parent, ()):
+                missing[child] -= 1
+                if missing[child] == 0:
+                    freed.append(child)
+        ready = freed
+    # A cycle cannot come from the service; if it did, every shard still gets its lease.
+    return [*ordered, *(shards[shard] for shard in missing)]

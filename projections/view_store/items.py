@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import zstandard
 
-from projections.view_store import DOCUMENT_BYTES_MAX, Place, Stored, Write
+from orderstore.frames import unpacked_bytes
+from projections.view_store import DOCUMENT_BYTES_MAX, Place, Stored, UnreadableDocument, ViewStoreRefused, Write
 from projections.views.view import Generations
 
 INDEX: Final = "by_list"
@@ -29,6 +30,8 @@ TOTAL_OF: Final = "total_of"
 _MEASURE: Final = "sum_"
 
 Item = Mapping[str, Any]
+_FOREIGN: Final = (KeyError, TypeError, ValueError, AttributeError)
+"""What attributes that are not as they were written raise when they are read."""
 
 
 def pointer_key(view: str) -> str:
@@ -37,14 +40,20 @@ def pointer_key(view: str) -> str:
 
 
 def generations_from(pointer: Item | None) -> Generations:
-    """What a pointer item says. One from before there were rebuilds has the number of the current generation alone."""
+    """What a pointer item says. One from before there were rebuilds has the number of the current generation alone.
+
+    Raises ViewStoreRefused: it is none, and which documents are to be read or written is not guessed.
+    """
     if pointer is None:
         return Generations()
-    return Generations(
-        current=int(pointer["generation"]["N"]),
-        building=_number(pointer, "building"),
-        former=_number(pointer, "former"),
-    )
+    try:
+        return Generations(
+            current=int(pointer["generation"]["N"]),
+            building=_number(pointer, "building"),
+            former=_number(pointer, "former"),
+        )
+    except _FOREIGN as error:
+        raise ViewStoreRefused(f"no pointer to the generations of a view: {sorted(pointer)}") from error
 
 
 def pointer_request(table: str, view: str, *, before: Generations, after: Generations) -> dict[str, Any]:
@@ -98,36 +107,49 @@ def addition_of(table: str, sum_key: str, amounts: Mapping[str, int], *, slot: i
 
 
 def totals_from(rows: Sequence[Item]) -> dict[str, dict[str, int]]:
-    """By name, the sum of its rows."""
+    """By name, the sum of its rows. Raises ViewStoreRefused: a row is none, and a sum without it would be wrong."""
     totals: dict[str, dict[str, int]] = {}
     for row in rows:
-        total = totals.setdefault(row[TOTAL_OF]["S"], {})
-        for attribute, value in row.items():
-            if attribute.startswith(_MEASURE):
-                measure = attribute.removeprefix(_MEASURE)
-                total[measure] = total.get(measure, 0) + int(value["N"])
+        try:
+            total = totals.setdefault(_text(row[TOTAL_OF]), {})
+            for attribute, value in row.items():
+                if attribute.startswith(_MEASURE):
+                    measure = attribute.removeprefix(_MEASURE)
+                    total[measure] = total.get(measure, 0) + int(value["N"])
+        except _FOREIGN as error:
+            raise ViewStoreRefused(f"no row of totals: {sorted(row)}") from error
     return totals
 
 
 def stored_from(item: Item) -> Stored:
-    """The document in an item. Raises ValueError when it is none."""
+    """The document in an item. Raises UnreadableDocument when it is none."""
     try:
         return Stored(
-            key=item["key"]["S"],
+            key=_text(item["key"]),
             commit=int(item["last_commit"]["N"]),
             schema=int(item["schema"]["N"]),
             document=_document_bytes(item["document"]),
-            list_key=item.get("list_key", {}).get("S"),
-            list_sort=item.get("list_sort", {}).get("S"),
-            contribution=item.get("contribution", {}).get("S", ""),
+            list_key=_text(item["list_key"]) if "list_key" in item else None,
+            list_sort=_text(item["list_sort"]) if "list_sort" in item else None,
+            contribution=_text(item["contribution"]) if "contribution" in item else "",
         )
-    except (KeyError, TypeError, zstandard.ZstdError) as error:
-        raise ValueError(f"no document of a view: {sorted(item)}") from error
+    except (*_FOREIGN, zstandard.ZstdError) as error:
+        raise UnreadableDocument(f"no document of a view: {sorted(item)}") from error
 
 
 def place_from(item: Item) -> Place:
-    """Where in its list an item stands."""
-    return Place(item["list_sort"]["S"], item["key"]["S"])
+    """Where in its list an item stands. Raises UnreadableDocument."""
+    try:
+        return Place(_text(item["list_sort"]), _text(item["key"]))
+    except _FOREIGN as error:
+        raise UnreadableDocument(f"no place in a list: {sorted(item)}") from error
+
+
+def _text(attribute: Mapping[str, Any]) -> str:
+    value = attribute["S"]
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
 
 
 def start_key(list_key: str, place: Place) -> dict[str, Any]:
@@ -243,5 +265,10 @@ def _document_value(document: bytes) -> dict[str, Any]:
 
 def _document_bytes(value: Mapping[str, Any]) -> bytes:
     if "S" in value:
-        return str(value["S"]).encode()
-    return zstandard.ZstdDecompressor().decompress(value["B"], max_output_size=DOCUMENT_BYTES_MAX)
+        return _text(value).encode()
+    # The size stands in the frame's head. It is looked at first, so that a small item cannot be made to fill the memory.
+    if unpacked_bytes(value["B"]) > DOCUMENT_BYTES_MAX:
+        raise ValueError("unpacked it would be longer than any document")
+    return zstandard.ZstdDecompressor().decompress(
+        value["B"], max_output_size=DOCUMENT_BYTES_MAX, allow_extra_data=False
+    )

@@ -4,6 +4,7 @@
     ├── ViewStoreThrottled     asked to go slower, also after the bounded retries; some of the writes may have landed
     ├── ViewStoreUnavailable   failing or unreachable, after the bounded retries; some of the writes may have landed
     ├── ViewStoreRefused       permissions, a missing table, a bug: trying again does not help
+    ├── UnreadableDocument     what is stored in a document's place is none: for a person, or a rebuild of the view
     └── DocumentTooLarge       a view that does not bound its documents: a bug
 
 Writes that landed although an error was raised do no harm: repeated, they meet their own commit as a `Conflict`.
@@ -40,6 +41,10 @@ class ViewStoreUnavailable(ViewStoreError):
 
 class ViewStoreRefused(ViewStoreError):
     """The database understood and said no."""
+
+
+class UnreadableDocument(ViewStoreError):
+    """What is stored is no document of a view."""
 
 
 class DocumentTooLarge(ViewStoreError):

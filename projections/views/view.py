@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
+import orjson
+
 from orderstore.domain.events import Event, OrderCreated
 from orderstore.recorded import Recorded
 
@@ -14,6 +16,10 @@ Plain: TypeAlias = dict[str, Any]
 
 class OutOfPlace(Exception):
     """An event that cannot stand where it stands in the log: a bug, or tampering. It is never skipped."""
+
+
+class NotADocument(ValueError):
+    """What is stored is not what the view's `to_document` made."""
 
 
 class Listing(NamedTuple):
@@ -54,6 +60,13 @@ class View(Generic[V]):
     something to say of few orders names here what begins and what ends it: no other event costs it anything."""
     sums: Callable[[V], Sums] | None = None
     """The document's contribution to the totals. They move in the same write as the document, so each commit counts exactly once."""
+
+    def read(self, document: bytes) -> V:
+        """The state in a stored document of this schema. Raises NotADocument."""
+        try:
+            return self.from_document(orjson.loads(document))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise NotADocument(f"no document of the view {self.name}: {type(error).__name__}") from error
 
     def changed_by(self, events: tuple[Recorded, ...]) -> bool:
         """Whether a commit with these events changes the document."""

@@ -14,6 +14,7 @@ from workers.envelope import MalformedMessage
 from workers.runtime.queue import Message
 
 COMMIT_MAX = 10**9
+DIGITS_MAX = 10
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -41,7 +42,9 @@ def hint_of(message: Message) -> Hint:
         problems = (f"{'.'.join(map(str, found['loc'])) or 'body'}: {found['type']}" for found in error.errors()[:5])
         raise MalformedMessage("not a hint that an order has grown: " + ", ".join(problems)) from None
     number = message.attributes.get(COMMIT_ATTRIBUTE)
-    if number is not None and not (number.isascii() and number.isdigit() and 1 <= int(number[:10]) <= COMMIT_MAX):
+    if number is not None and not (
+        number.isascii() and number.isdigit() and len(number) <= DIGITS_MAX and 1 <= int(number) <= COMMIT_MAX
+    ):
         raise MalformedMessage("not a hint that an order has grown: its commit is not a number")
     return Hint(
         stream=stream_of(grown.tenant, grown.order_id),

@@ -5,6 +5,7 @@ DeadLetterError
 ├── UnknownLetter        no letter with this id was found in the queue (LookupError)
 ├── NotAllowed           wrong or refused: a missing reason, a number out of bounds, another count than confirmed (ValueError)
 │   └── NotThatBody      a correction that is no correction of this letter
+├── RecordUnreadable     what is on record of a letter is none of our records: nothing was done; for a person
 └── DeskUnavailable      the queues or the records do not answer now (ConnectionError); what is on record was done, the rest was not
 
 Those outside this package who may not import it (the HTTP API) tell them apart by the built-in class in brackets.
@@ -21,6 +22,10 @@ class UnknownQueue(DeadLetterError, LookupError):
 
 class UnknownLetter(DeadLetterError, LookupError):
     """There is no such letter in the queue, or nobody can see it at the moment."""
+
+
+class RecordUnreadable(DeadLetterError):
+    """What is stored in a record's place is none. Nothing was done with the letter."""
 
 
 class NotAllowed(DeadLetterError, ValueError):

@@ -15,15 +15,17 @@ An object is put only if there is none, so of two people who send the same lette
 import hashlib
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+import msgspec
+
 from orderstore.codec import timestamp_of
 from orderstore.objects import ObjectStore
 from orderstore.recorded import Actor
-from workers.dead_letters.errors import NotAllowed
+from workers.dead_letters.errors import NotAllowed, RecordUnreadable
 from workers.dead_letters.letter import Letter
 
 ROOT: Final = "dead-letters"
@@ -212,9 +214,13 @@ def _stored(record: Record) -> bytes:
 
 
 def _loaded(content: bytes) -> Record:
-    document: Mapping[str, Any] = json.loads(content)
+    """What a record says. Raises RecordUnreadable."""
     names = {_camel(name): name for name in Record.__dataclass_fields__}
-    return Record(**{names[key]: value for key, value in document.items() if key in names})
+    try:
+        document = json.loads(content)
+        return msgspec.convert({names[key]: value for key, value in document.items() if key in names}, Record)
+    except (ValueError, AttributeError, RecursionError) as error:  # msgspec's own are ValueErrors
+        raise RecordUnreadable(f"no record of what was done with a letter: {type(error).__name__}") from error
 
 
 def _camel(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from random import Random
 
 from workers.intake.shape import PRICE, SKUS
@@ -35,6 +36,7 @@ class CatalogueItem:
 POSTAGE = CatalogueItem(sku="POST", description="POSTAGE", unit_price=Decimal("18.00"))
 
 
+@cache
 def build_catalogue() -> tuple[CatalogueItem, ...]:
     """The goods by falling popularity: the same for every seed, so that stock can be set up once."""
     return tuple(_item(rank) for rank in range(SKUS))

@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+from orderstore.domain.events import DeclineCategory
 from orderstore.domain.money import Money
 from workers.payment.gateway import Authorized, Declined, Result
-from workers.tables.errors import ConditionRefused
+from workers.tables.errors import ConditionRefused, RowUnreadable
 from workers.tables.port import Change, Item, PutNew, Table
+from workers.tables.rows import typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,21 +106,46 @@ class TableAttempts(AttemptStore):
     async def held_between(self, since_ms: int, until_ms: int) -> AsyncIterator[Held]:
         """What was begun then and not declined. It reads the whole table: for reconciliations, never for a message."""
         async for row in self._table.scan():
-            if row.get("state") == "authorized" and since_ms <= row["begun_at_ms"] < until_ms:
-                yield Held(key=row["attempt"], order_id=row["order"], reference=row["reference"])
+            if row.get("state") != "authorized":
+                continue
+            begun = typed(_Authorized, row, "a payment attempt")
+            if since_ms <= begun.begun_at_ms < until_ms:
+                yield Held(key=begun.attempt, order_id=begun.order, reference=begun.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Authorized:
+    """What a reconciliation reads."""
+
+    attempt: str
+    order: str
+    reference: str
+    begun_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """As it is stored; which fields are there depends on the state."""
+
+    attempt: str
+    state: Literal["abandoned", "begun", "authorized", "declined"]
+    capture: bool | None = None
+    reference: str | None = None
+    category: DeclineCategory | None = None
+    code: str | None = None
 
 
 def _attempt(row: Item, *, own: bool = False) -> Attempt:
-    key: str = row["attempt"]
-    match row["state"]:
-        case "abandoned":
+    """Raises RowUnreadable: what is not known of a payment is never guessed."""
+    found = typed(_Row, row, "a payment attempt")
+    match found:
+        case _Row(attempt=key, state="abandoned"):
             return Attempt(key=key, state="abandoned", own=own)
-        case "begun":
-            return Attempt(key=key, state="begun", capture=row["capture"], own=own)
-        case "authorized":
-            result: Result = Authorized(row["reference"])
-        case "declined":
-            result = Declined(row["category"], row["code"])
-        case other:
-            raise ValueError(f"payment attempt {key} is in a state that this build does not know: {other}")
-    return Attempt(key=key, state="completed", capture=row["capture"], result=result, own=own)
+        case _Row(attempt=key, state="begun", capture=bool(capture)):
+            return Attempt(key=key, state="begun", capture=capture, own=own)
+        case _Row(attempt=key, state="authorized", capture=bool(capture), reference=str(reference)):
+            return Attempt(key=key, state="completed", capture=capture, result=Authorized(reference), own=own)
+        case _Row(attempt=key, state="declined", capture=bool(capture), category=str(category), code=str(code)):
+            return Attempt(key=key, state="completed", capture=capture, result=Declined(category, code), own=own)
+        case _:
+            raise RowUnreadable("a payment attempt", f"{found.state}, and a field of that state is missing")

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import stripe
 
+from workers.payment.gateway import GatewayUnavailable
 from workers.payment.stripe_amounts import minor_units
+from workers.payment.stripe_answers import amount_in, reference_in, understood
 from workers.payment.stripe_gateway import ATTEMPT, ORDER
 from workers.payment.stripe_http import metadata_of, raise_translated
 from workers.reconciliation.payments import BooksTooLong, ProviderBooks, Standing, Theirs
@@ -27,19 +29,27 @@ class StripeBooks(ProviderBooks):
         after: dict[str, str] = {}
         for _ in range(PAGES_MAX):
             asked: Any = {"created": {"gte": since_s, "lt": until_s}, "limit": PAGE, **after}
-            try:
-                page = await self._intents.list_async(asked)
-            except stripe.StripeError as error:
-                raise_translated(error, writes=False)
-            for intent in page.data:
-                ours = _theirs(intent)
-                if ours is not None:
-                    yield ours
-            if not page.has_more:
+            found, last = await self._page(asked)
+            for ours in found:
+                yield ours
+            if last is None:
                 return
-            after = {"starting_after": page.data[-1].id}
+            if after == {"starting_after": last}:
+                raise GatewayUnavailable("Stripe's list does not go on: a page ends where the one before it did")
+            after = {"starting_after": last}
         raise BooksTooLong(f"more than {PAGES_MAX * PAGE} payments between {since_s} and {until_s}")
 
+    @understood(writes=False)
+    async def _page(self, asked: Any) -> tuple[list[Theirs], str | None]:  # noqa: ANN401 - the library's parameters
+        """Those of a page that are ours, and where the next one begins; None at the end."""
+        try:
+            page = await self._intents.list_async(asked)
+        except stripe.StripeError as error:
+            raise_translated(error, writes=False)
+        found = [ours for ours in map(_theirs, page.data) if ours is not None]
+        return found, reference_in(page.data[-1].id) if page.has_more else None
+
+    @understood(writes=False)
     async def payment(self, reference: str) -> Theirs | None:
         """See `ProviderBooks.payment`."""
         try:
@@ -57,9 +67,9 @@ def _theirs(intent: stripe.PaymentIntent) -> Theirs | None:
     if ATTEMPT not in known or ORDER not in known:
         return None
     standing = _STANDINGS.get(intent.status, "nothing")
-    amount = intent.amount_received if standing == "taken" else intent.amount
+    amount = amount_in(intent.amount_received if standing == "taken" else intent.amount)
     return Theirs(
-        reference=intent.id,
+        reference=reference_in(intent.id),
         attempt_key=known[ATTEMPT],
         order_id=known[ORDER],
         standing=standing,

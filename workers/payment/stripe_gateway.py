@@ -20,11 +20,13 @@ from workers.payment.gateway import (
     GatewayPending,
     GatewayRefused,
     GatewayTimeout,
+    GatewayUnavailable,
     HoldExpired,
     PaymentGateway,
     Result,
 )
 from workers.payment.stripe_amounts import NotChargeable, stripe_amount
+from workers.payment.stripe_answers import reference_in, understood
 from workers.payment.stripe_declines import declined
 from workers.payment.stripe_http import ServerFault, metadata_of, raise_translated
 from workers.payment.stripe_intents import IntentBook
@@ -55,6 +57,7 @@ class StripeGateway(PaymentGateway):
         self._book = book
         self._now_ms = now_ms
 
+    @understood(writes=True)
     async def authorize(
         self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool, method: str | None
     ) -> Result:
@@ -74,11 +77,13 @@ class StripeGateway(PaymentGateway):
             raise GatewayRefused("the attempt was begun with another amount, currency or way to capture")
         return await self._result(intent) or await self._confirmed(attempt_key, intent, method)
 
+    @understood(writes=False)
     async def find(self, attempt_key: str) -> Result | None:
         """See `PaymentGateway.find`: nothing stands in the book, or the intent was never confirmed, means that nothing was charged."""
         intent_id = await self._book.find(attempt_key)
         return None if intent_id is None else await self._result(await self._read(intent_id))
 
+    @understood(writes=True)
     async def capture(self, key: str, *, reference: str, amount: Money) -> str:
         """See `PaymentGateway.capture`. Raises HoldExpired."""
         wanted = stripe_amount(amount)
@@ -100,6 +105,7 @@ class StripeGateway(PaymentGateway):
 
         return await self._once(key, done, capture, looked=True)
 
+    @understood(writes=True)
     async def void(self, key: str, *, reference: str) -> None:
         """See `PaymentGateway.void`."""
 
@@ -115,6 +121,7 @@ class StripeGateway(PaymentGateway):
 
         await self._once(key, done, cancel, looked=True)
 
+    @understood(writes=True)
     async def refund(self, key: str, *, reference: str, amount: Money) -> str:
         """See `PaymentGateway.refund`. A refund that Stripe could not deliver in the end is refused: a person must pay it otherwise."""
         try:
@@ -151,7 +158,7 @@ class StripeGateway(PaymentGateway):
                 raise
 
         made = await self._once(f"{attempt_key}:create", _nothing, create, looked=True)
-        kept = await self._book.keep(attempt_key, made.id)
+        kept = await self._book.keep(attempt_key, reference_in(made.id))
         return made if kept == made.id else await self._read(kept)
 
     async def _confirmed(self, attempt_key: str, intent: stripe.PaymentIntent, method: str) -> Result:
@@ -179,7 +186,7 @@ class StripeGateway(PaymentGateway):
         """What an intent says of its attempt; None while nothing was tried. Raises GatewayPending."""
         match intent.status:
             case "requires_capture" | "succeeded":
-                return Authorized(intent.id)
+                return Authorized(reference_in(intent.id))
             case "requires_payment_method":
                 error = intent.last_payment_error
                 return None if error is None else declined(error.code, error.decline_code)
@@ -206,6 +213,8 @@ class StripeGateway(PaymentGateway):
                     return _checked(refund, wanted)
             if not page.has_more:
                 return None
+            if after == {"starting_after": page.data[-1].id}:
+                raise GatewayUnavailable("Stripe's list does not go on: a page ends where the one before it did")
             after = {"starting_after": page.data[-1].id}
         raise GatewayRefused(f"a payment has more than {REFUND_PAGES_MAX * _PAGE} refunds")
 
@@ -265,12 +274,12 @@ def _checked(refund: stripe.Refund, wanted: int) -> str:
         raise GatewayRefused("the key was used for another refund")
     if refund.status in ("failed", "canceled"):
         raise GatewayRefused(f"the refund {refund.id} is {refund.status}: pay it in another way")
-    return refund.id
+    return reference_in(refund.id)
 
 
 def _charge_of(intent: stripe.PaymentIntent) -> str:
     charge = intent.latest_charge
-    return intent.id if charge is None else charge if isinstance(charge, str) else charge.id
+    return reference_in(intent.id if charge is None else charge if isinstance(charge, str) else charge.id)
 
 
 def _decline_code(error: stripe.CardError) -> str | None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ GY = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
 SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")  # RFC 5480: P-256, uncompressed
 Point = tuple[int, int] | None  # None: the point at infinity
 LINE = ("sku", "description", "quantity", "unit_price")
+decimal = Context(prec=999, Emax=99, Emin=-99).create_decimal  # 1e999999999 is short; written out it fills any memory
 canonical = partial(json.dumps, sort_keys=True)  # to Python 1, 1.0 and true are equal, to an auditor they are not
 Wrong = tuple[str, int, str, str]  # where, its commit (0: no commit), the reason, the detail
 
@@ -49,8 +50,7 @@ def is_signed(message: bytes, key: bytes, signature: bytes) -> bool:
         return False
     inverse, digest, point = pow(s, -1, N), int(hashlib.sha256(message).hexdigest(), 16), None
     for bit in range(255, -1, -1):
-        point = add(point, point)
-        point = add(point, (GX, GY)) if digest * inverse % N >> bit & 1 else point
+        point = add(add(point, point), (GX, GY) if digest * inverse % N >> bit & 1 else None)
         point = add(point, (x, y)) if r * inverse % N >> bit & 1 else point
     return point is not None and point[0] % N == r
 
@@ -122,7 +122,7 @@ def check_proof(stream: str, commits: list[dict[str, Any]], proof: Any, root: di
     entry = (stream.encode(), canonical(number).encode(), bytes.fromhex(claimed))
     found = merkle_root(digest_of(b"\0orderstore/head/v1\n", *entry), index, root["orders"], path)
     if type(index) is not int or found.hex() != root["merkleRoot"]:
-        yield stream, number, "not_included", f"the proof does not lead to root {root['number']}"
+        yield stream, number, "not_included", f"the proof of commit {number:d} does not lead to root {root['number']}"
     elif number > len(commits):
         yield stream, len(commits) + 1, "dropped_tail", f"root {root['number']} has {number} commits of it"
     elif commits[number - 1]["hash"] != claimed:
@@ -131,11 +131,11 @@ def check_proof(stream: str, commits: list[dict[str, Any]], proof: Any, root: di
 
 def differing_fields(shown: dict[str, Any], event: dict[str, Any], created: dict[str, Any]) -> list[str]:
     """Where an invoice does not say what the events say, in as many lines and decimals as it shows."""
-    exact, ordered, kept = Decimal(created["total_exact"]), created["lines"], created["lines"][: len(shown["lines"])]
-    total = Decimal(event["total_minor"]).scaleb(-len(shown["total"].partition(".")[2]))
+    exact, ordered, kept = decimal(created["total_exact"]), created["lines"], created["lines"][: len(shown["lines"])]
+    total = decimal(event["total_minor"]).scaleb(-len(shown["total"].partition(".")[2]))
     lines = [{"description": ""} | {name: line[name] for name in line if name in LINE} for line in kept]
     for line in lines:
-        price = Decimal(line.pop("unit_price"))
+        price = decimal(line.pop("unit_price"))
         line |= {"unitPrice": f"{price:f}", "amount": f"{line['quantity'] * price:f}"}
     said = {name: event[name] for name in ("series", "number", "invoice_number", "total_minor", "currency")}
     said |= {"total": f"{total if abs(total - exact) < 1 else exact:f}", "total_exact": f"{exact:f}", "lines": lines}
@@ -161,7 +161,8 @@ def check_invoices(stream: str, contents: list[dict[str, Any]], invoices: list[d
 
 def check(text: str, keys: set[str]) -> tuple[list[Wrong], list[str]]:
     """Every finding; and what the bundle shows where there is none."""
-    wrong, root = list[Wrong](), dict[str, Any]()
+    wrong, shown, root = list[Wrong](), list[str](), dict[str, Any]()
+    pinned = "which is the one asked for" if keys else "NOT PINNED: compare it with the published one, or give --key"
     names = "format tenant order stream commits proof roots notAnchored invoices"
     try:
         values = exactly(json.loads(text, object_pairs_hook=once), names)
@@ -170,28 +171,27 @@ def check(text: str, keys: set[str]) -> tuple[list[Wrong], list[str]]:
         wrong += [] if wrong else check_invoices(stream, [commit["content"] for commit in commits], invoices)
         wrong += check_roots(roots, keys, root)
         wrong += check_proof(stream, commits, proof, root)
-        expected = ["orderstore/bundle/1", f"{tenant}/order-{order}", [*range(proof["number"] + 1, len(commits) + 1)]]
+        later = [] if wrong else [*range(proof["number"] + 1, len(commits) + 1)]
+        expected = ["orderstore/bundle/1", f"{tenant}/order-{order}", later]
         if not wrong and canonical([form, stream, behind]) != canonical(expected):
             wrong.append(("bundle", 0, "bundle_malformed", f"format, stream and notAnchored should be {expected}"))
+        after = f"{len(later)} came since and are in no root yet" if later else "none came since"
+        shown.append(f"order {stream}: {len(commits)} commits, {len(invoices)} invoices, as they were written")
+        shown.append(f"root {root['number']} of {root['createdAt']} holds commits 1 to {proof['number']}, {after}")
+        shown.append(f"it is signed by the key {root['signer']}, {pinned}")
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        return [*wrong, ("bundle", 0, "bundle_malformed", f"{type(error).__name__}: {error}")], []
-    after = f"{len(behind)} came since and are in no root yet" if behind else "none came since"
-    pinned = "which is the one asked for" if keys else "NOT PINNED: compare it with the published one, or give --key"
-    return wrong, [
-        f"order {stream}: {len(commits)} commits, {len(invoices)} invoices, as they were written",
-        f"root {root['number']} of {root['createdAt']} holds commits 1 to {proof['number']}, {after}",
-        f"it is signed by the key {root['signer']}, {pinned}",
-    ]
+        wrong.append(("bundle", 0, "bundle_malformed", f"{type(error).__name__}: {error}"))
+    return wrong, [] if wrong else shown
 
 
 def main(arguments: list[str]) -> int:  # the exit code
-    if len(arguments) % 2 == 0 or {*arguments[1::2]} - {"--key"}:
+    if len(arguments) % 2 == 0 or {*arguments[1::2]} - {"--key"} or not (file := Path(arguments[0])).exists():
         sys.stderr.write(str(__doc__))
         return 2
-    wrong, shown = check(Path(arguments[0]).read_text(encoding="utf-8"), set(arguments[2::2]))
-    for place, number, reason, detail in wrong:
-        sys.stdout.write(f"WRONG {place}{f' commit {number}' * (number > 0)}: {reason}: {detail}\n")
-    sys.stdout.write(f"NOT VERIFIED: {len(wrong)} findings\n" if wrong else "\n".join([*shown, "VERIFIED\n"]))
+    wrong, shown = check(file.read_text("utf-8", "surrogateescape"), set(arguments[2::2]))
+    lines = [f"WRONG {at}{f' commit {number}' * (number > 0)}: {reason}: {why}" for at, number, reason, why in wrong]
+    lines = [line.encode("unicode_escape").decode() for line in lines or shown]  # a bundle must not steer a terminal
+    sys.stdout.write("\n".join([*lines, f"NOT VERIFIED: {len(wrong)} findings\n" if wrong else "VERIFIED\n"]))
     return 1 if wrong else 0
 
 

@@ -23,12 +23,12 @@ from projections.stream.parking import (
     position_of,
 )
 from projections.stream.parking.dynamo_items import (
-    STATES,
     key_of,
     passed_key,
     released_in,
     released_key,
     released_prefix,
+    standing_of,
     to_item,
     to_parked,
     to_passed,
@@ -81,9 +81,10 @@ class DynamoParkingLot:
         )
         async with aclosing(items):
             async for item in items:
-                if (state := STATES[item["state"]["S"]]) == "passed":
+                key, standing = standing_of(item)
+                if standing.state == "passed":
                     continue
-                found[item["key"]["S"]] = Standing(state, int(item["parked_at_ms"]["N"]))
+                found[key] = standing
                 if len(found) > ROWS_MAX:
                     raise LotUnavailable(f"{subscription} has more than {ROWS_MAX} parked keys")
         return found

@@ -4,10 +4,11 @@ Released rows stand under `<subscription>#released`, with the episode behind the
 beside the parked rows, so that whoever reads those reads both with one query, with `#passed` behind the key: no order's has a #.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
-from projections.stream.parking import Cause, Decision, Keys, Parked, State
+from projections.stream.parking import Cause, Decision, Keys, Parked, RowUnreadable, Standing, State, position_of
 
 Item = Mapping[str, Any]
 STATES: Final[Mapping[str, State]] = {state: state for state in ("parked", "skipped", "released", "passed")}
@@ -41,15 +42,36 @@ def to_item(row: Parked) -> dict[str, Any]:
 
 
 def to_parked(item: Item) -> Parked:
-    """The item as a row, whichever of the two places it lies in."""
+    """The item as a row, whichever of the two places it lies in. Raises RowUnreadable."""
+    with reading(item):
+        return _parked(item)
+
+
+def standing_of(item: Item) -> tuple[str, Standing]:
+    """The key of a row and how it stands, of an item of which only that was read. Raises RowUnreadable."""
+    with reading(item):
+        return _text(item["key"]), Standing(STATES[item["state"]["S"]], int(item["parked_at_ms"]["N"]))
+
+
+@contextmanager
+def reading(item: Item) -> Iterator[None]:
+    """Whatever an item lacks is told as RowUnreadable."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        named = ", ".join(sorted(item))
+        raise RowUnreadable(f"a parked row cannot be read: {type(error).__name__}; it has {named}") from error
+
+
+def _parked(item: Item) -> Parked:
     owed = item.get("owed_since_ms")
     return Parked(
-        subscription=item["subscription"]["S"].removesuffix(_RELEASED),
-        key=item["of"]["S"] if "of" in item else item["key"]["S"],
-        episode=item["episode"]["S"],
+        subscription=_text(item["subscription"]).removesuffix(_RELEASED),
+        key=_text(item["of"] if "of" in item else item["key"]),
+        episode=_text(item["episode"]),
         first=_keys(item, "first"),
         last=_keys(item, "last"),
-        cause=Cause(item["error"]["S"], item["message"]["S"]),
+        cause=Cause(_text(item["error"]), _text(item["message"])),
         attempts=int(item["attempts"]["N"]),
         parked_at_ms=int(item["parked_at_ms"]["N"]),
         held=int(item["held"]["N"]),
@@ -104,7 +126,18 @@ _RELEASED: Final = "#released"
 
 def _keys(item: Item, name: str) -> Keys | None:
     found = item.get(name)
-    return None if found is None else dict(found["M"])
+    if found is None:
+        return None
+    keys = dict(found["M"])
+    position_of(keys)  # what is read must be able to say where it stands
+    return keys
+
+
+def _text(attribute: Mapping[str, Any]) -> str:
+    value = attribute["S"]
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
 
 
 def _decision_item(decision: Decision) -> dict[str, Any]:
@@ -118,5 +151,8 @@ def _decision_item(decision: Decision) -> dict[str, Any]:
 
 def _decision(item: Item) -> Decision:
     return Decision(
-        what=item["what"]["S"], actor=item["actor"]["S"], reason=item["reason"]["S"], at_ms=int(item["at_ms"]["N"])
+        what=_text(item["what"]),
+        actor=_text(item["actor"]),
+        reason=_text(item["reason"]),
+        at_ms=int(item["at_ms"]["N"]),
     )

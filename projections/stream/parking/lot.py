@@ -9,6 +9,7 @@ held back after that, and a worker that finds the row gone applies the record it
     ParkingError
     ├── ParkedChanged     the row is not as the writer last saw it; carries it (None: the key was released)
     └── LotUnavailable    the lot did not answer, refused or failed; whether a write happened is not known
+        └── RowUnreadable     a row is none of ours: nobody can tell what is parked, so nothing goes on until it is put right
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,10 @@ class ParkedChanged(ParkingError):
 
 class LotUnavailable(ParkingError):
     """The lot did not answer, refused, or failed."""
+
+
+class RowUnreadable(LotUnavailable):
+    """A row is not one that this service wrote."""
 
 
 @dataclass(frozen=True, slots=True)

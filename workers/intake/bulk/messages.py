@@ -13,7 +13,7 @@ from orderstore.domain.ids import event_id
 from workers.envelope import MalformedMessage
 from workers.intake.bulk.files import FileName
 from workers.intake.bulk.records import part_of
-from workers.intake.queue.envelope import BusEvent
+from workers.intake.queue.envelope import BusEvent, is_text
 from workers.intake.reports import SOURCE
 
 S3_SOURCE: Final = "aws.s3"
@@ -45,7 +45,7 @@ def read_range(event: BusEvent) -> RangeMessage:
     """Raises MalformedMessage."""
     detail = _object(event.detail)
     file_id, start, end = detail.get("file"), detail.get("start"), detail.get("end")
-    if not isinstance(file_id, str) or not _is_count(start) or not _is_count(end):
+    if not is_text(file_id) or not _is_count(start) or not _is_count(end):
         raise MalformedMessage("not a range of a file")
     return RangeMessage(file_id, start, end)
 
@@ -56,7 +56,7 @@ def read_created(event: BusEvent) -> FileName:
     bucket, found = _object(detail.get("bucket")), _object(detail.get("object"))
     name, key = bucket.get("name"), found.get("key")
     version, etag = version_of(found.get("version-id")), found.get("etag") or ""
-    if not all(isinstance(part, str) for part in (name, key, version, etag)) or not name or not key:
+    if not (is_text(name) and is_text(key) and is_text(version) and is_text(etag)) or not name or not key:
         raise MalformedMessage("not S3's event of an object: bucket.name and object.key")
     if not version and not etag:
         raise MalformedMessage("not S3's event of an object: neither version-id nor etag")

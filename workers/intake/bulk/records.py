@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal
 
 import anyio
 
@@ -20,6 +20,7 @@ from orderstore.store.trouble import Backoff
 from workers.intake.bulk.files import FileName, Packing
 from workers.tables.errors import ConditionRefused, TableContended, TransactionRefused
 from workers.tables.port import Change, Item, Operation, PutNew, Table
+from workers.tables.rows import reading, typed
 
 FileState = Literal["running", "finished", "refused", "stopped"]
 RangeState = Literal["todo", "split", "done"]
@@ -274,24 +275,13 @@ def _figures(tally: Tally) -> dict[str, int]:
 
 
 def _file(item: Item) -> FileRecord:
-    return FileRecord(
-        file=FileName(bucket=item["bucket"], key=item["object"], version=item["version"], etag=item["etag"]),
-        size=item["size"],
-        packing=cast("Packing", item["packing"]),
-        state=cast("FileState", item["state"]),
-        why=item["why"],
-        began_at_ms=item["began_at_ms"],
-        ended_at_ms=item["ended_at_ms"],
-    )
+    """Raises RowUnreadable."""
+    file = {"bucket": item.get("bucket"), "key": item.get("object"), "version": item.get("version")}
+    return typed(FileRecord, {**item, "file": {**file, "etag": item.get("etag")}}, "a file of orders")
 
 
 def _range(item: Item) -> RangeRecord:
-    found: dict[str, Any] = {name: item[name] for name in ("start", "end", "state", "parent", "pieces_left", "rejects")}
-    tally = Tally(**{name: item[name] for name in ("lines", "blank", "accepted", "rejected")})
-    return RangeRecord(
-        **found,
-        cuts=tuple(item["cuts"]),
-        are_pieces_sent=item["are_pieces_sent"],
-        done_at_ms=item["done_at_ms"],
-        tally=tally,
-    )
+    """Raises RowUnreadable."""
+    with reading("a range of a file"):
+        tally = {name: item[name] for name in ("lines", "blank", "accepted", "rejected")}
+    return typed(RangeRecord, {**item, "tally": tally}, "a range of a file")

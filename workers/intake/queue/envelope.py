@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.htm
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from orderstore.refusals import Refusal, RequestRefused, parsed
 from workers.envelope import MalformedMessage
@@ -57,8 +57,13 @@ def _event(document: object, *, unreadable: Refusal | None) -> BusEvent:
     )
 
 
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether it is text that can stand in a name, a key and a report: a lone surrogate, which JSON lets in, cannot."""
+    return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
+
+
 def _name(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
-    if not isinstance(value, str) or not 1 <= len(value) <= NAME_CHARACTERS_MAX:
+    if not is_text(value) or not 1 <= len(value) <= NAME_CHARACTERS_MAX:
         raise MalformedMessage(f"not an event of EventBridge: {field}")
     return value
