@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import typer
@@ -33,6 +34,7 @@ from workers.commands import (
     notifications,
     parked,
     payments,
+    plan,
     privacy,
     schemas,
     serve,
@@ -56,6 +58,7 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
 
+@cache
 def build() -> typer.Typer:
     """The application, with every group of commands."""
     app = typer.Typer(
@@ -69,6 +72,7 @@ def build() -> typer.Typer:
     serve.add_to(app)
     configuration.add_to(app)
     bulk.add_to(app)
+    plan.add_to(app)
     audit.add_to(app)
     archive.add_to(app)
     views.add_to(app)

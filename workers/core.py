@@ -28,6 +28,7 @@ from projections.stream.dynamo_leases import DynamoLeaseStore
 from projections.stream.parking.dynamo import DynamoParkingLot
 from projections.view_store.dynamo import DynamoViewStore
 from workers.aws import Clients, open_clients
+from workers.metrics.aws import AwsMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.table import Metrics
@@ -86,6 +87,7 @@ async def open_core(
     tracing = tracing or Off()
     async with AsyncExitStack() as stack:
         clients = await stack.enter_async_context(open_clients(settings, connections=connections))
+        AwsMetrics(metrics, prefix=settings.resource_prefix).watch(clients)
         stripe = None
         if settings.stripe_api_key is not None:
             opened = open_stripe(

@@ -23,6 +23,7 @@ class Metric:
 
 QUEUE: Final = ("queue",)
 SUBSCRIPTION: Final = ("subscription",)
+AWS: Final = ("part", "service", "operation", "resource", "outcome")
 
 TABLE: Final = (
     # the log
@@ -80,6 +81,7 @@ TABLE: Final = (
     Metric("orderstore_breaker_opened", "counter", QUEUE, "Outages that were noticed."),
     Metric("orderstore_breaker_held", "counter", QUEUE, "Times that a message was held instead of being retried."),
     Metric("orderstore_breaker_own_fault", "counter", QUEUE, "Messages that failed for long while others were done: then dead letters."),
+    Metric("orderstore_tasks", "gauge", (), "Tasks of the process's event loop; a number that only grows is a leak."),
     Metric("orderstore_task_protected", "gauge", (), "1 while long work keeps ECS from ending this task."),
     Metric("orderstore_task_protection_failures", "counter", ("kind",), "Requests to the ECS agent that it did not do."),
     # the stream
@@ -118,6 +120,8 @@ TABLE: Final = (
     Metric("orderstore_publish_failures", "counter", ("code",), "Entries that the topic refused; they are sent again."),
     Metric("orderstore_backfilled_orders", "counter", SUBSCRIPTION, "Orders that a back-fill brought up to the log."),
     Metric("orderstore_stream_troubles", "counter", ("subscription", "kind"), "Throttled reads, expired iterators, failed calls."),
+    # AWS
+    Metric("orderstore_aws_requests", "counter", AWS, "Calls of AWS, by who made them, of what, and how they ended: ok or why not."),
     # the archive
     Metric("orderstore_archive_segments", "counter", (), "Segments that are in the archive, each with its manifest."),
     Metric("orderstore_archive_commits", "counter", (), "Commits that are in the archive."),
@@ -183,6 +187,10 @@ class Metrics:
         """Add to a counter."""
         counter = self._counters[name]
         (counter.labels(**labels) if labels else counter).inc(by)
+
+    def counter(self, name: str, labels: Mapping[str, str]) -> Counter:
+        """A counter with its labels, for who counts so often that looking it up each time would cost."""
+        return self._counters[name].labels(**labels)
 
     def set(self, name: str, labels: Mapping[str, str] | None, value: float) -> None:
         """Set a gauge."""
