@@ -28,6 +28,8 @@ WATCH_EVERY_S: Final = 15.0
 # How many messages one receive asks for: what SQS gives at most, and less where each is slow (E050, E053).
 BATCH_SIZE: Final = 10
 SMALL_BATCHES: Final[Mapping[str, int]] = {"payment": 5, "inventory": 5}
+# Nobody waits for these: what comes within a second comes with one request.
+GATHER_S: Final[Mapping[str, float]] = {"archive": 1.0, "webhooks": 1.0}
 FLUSH_BUDGET_S: Final = 5.0
 # An outage may last; SQS lets nobody hold a message for more than 12 hours, and each holding burns one receive.
 DEFER_HOLD_S_MAX: Final = 10 * 3_600.0
@@ -120,6 +122,7 @@ def consume_settings(
             dead_letter_retention_s=dead_letter_retention_s,
             wait_s=settings.queue_wait_s,
             batch_size=min(SMALL_BATCHES.get(name, BATCH_SIZE), concurrency),
+            gather_s=GATHER_S.get(name, 0.0),
             concurrency=concurrency,
             handler_deadline_s=settings.handler_deadline_s,
             retry_base_s=settings.retry_base_s,

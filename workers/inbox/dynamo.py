@@ -1,15 +1,16 @@
 """The table of inboxes in DynamoDB (aiobotocore, so asyncio only).
 
-Two local indexes, which unlike global ones can be read consistently: `by_number` has every note in the order in which it came in,
-`by_unread` has those that are not read yet, each until it expires.
+No index: an entry in one is written with every note and costs as much as the note, and far more notes are written than looked at. What the
+indexes told is found by reading notes, the newest first.
 """
 
 from collections.abc import Mapping, Sequence
+from heapq import nsmallest
 from typing import Any, Final
 
 import anyio
 
-from workers.inbox.notes import HEAD, NOTES_END
+from workers.inbox.notes import HEAD, NOTES_END, UNREAD_AMONG, last_number_of, number_of
 from workers.inbox.port import InboxRows, Row
 from workers.tables.attributes import decode_item
 from workers.tables.dynamo import GET_PAUSE_S, DynamoTable
@@ -18,6 +19,9 @@ from workers.tables.errors import ConditionRefused, TableThrottled
 DELETES_PER_CALL: Final = 25
 """AWS, BatchWriteItem: at most 25 items in a call."""
 DELETE_ROUNDS_MAX: Final = 8
+LATE_NOTES: Final = 4
+"""Read along with those that are looked for: notes that were told of in time stand in front of one that is late."""
+NOTES_PER_CALL: Final = 200
 
 
 class DynamoInboxTable(DynamoTable, InboxRows):
@@ -35,25 +39,44 @@ class DynamoInboxTable(DynamoTable, InboxRows):
         return [decode_item(item) for item in answer["Items"]], None if left is None else left["note"]["S"]
 
     async def came_after(self, owner: str, number: int, *, limit: int) -> Sequence[Row]:
-        """See `InboxRows`."""
+        """See `InboxRows`. What came in last nearly always tells of what happened last, so the newest notes are read until all are found
+        that there are by the head."""
+        missing = (last := await self.number(owner)) - number
+        found: list[Row] = []
         request = {
-            **self._of(owner, "#number > :number", {":number": {"N": str(number)}}, index="by_number"),
+            **self._of(owner, "note < :end", {":end": {"S": NOTES_END}}),
             "ConsistentRead": True,
-            "Limit": limit,
+            "ScanIndexForward": False,
         }
-        request["ExpressionAttributeNames"]["#number"] = "number"
-        answer = await self._call("Query", self._client.query, request)
-        return [decode_item(item) for item in answer["Items"]]
+        while missing > 0:
+            request["Limit"] = min(missing + LATE_NOTES, NOTES_PER_CALL)
+            answer = await self._call("Query", self._client.query, request)
+            fresh = [row for row in map(decode_item, answer["Items"]) if number < number_of(row) <= last]
+            missing -= len(fresh)
+            found = nsmallest(limit, [*found, *fresh], key=number_of)
+            if "LastEvaluatedKey" not in answer:
+                break  # the others have expired, or were erased
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return found
 
-    async def unread(self, owner: str, *, now_s: int, limit: int) -> int:
-        """See `InboxRows`. The index holds keys only: a hundred are about ten kilobytes."""
-        request = {
-            **self._of(owner, "unread_until > :now", {":now": {"N": str(now_s)}}, index="by_unread"),
+    async def unread(self, owner: str, *, now_s: int, limit: int) -> tuple[int, bool]:
+        """See `InboxRows`. A note is about half a kilobyte: half a read unit for eight of them."""
+        request: dict[str, Any] = {
+            **self._of(owner, "note < :end", {":end": {"S": NOTES_END}, ":now": {"N": str(now_s)}}),
+            "FilterExpression": "attribute_not_exists(read_at_ms) AND expires_at_s > :now",
             "Select": "COUNT",
-            "Limit": limit,
+            "ScanIndexForward": False,
         }
-        answer = await self._call("Query", self._client.query, request)
-        return int(answer["Count"])
+        count = looked_at = 0
+        while count < limit and looked_at < UNREAD_AMONG:
+            request["Limit"] = min(NOTES_PER_CALL, UNREAD_AMONG - looked_at)
+            answer = await self._call("Query", self._client.query, request)
+            count += int(answer["Count"])
+            looked_at += int(answer["ScannedCount"])
+            if "LastEvaluatedKey" not in answer:
+                return min(count, limit), count >= limit
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return min(count, limit), True
 
     async def mark_read(self, owner: str, note_id: str, *, now_ms: int) -> Row | None:
         """See `InboxRows`."""
@@ -74,7 +97,7 @@ class DynamoInboxTable(DynamoTable, InboxRows):
     async def number(self, owner: str) -> int:
         """See `InboxRows`."""
         head = await self.get({"owner": owner, "note": HEAD})
-        return 0 if head is None else int(head["last_number"])
+        return 0 if head is None else last_number_of(head)
 
     async def numbers(self, owners: Sequence[str]) -> Mapping[str, int]:
         """See `InboxRows`. Half the price of a consistent read; what DynamoDB leaves out is asked for again by the next look."""
@@ -84,7 +107,7 @@ class DynamoInboxTable(DynamoTable, InboxRows):
         request = {"RequestItems": {self._name: {"Keys": keys, "ConsistentRead": False}}}
         answer = await self._call("BatchGetItem", self._client.batch_get_item, request)
         heads = [decode_item(item) for item in answer["Responses"].get(self._name, [])]
-        return {head["owner"]: int(head["last_number"]) for head in heads}
+        return {head["owner"]: last_number_of(head) for head in heads}
 
     async def remove(self, owner: str, *, limit: int) -> int:
         """See `InboxRows`."""
@@ -109,12 +132,11 @@ class DynamoInboxTable(DynamoTable, InboxRows):
             await anyio.sleep(self._random.uniform(0, GET_PAUSE_S * 2**round_number))
         raise TableThrottled(f"BatchWriteItem left {len(left)} items in {DELETE_ROUNDS_MAX} rounds")
 
-    def _of(self, owner: str, condition: str, values: Mapping[str, Any], *, index: str | None = None) -> dict[str, Any]:
+    def _of(self, owner: str, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """A query of one inbox."""
-        request: dict[str, Any] = {
+        return {
             "TableName": self._name,
             "KeyConditionExpression": f"#owner = :owner AND {condition}",
             "ExpressionAttributeNames": {"#owner": "owner"},
             "ExpressionAttributeValues": {":owner": {"S": owner}, **values},
         }
-        return request if index is None else {**request, "IndexName": index}

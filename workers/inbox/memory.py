@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import anyio.lowlevel
 
-from workers.inbox.notes import HEAD
+from workers.inbox.notes import HEAD, UNREAD_AMONG, last_number_of, number_of
 from workers.inbox.port import InboxRows, Row
 from workers.tables.memory import MemoryTable
 
@@ -20,12 +20,15 @@ class MemoryInboxTable(MemoryTable, InboxRows):
 
     async def came_after(self, owner: str, number: int, *, limit: int) -> Sequence[Row]:
         """See `InboxRows`."""
-        rows = [row for row in await self._notes(owner) if row["number"] > number]
-        return sorted(rows, key=lambda row: int(row["number"]))[:limit]
+        rows = [row for row in await self._notes(owner) if number_of(row) > number]
+        return sorted(rows, key=number_of)[:limit]
 
-    async def unread(self, owner: str, *, now_s: int, limit: int) -> int:
+    async def unread(self, owner: str, *, now_s: int, limit: int) -> tuple[int, bool]:
         """See `InboxRows`."""
-        return min(limit, sum(1 for row in await self._notes(owner) if row.get("unread_until", 0) > now_s))
+        rows = sorted(await self._notes(owner), key=_id, reverse=True)
+        newest = rows[:UNREAD_AMONG]
+        count = sum(1 for row in newest if "read_at_ms" not in row and row["expires_at_s"] > now_s)
+        return min(limit, count), count >= limit or len(rows) > len(newest)
 
     async def mark_read(self, owner: str, note_id: str, *, now_ms: int) -> Row | None:
         """See `InboxRows`."""
@@ -40,7 +43,7 @@ class MemoryInboxTable(MemoryTable, InboxRows):
     async def number(self, owner: str) -> int:
         """See `InboxRows`."""
         head = await self.get({"owner": owner, "note": HEAD})
-        return 0 if head is None else int(head["last_number"])
+        return 0 if head is None else last_number_of(head)
 
     async def numbers(self, owners: Sequence[str]) -> Mapping[str, int]:
         """See `InboxRows`."""

@@ -17,8 +17,9 @@ class InboxRows(Protocol):
         """Notes after this number, by number; consistently."""
         ...
 
-    async def unread(self, owner: str, *, now_s: int, limit: int) -> int:
-        """How many notes are neither read nor expired, counted up to `limit`."""
+    async def unread(self, owner: str, *, now_s: int, limit: int) -> tuple[int, bool]:
+        """How many of the newest `UNREAD_AMONG` notes are neither read nor expired, counted up to `limit`; and whether there may be more.
+        Perhaps a moment old."""
         ...
 
     async def mark_read(self, owner: str, note_id: str, *, now_ms: int) -> Row | None:

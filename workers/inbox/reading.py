@@ -34,7 +34,7 @@ class Inboxes:
         now_ms = self._now_ms()
         return [document_of(row) for row in rows if is_kept(row, now_ms=now_ms)], following
 
-    async def unread(self, customer_id: str) -> int:
+    async def unread(self, customer_id: str) -> tuple[int, bool]:
         """See the port."""
         with _in_plain_words():
             return await self._rows.unread(self._owner(customer_id), now_s=self._now_ms() // 1000, limit=UNREAD_MAX)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import anyio
 
-from workers.inbox.notes import HEAD, NewNote, row_of
+from workers.inbox.notes import HEAD, NewNote, last_number_of, row_of
 from workers.tables.errors import ConditionRefused, TableContended, TransactionRefused
 from workers.tables.port import Change, Key, Operation, PutNew, Table
 
@@ -57,7 +57,7 @@ class InboxWriter:
             head = await self._table.get(_head(note.owner))
             if head is not None and head["closed"]:
                 return "closed"
-            number = 1 + (0 if head is None else int(head["last_number"]))
+            number = 1 + (0 if head is None else last_number_of(head))
             row = row_of(note, number=number, now_ms=self._now_ms(), kept_days=self._kept_days)
             try:
                 await self._table.transact([PutNew(key, row), _move(note.owner, number)])

@@ -24,14 +24,15 @@ from workers.inventory.stock import (
     Untracked,
     Withdrawn,
 )
+from workers.inventory.turns import Turns
 from workers.tables.errors import ConditionRefused, TableContended, TransactionRefused
 from workers.tables.port import Change, Item, Operation, Table
 
 # Another look after somebody else's move: each is progress for somebody, so many in a row are a fault.
 LOOKS_MAX: Final = 24
-TRIES_MAX: Final = 10
+TRIES_MAX: Final = 40
 PAUSE_S: Final = 0.02
-PAUSE_S_MAX: Final = 0.5
+PAUSE_S_MAX: Final = 0.25
 
 _T = TypeVar("_T")
 
@@ -43,6 +44,7 @@ class TableStock(Stock):
         self._table = table
         self._random = random
         self._accept_untracked = untracked == "accept"
+        self._turns = Turns()
 
     async def reserve(self, reservation_id: str, quantities: Mapping[str, int]) -> Answer:
         """See `Stock.reserve`."""
@@ -57,13 +59,16 @@ class TableStock(Stock):
     async def release(self, reservation_id: str) -> bool:
         """See `Stock.release`."""
         for _ in range(LOOKS_MAX):
-            head = await self._table.get(r.head_key(reservation_id))
+            head = r.head_of(await self._table.get(r.head_key(reservation_id)))
             if head is None:
                 tombstone = r.put_head(reservation_id, "released", chunks=0)
                 if await self._patiently(partial(self._table.put_new, tombstone)) is None:
                     return False
                 continue
             match head["state"]:
+                case "reserved" | "releasing" if r.is_whole(head):
+                    if await self._give_back_whole(reservation_id, head):
+                        return r.held_anything(head)
                 case "reserving" | "reserved" as before:
                     await self._move(r.move_head(reservation_id, before, "releasing"))
                 case "releasing":
@@ -73,6 +78,8 @@ class TableStock(Stock):
                     await self._finish_failing(reservation_id, head)
                 case "failed":
                     return False
+                case _ if r.is_whole(head):
+                    return r.held_anything(head)
                 case _:
                     return any(await self._held_chunks(reservation_id, head))
         raise StockContended(f"the release of {reservation_id} was overtaken {LOOKS_MAX} times")
@@ -101,7 +108,7 @@ class TableStock(Stock):
         """The head and every level, in one call for an ordinary order."""
         skus = list(quantities)
         head, *items = await self._table.get_many([r.head_key(reservation_id), *map(r.sku_key, skus)])
-        return head, dict(zip(skus, map(r.level_of, items), strict=True))
+        return r.head_of(head), dict(zip(skus, map(r.level_of, items), strict=True))
 
     async def _advance(
         self,
@@ -122,6 +129,8 @@ class TableStock(Stock):
                 return None
             case "failed":
                 return Short(r.missing_of(head))
+            case "reserved" if r.is_whole(head):
+                return Reserved(tuple(head["untracked"]))
             case "reserved":
                 records = await self._held_chunks(reservation_id, head)
                 return Reserved(tuple(sku for record in records if record for sku in record["untracked"]))
@@ -144,9 +153,8 @@ class TableStock(Stock):
             begun = r.put_head(reservation_id, "reserving", chunks=len(chunks))
             await self._patiently(partial(self._table.put_new, begun))
             return None
-        reserved = r.put_head(reservation_id, "reserved", chunks=len(chunks))
         try:
-            await self._transact(r.hold(reserved, chunks[0], list(wanted)) if chunks else (reserved,))
+            await self._transact(r.hold_whole(reservation_id, chunks[0] if chunks else None, list(wanted)))
         except TransactionRefused:
             return None  # somebody was faster with the reservation or with the goods: the next look tells which
         return Reserved(tuple(sku for chunk in chunks for sku in chunk.quantities if sku not in wanted))
@@ -178,6 +186,16 @@ class TableStock(Stock):
         await self._give_back(reservation_id, head)
         await self._move(r.move_head(reservation_id, "failing", "failed"))
 
+    async def _give_back_whole(self, reservation_id: str, head: Item) -> bool:
+        """Whether it was this call that put it back; else somebody has moved the head."""
+        try:
+            await self._transact(r.give_back_whole(reservation_id, head))
+        except TransactionRefused as refusal:
+            if 0 not in refusal.refused:
+                raise  # a SKU says that less is reserved than we hold: for a person
+            return False
+        return True
+
     async def _give_back(self, reservation_id: str, head: Item) -> None:
         """Put back every chunk that is still held; a concurrent call may take some of them from us."""
         for number, record in enumerate(await self._held_chunks(reservation_id, head)):
@@ -193,7 +211,8 @@ class TableStock(Stock):
     async def _held_chunks(self, reservation_id: str, head: Item) -> tuple[Item | None, ...]:
         """The record of each chunk that was ever held; None for one that never was."""
         prefix = r.head_key(reservation_id)["key"]
-        return await self._table.get_many([r.chunk_key(prefix, number) for number in range(head["chunks"])])
+        keys = [r.chunk_key(prefix, number) for number in range(head["chunks"])]
+        return r.records_of(await self._table.get_many(keys))
 
     def _counts(self, sku: str, levels: Mapping[str, Level | None]) -> bool:
         return not self._accept_untracked or levels[sku] is not None
@@ -206,7 +225,12 @@ class TableStock(Stock):
             return
 
     async def _transact(self, operations: Sequence[Operation]) -> None:
-        await self._patiently(partial(self._table.transact, operations))
+        """The first try waits for nobody: most goods are wanted by one order at a time. Who finds them at work elsewhere gets in line."""
+        try:
+            await self._table.transact(operations)
+        except TableContended:
+            async with self._turns.at("/".join(operation.key.values()) for operation in operations):
+                await self._patiently(partial(self._table.transact, operations))
 
     async def _patiently(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Try again, with full jitter, while another transaction is at work on the same items."""

@@ -1,7 +1,8 @@
 """A channel: one way of telling somebody of an event. The handler asks each channel of an event on its own.
 
 Each (event, channel) has a record `<eventId>:<channel>` of its own (`records.py`). The handler claims the record, calls `deliver` once, and
-writes down what came of it; so a channel needs no state for "once", and one that fails is tried again without the others.
+writes down what came of it; so a channel needs no state for "once", and one that fails is tried again without the others. A channel that is
+`repeatable` is called without a claim: its own write is its "once".
 
     deliver ──> Delivered       record `sent`
             ──> Refused         record `failed`: it will never be taken
@@ -14,12 +15,9 @@ No channel ever appends to the order's log (D10).
 """
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from orderstore.recorded import Recorded
-
-NAMES: Final = ("email", "sms", "inbox", "slack", "teams")
-"""Of every channel that there is or was: an event may have been begun by one that is configured no longer."""
 
 # The texts of an answer are written into the record and into logs: a code or a few words of ours, never an address, never what a service
 # quotes of the request.
@@ -110,6 +108,11 @@ class Channel(Protocol):
     @property
     def patience_s(self) -> float | None:
         """How long after it was first begun there is still a point in telling; None: always."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether telling it twice tells once: then no claim guards it, and its record is written when it is over."""
         ...
 
     async def deliver(self, note: Note) -> Delivery:

@@ -55,6 +55,7 @@ class ChatChannel:
     """See `channels.Channel`. A message that could not be written for `patience_s` is of no use to anybody any more."""
 
     needs_contact = False
+    repeatable = False
     patience_s: float | None
 
     def __init__(

@@ -36,6 +36,7 @@ class EmailChannel:
     name = "email"
     needs_contact = True
     patience_s: float | None = None
+    repeatable = False
 
     def __init__(self, sender: MailSender, *, suppressions: SuppressionList) -> None:
         self._sender = sender

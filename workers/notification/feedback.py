@@ -22,7 +22,7 @@ RECIPIENTS_MAX: Final = 50  # of one mail, as SES allows
 # A bounce of these says something of the one mail or of the moment, not of the address.
 _HARD: Final = "Permanent"
 # Who reports that a mail is NOT spam has not complained.
-_NO_COMPLAINT: Final = frozenset({"not-spam"})
+_NO_COMPLAINT: Final = "not-spam"
 _WORD: Final = 64
 
 
@@ -84,7 +84,7 @@ def _bounce(document: Mapping[str, Any]) -> Feedback:
 
 def _complaint(document: Mapping[str, Any]) -> Feedback | None:
     complaint = _object(document, "complaint")
-    if complaint.get("complaintFeedbackType") in _NO_COMPLAINT:
+    if complaint.get("complaintFeedbackType") == _NO_COMPLAINT:
         return None
     return _feedback(
         document,

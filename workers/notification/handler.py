@@ -1,6 +1,6 @@
 """The notification worker's handler: each event that somebody is told of is told by every channel that is meant for it, each on its own.
 
-The channels are decided once, when the first record of the event is written, and stand in every record of it: a redelivery after the
+The channels are decided once, before the first record of the event is written, and stand in every record of it: a redelivery after the
 settings were changed tells the same people by the same ways. A channel that fails is tried again without the others, and one that is
 slow holds none of them up.
 """
@@ -13,7 +13,6 @@ import anyio
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Recorded
-from workers.notification.channels import NAMES
 from workers.notification.records import FINAL_STATES, Notification, NotificationRecords
 from workers.notification.routes import Plan, Routes
 from workers.notification.telling import Occasion, Telling
@@ -67,14 +66,18 @@ class NotificationHandler(OrderWorker):
         if planned is None:
             return Done()
         occasion = _occasion(history, _find(history, envelope.event_id))
-        first = await self._standing(occasion) or await self._begin(occasion, planned, planned.channels[0])
-        # What stands was decided before; records from before there were several channels stand for themselves.
-        plan = Plan(planned.template, first.channels or (first.channel,))
-        turns = [
-            _turn(message, name, plan, occasion, first if name == first.channel else None) for name in plan.channels
-        ]
+        standing = await self._records.of_event(occasion.order.order_id, occasion.event.event_id)
+        if not standing and self._is_short_lived(planned.channels[0]):
+            standing = (await self._begin(occasion, planned, planned.channels[0]),)
+        plan = planned
+        if standing:
+            # What stands was decided before; records from before there were several channels stand for themselves.
+            plan = Plan(planned.template, standing[0].channels or (standing[0].channel,))
+        known = {record.channel: record for record in standing}
+        turns = [_turn(message, name, plan, occasion, known.get(name)) for name in plan.channels]
         outcomes = await self._take(turns)
-        if first.state in FINAL_STATES and all(isinstance(outcome, Done) for outcome in outcomes):
+        told_before = bool(standing) and standing[0].state in FINAL_STATES
+        if told_before and all(isinstance(outcome, Done) for outcome in outcomes):
             self._observer.nothing_to_do("notification", envelope.event_type)
         return _sum(outcomes)
 
@@ -109,32 +112,51 @@ class NotificationHandler(OrderWorker):
         if not isinstance(turn, Turn):
             raise TypeError("a channel has turns, no messages")
         channel = self._routes.channel(turn.channel)
-        record = turn.known or await self._begin(turn.occasion, turn.plan, turn.channel)
+        known = turn.known
+        if known is None and channel is not None and channel.patience_s is not None:
+            known = await self._begin(turn.occasion, turn.plan, turn.channel)
+        new = _new(turn.occasion, turn.plan, turn.channel)
         if channel is None:
-            return await self._telling.end(record, CHANNEL_OFF)
-        return await self._telling.tell(record, channel, turn.occasion)
+            return await self._telling.end(known or new, CHANNEL_OFF)
+        if known is None:
+            return await self._telling.begin(new, channel, turn.occasion)
+        return await self._telling.tell(known, channel, turn.occasion)
 
-    async def _standing(self, occasion: Occasion) -> Notification | None:
-        """The first record of the event, by whatever channel: which one begins may have been another when it was first heard of."""
-        event_id = occasion.event.event_id
-        names = dict.fromkeys((*NAMES, *self._routes.names))
-        return await self._records.oldest(occasion.order.order_id, [f"{event_id}:{name}" for name in names])
+    def _is_short_lived(self, name: str) -> bool:
+        """Whether there is soon no point in telling by this channel: its time runs from when the event was first heard of, also while its
+        breaker is open."""
+        channel = self._routes.channel(name)
+        return channel is not None and channel.patience_s is not None
 
     async def _begin(self, occasion: Occasion, plan: Plan, channel: str) -> Notification:
-        contact = occasion.order.contact
+        new = _new(occasion, plan, channel)
         return await self._records.begin(
-            occasion.order.order_id,
-            f"{occasion.event.event_id}:{channel}",
-            template=plan.template,
-            channel=channel,
-            subject="" if contact is None else contact.subject,
-            channels=plan.channels,
+            new.order,
+            new.notification,
+            template=new.template,
+            channel=new.channel,
+            subject=new.subject,
+            channels=new.channels,
         )
 
 
 def occasion_of(history: History, event_id: str) -> Occasion:
     """An event of an order, ready to be told of. Raises EventNotInOrder."""
     return _occasion(history, _find(history, event_id))
+
+
+def _new(occasion: Occasion, plan: Plan, channel: str) -> Notification:
+    """A record that nobody has written yet."""
+    contact = occasion.order.contact
+    return Notification(
+        order=occasion.order.order_id,
+        notification=f"{occasion.event.event_id}:{channel}",
+        channel=channel,
+        template=plan.template,
+        state="pending",
+        channels=plan.channels,
+        subject="" if contact is None else contact.subject,
+    )
 
 
 def _occasion(history: History, recorded: Recorded) -> Occasion:

@@ -17,6 +17,7 @@ class InboxChannel(Channel):
     name: Final = "inbox"
     needs_contact: Final = False
     patience_s: Final = None
+    repeatable: Final = True
 
     def __init__(self, writer: InboxWriter) -> None:
         self._writer = writer

@@ -1,16 +1,14 @@
 """All notifications of an order, and whether an event has been told of: one page holds them, there are at most a few dozen."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from workers.notification.records import FINAL_STATES, Notification, record_of
+from workers.notification.records import FINAL_STATES, RESEND, Notification, record_of
 from workers.tables.attributes import decode_item
 from workers.tables.dynamo import translated
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
-
-RESEND: Final = ":resend-"
 
 
 async def notifications_of(

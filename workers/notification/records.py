@@ -1,9 +1,11 @@
 """One record per event and channel, conditional at every step, so that a customer is told once by each channel.
 
     (none) ──> pending ──> sending ──> sent
-                  │ ^          │ ├───> failed        the service will never take it, or there is no point any more
-                  │ └──────────┘ └───> suppressed    nobody to send to, or they want no more
-                  └──────────────────> suppressed, failed
+       │          │ ^          │ ├───> failed        the service will never take it, or there is no point any more
+       │          │ └──────────┘ └───> suppressed    nobody to send to, or they want no more
+       │          └──────────────────> suppressed, failed
+       ├──────────────────> sending                  whoever writes the record first may hold the claim at once
+       └──────────────────> sent, suppressed, failed of a channel that is told once however often it is told
 
 Who moves the record to `sending` sends. If that one dies before it writes `sent`, nobody can know whether the note left (SES and SNS
 have no idempotency key); after `resend_after` another takes the claim over, and it may then be told twice. That needs a death in the
@@ -18,11 +20,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol, get_args
 
 from workers.tables.errors import ConditionRefused
-from workers.tables.port import Change, Item, Key, PutNew, Table
+from workers.tables.port import Change, Item, Key, PutNew, RangedTable
+from workers.tables.rows import typed
 
 State = Literal["pending", "sending", "sent", "suppressed", "failed"]
 FinalState = Literal["sent", "suppressed", "failed"]
 FINAL_STATES: Final[frozenset[str]] = frozenset(get_args(FinalState))
+
+RESEND: Final = ":resend-"
+"""What the name of a resend has behind that of the notification."""
 
 FeedbackKind = Literal["delivered", "delayed", "soft_bounced", "bounced", "complained", "rejected"]
 # What stands in the record's place when it is shown: the gravest that is known.
@@ -85,8 +91,12 @@ class NotificationRecords(Protocol):
         """The record, if there is one."""
         ...
 
-    async def oldest(self, order: str, notifications: Sequence[str]) -> Notification | None:
-        """Of these records, the one that was begun first; None if there is none."""
+    async def put(self, record: Notification) -> Notification | None:
+        """Write down a record of which there is none yet, in whatever state; None, or the one that stands in its way."""
+        ...
+
+    async def of_event(self, order: str, event_id: str) -> tuple[Notification, ...]:
+        """The event's records, by whatever channel, the one that was begun first in front; no resends."""
         ...
 
     async def claim(self, record: Notification) -> Notification | None:
@@ -109,7 +119,7 @@ class NotificationRecords(Protocol):
 class TableNotifications(NotificationRecords):
     """Records in a service table whose keys are `order` and `notification`."""
 
-    def __init__(self, table: Table, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, table: RangedTable, *, now_ms: Callable[[], int]) -> None:
         self._table = table
         self._now_ms = now_ms
 
@@ -125,31 +135,47 @@ class TableNotifications(NotificationRecords):
         resend: Item | None = None,
     ) -> Notification:
         """See `NotificationRecords.begin`."""
-        key = {"order": order, "notification": notification}
+        new = Notification(
+            order=order,
+            notification=notification,
+            channel=channel,
+            template=template,
+            state="pending",
+            channels=tuple(channels),
+            begun_at_ms=self._now_ms(),
+            subject=subject,
+            resend=resend or {},
+        )
+        return await self.put(new) or new
+
+    async def put(self, record: Notification) -> Notification | None:
+        """See `NotificationRecords.put`."""
         row: dict[str, Any] = {
-            "template": template,
-            "channel": channel,
-            "subject": subject,
-            "channels": tuple(channels),
-            "state": "pending",
-            "claimed_at_ms": 0,
-            "begun_at_ms": self._now_ms(),
+            "template": record.template,
+            "channel": record.channel,
+            "subject": record.subject,
+            "channels": record.channels,
+            "state": record.state,
+            "claimed_at_ms": record.claimed_at_ms,
+            "begun_at_ms": record.begun_at_ms,
         }
-        if resend is not None:
-            row["resend"] = resend
-        existing = await self._table.put_new(PutNew(key, row))
-        return record_of(existing if existing is not None else {**key, **row})
+        if record.state in FINAL_STATES:
+            row |= {"detail": record.detail, "finished_at_ms": record.finished_at_ms}
+        if record.resend:
+            row["resend"] = record.resend
+        existing = await self._table.put_new(PutNew(_key(record), row))
+        return None if existing is None else record_of(existing)
 
     async def find(self, order: str, notification: str) -> Notification | None:
         """See `NotificationRecords.find`."""
         row = await self._table.get({"order": order, "notification": notification})
         return None if row is None else record_of(row)
 
-    async def oldest(self, order: str, notifications: Sequence[str]) -> Notification | None:
-        """See `NotificationRecords.oldest`."""
-        rows = await self._table.get_many([{"order": order, "notification": name} for name in notifications])
-        found = [record_of(row) for row in rows if row is not None]
-        return min(found, key=lambda record: record.begun_at_ms, default=None)
+    async def of_event(self, order: str, event_id: str) -> tuple[Notification, ...]:
+        """See `NotificationRecords.of_event`. One query, whichever channels there are or were."""
+        rows = await self._table.beginning({"order": order}, "notification", f"{event_id}:")
+        found = [record_of(row) for row in rows if RESEND not in row["notification"]]
+        return tuple(sorted(found, key=lambda record: record.begun_at_ms))
 
     async def claim(self, record: Notification) -> Notification | None:
         """See `NotificationRecords.claim`."""
@@ -184,22 +210,9 @@ class TableNotifications(NotificationRecords):
 
 
 def record_of(row: Item) -> Notification:
-    """A row of the table."""
-    return Notification(
-        order=row["order"],
-        notification=row["notification"],
-        channel=row["channel"],
-        template=row["template"],
-        state=row["state"],
-        channels=tuple(row.get("channels", ())),
-        claimed_at_ms=row["claimed_at_ms"],
-        begun_at_ms=row["begun_at_ms"],
-        finished_at_ms=row.get("finished_at_ms", 0),
-        subject=row["subject"],
-        detail=row.get("detail", ""),
-        feedback={kind: row[_attribute(kind)] for kind in GRAVEST_FIRST if _attribute(kind) in row},
-        resend=row.get("resend", {}),
-    )
+    """A row of the table. Raises RowUnreadable."""
+    feedback = {kind: row[_attribute(kind)] for kind in GRAVEST_FIRST if _attribute(kind) in row}
+    return typed(Notification, {**row, "feedback": feedback}, "a notification")
 
 
 def _key(record: Notification) -> Key:

@@ -11,8 +11,7 @@ from typing import Final
 
 from orderstore.orders import Orders
 from workers.notification.handler import occasion_of
-from workers.notification.listing import RESEND
-from workers.notification.records import FINAL_STATES, Notification, NotificationRecords
+from workers.notification.records import FINAL_STATES, RESEND, Notification, NotificationRecords
 from workers.notification.routes import Routes
 from workers.notification.telling import Telling
 from workers.runtime.outcome import Done

@@ -47,6 +47,7 @@ class SmsChannel:
 
     name = "sms"
     needs_contact = True
+    repeatable = False
     patience_s: float | None
 
     def __init__(

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from workers.tables.errors import ConditionRefused, TableContended
 from workers.tables.port import Change, Item, PutNew, Table
+from workers.tables.rows import typed
 
 Kind = Literal["email", "phone"]
 Reason = Literal["bounce", "complaint", "operator"]
@@ -88,7 +89,8 @@ class Suppressions:
             existing = await self._table.put_new(PutNew({"address": suppression_id}, _row(kind, report)))
             if existing is None:
                 return True
-            if existing["active"] or report.at_ms <= existing["lifted_at_ms"]:
+            stands = _suppression({**existing, "address": suppression_id})
+            if stands.active or report.at_ms <= stands.lifted_at_ms:
                 return False
             again = {"active": True, "reason": report.reason, "source": report.source, "since_ms": report.at_ms,
                      "order": report.order, "customer": report.customer, "detail": report.detail}  # fmt: skip
@@ -100,7 +102,7 @@ class Suppressions:
         """Allow the address again; False when nothing forbids it. Raises TableContended."""
         for _ in range(TRIES_MAX):
             row = await self._table.get({"address": suppression_id})
-            if row is None or not row["active"]:
+            if row is None or not _suppression(row).active:
                 return False
             lifted = {"active": False, "lifted_at_ms": self._now_ms(), "lifted_by": actor, "lifted_because": reason}
             if await self._change(suppression_id, row, lifted):
@@ -150,4 +152,5 @@ def _row(kind: Kind, report: Report) -> dict[str, Any]:
 
 
 def _suppression(row: Item) -> Suppression:
-    return Suppression(id=row["address"], **{name: value for name, value in row.items() if name != "address"})
+    """Raises RowUnreadable: whether somebody may be written to is not guessed."""
+    return typed(Suppression, {**row, "id": row.get("address")}, "a suppression")

@@ -7,8 +7,9 @@ Both may just mean that a service is down, so they are outages to whoever asks (
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeVar
 
 import anyio
 import orjson
@@ -45,6 +46,9 @@ WRITE_AGAIN_AFTER_S: Final = (0.1, 0.4, 1.0)
 # However long a service wants to be left alone: it is asked again within a quarter of an hour.
 RETRY_AFTER_S_MAX: Final = 900.0
 
+T = TypeVar("T")
+Ended = Callable[[FinalState, str], Awaitable[Done | Defer]]
+"""Writes down how it ended: (state, detail)."""
 OpenContact = Callable[[SealedText, str], Awaitable[bytes]]
 """Decrypts what `Seal` sealed: (sealed, stream) -> plain JSON. Raises KeyErased when the customer's key is gone."""
 
@@ -108,35 +112,72 @@ class Telling:
         claimed = await self._records.claim(record)
         if claimed is None:
             return Defer(min(self._resend_after_s, LOOK_AGAIN_S))  # another delivery is at it
+        return await self._deliver(claimed, channel, note)
+
+    async def begin(self, new: Notification, channel: Channel, occasion: Occasion) -> Done | Defer:
+        """Tell what has no record yet. The record is written when it is known what it has to say first: that it is being told, or how it
+        ended. Raises what `tell` raises."""
+        new = replace(new, begun_at_ms=self._now_ms())
+
+        async def ended(state: FinalState, detail: str) -> Done | Defer:
+            standing = await self._insisting(
+                lambda: self._records.put(replace(new, state=state, detail=detail, finished_at_ms=self._now_ms()))
+            )
+            if standing is not None:  # another delivery was first: nothing is told twice by looking what became of that
+                return await self.tell(standing, channel, occasion)
+            self._observer.notification(new.channel, state)
+            return Done()
+
+        contact, reason = await self._contact(channel, occasion)
+        if reason:
+            return await ended("suppressed", reason)
+        note = self._note(new, channel, occasion, contact)
+        if channel.repeatable:
+            return await self._settle(new, await channel.deliver(note), ended)
+        claimed = replace(new, state="sending", claimed_at_ms=self._now_ms())
+        standing = await self._records.put(claimed)
+        if standing is not None:
+            return await self.tell(standing, channel, occasion)
+        return await self._deliver(claimed, channel, note)
+
+    async def _deliver(self, claimed: Notification, channel: Channel, note: Note) -> Done | Defer:
+        """Tell, as the one who holds the claim."""
         if self._now_ms() - claimed.claimed_at_ms > self._resend_after_s * 1000 / 2:
             return Defer(0)  # the process stood still since: somebody may be about to take the claim over, or has
 
         async def deliver() -> Done | Defer:
-            return await self._settle(claimed, await channel.deliver(note))
+            return await self._settle(claimed, await channel.deliver(note), partial(self._finish, claimed))
 
         return await with_last_words(deliver, grace_s=self._grace_s)
 
     async def end(self, record: Notification, reason: str) -> Done:
-        """It is not to be told at all."""
-        if record.state in FINAL_STATES:
-            return Done()
-        return await self._finish(record, "suppressed", reason)
+        """It is not to be told at all. A record that was never written is written as ended."""
+        if record.begun_at_ms:
+            return Done() if record.state in FINAL_STATES else await self._finish(record, "suppressed", reason)
+        now_ms = self._now_ms()
+        never = replace(record, state="suppressed", detail=reason, begun_at_ms=now_ms, finished_at_ms=now_ms)
+        standing = await self._insisting(lambda: self._records.put(never))
+        if standing is not None:
+            return await self.end(standing, reason)
+        self._observer.notification(record.channel, "suppressed")
+        return Done()
 
-    async def _settle(self, claimed: Notification, delivery: Delivery) -> Done | Defer:
+    async def _settle(self, record: Notification, delivery: Delivery, ended: Ended) -> Done | Defer:
         match delivery:
             case Delivered(reference):
-                return await self._finish(claimed, "sent", reference)
+                return await ended("sent", reference)
             case Refused(reason):
-                return await self._finish(claimed, "failed", reason)
+                return await ended("failed", reason)
             case Suppressed(reason):
-                return await self._finish(claimed, "suppressed", reason)
+                return await ended("suppressed", reason)
             case NotDelivered(reason, retry_after_s):
-                await self._records.give_back(claimed)
+                if record.state == "sending":
+                    await self._records.give_back(record)
                 if retry_after_s is None:
-                    raise NotToldYet(f"{claimed.channel}: {reason}")
+                    raise NotToldYet(f"{record.channel}: {reason}")
                 return Defer(min(max(retry_after_s, 0.0), RETRY_AFTER_S_MAX))
             case Uncertain(reason):
-                raise PerhapsTold(f"{claimed.channel}: {reason}")
+                raise PerhapsTold(f"{record.channel}: {reason}")
 
     async def _contact(self, channel: Channel, occasion: Occasion) -> tuple[Contact | None, str]:
         """Whom to write to, or why to nobody. Opened only for a channel that needs it."""
@@ -173,15 +214,15 @@ class Telling:
         )
 
     async def _finish(self, record: Notification, state: FinalState, detail: str) -> Done:
-        if await self._written(record, state, detail):
+        if await self._insisting(lambda: self._records.finish(record, state, detail=detail)):
             self._observer.notification(record.channel, state)
         return Done()
 
-    async def _written(self, record: Notification, state: FinalState, detail: str) -> bool:
+    async def _insisting(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write the end down, and insist: an end that is not written is a note that is told twice."""
         for wait_s in WRITE_AGAIN_AFTER_S:
             try:
-                return await self._records.finish(record, state, detail=detail)
+                return await write()
             except (TableThrottled, TableUnavailable):
                 await anyio.sleep(wait_s)
-        return await self._records.finish(record, state, detail=detail)
+        return await write()

@@ -18,6 +18,7 @@ from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.held import Holdings, Stage
 from workers.runtime.observe import Drained, QueueObserver, SilentObserver
 from workers.runtime.outcome import Classify, Handler, classify_unknown
+from workers.runtime.pace import Pace
 from workers.runtime.polling import Poller
 from workers.runtime.queue import Queue
 from workers.runtime.settings import ConsumeSettings
@@ -51,6 +52,7 @@ class ConsumeLoop:
         self._settler = Settler(
             queue, holdings, settings, acks=acks, returns=returns, observer=observer, source=source, now_ms=now_ms
         )
+        pace = Pace(settings.concurrency, deadline_s=settings.handler_deadline_s)
         self._handling = Handling(
             queue.name,
             handler,
@@ -58,12 +60,20 @@ class ConsumeLoop:
             holdings=holdings,
             acks=acks,
             settler=self._settler,
+            pace=pace,
             observer=observer,
             classify=classify,
             stopped_at=lambda: self._stopped_at,
         )
         self._poller = Poller(
-            queue, holdings, settings, observer=observer, source=source, now_ms=now_ms, admit=self._handling.admit
+            queue,
+            holdings,
+            settings,
+            pace=pace,
+            observer=observer,
+            source=source,
+            now_ms=now_ms,
+            admit=self._handling.admit,
         )
         self._heartbeat = Heartbeat(
             queue, holdings, settings, observer=observer, source=source, on_lost=self._handling.lost

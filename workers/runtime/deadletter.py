@@ -5,6 +5,7 @@ that the queue itself moved after too many receives carries none of these names.
 """
 
 import json
+import re
 from collections.abc import Mapping
 
 from workers.runtime.queue import MESSAGE_ATTRIBUTES_MAX, MESSAGE_BYTES_MAX, Message
@@ -18,6 +19,7 @@ MORE_ATTRIBUTES = "deadLetterMoreAttributes"
 
 REASON_CHARACTERS_MAX = 1_000
 _CAUSES = (ORIGINAL_ID, RECEIVE_COUNT, REASON)
+_REFUSED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def dead_letter_attributes(message: Message, reason: str) -> dict[str, str]:
@@ -57,11 +59,7 @@ def message_bytes(body: str, attributes: Mapping[str, str]) -> int:
 
 def sendable_text(text: str) -> str:
     """`text` with each character that SQS refuses (outside XML 1.0's set) replaced by U+FFFD."""
-    return "".join(character if _sendable(ord(character)) else "\ufffd" for character in text)
-
-
-def _sendable(code: int) -> bool:
-    return code in {0x9, 0xA, 0xD} or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
+    return _REFUSED.sub("\ufffd", text)
 
 
 def packed(attributes: Mapping[str, str], *, room: int = MESSAGE_ATTRIBUTES_MAX) -> Mapping[str, str]:

@@ -13,7 +13,9 @@ from workers.runtime.held import Held, Holdings, Stage
 from workers.runtime.lanes import Lanes
 from workers.runtime.observe import DuplicateDropped, QueueObserver, Started
 from workers.runtime.outcome import Classify, Defer, Handler, Outcome, Retry
+from workers.runtime.pace import Pace
 from workers.runtime.queue import Message
+from workers.runtime.seats import Seat
 from workers.runtime.settings import ConsumeSettings
 from workers.runtime.settle import Settler
 
@@ -27,23 +29,8 @@ IDLE_TASKS_MAX: Final = 64
 """Tasks that are kept for the next message, not more: after a burst most of them end."""
 
 
-class _Seat:
-    """A task that waits for a message, or for None, which ends it."""
-
-    __slots__ = ("held", "taken")
-
-    def __init__(self) -> None:
-        self.taken = anyio.Event()
-        self.held: Held | None = None
-
-    def begin(self, held: Held | None) -> None:
-        """Give it one."""
-        self.held = held
-        self.taken.set()
-
-
 class Handling:
-    """Runs the handler on at most `concurrency` messages at once; the others wait in a buffer bounded by the credits."""
+    """Runs the handler on as many messages at once as the pace allows; the others wait in a buffer bounded by the credits."""
 
     def __init__(
         self,
@@ -54,6 +41,7 @@ class Handling:
         holdings: Holdings,
         acks: Acks,
         settler: Settler,
+        pace: Pace,
         observer: QueueObserver,
         classify: Classify,
         stopped_at: Callable[[], float | None],
@@ -64,6 +52,7 @@ class Handling:
         self._holdings = holdings
         self._acks = acks
         self._settler = settler
+        self._pace = pace
         self._observer = observer
         self._classify = classify
         self._stopped_at = stopped_at
@@ -73,7 +62,7 @@ class Handling:
         self._lanes = Lanes(ordered=settings.ordered)
         self._tasks: TaskGroup | None = None
         self._running: dict[Held, float] = {}
-        self._idle: list[_Seat] = []
+        self._idle: list[Seat] = []
 
     @property
     def running(self) -> int:
@@ -179,7 +168,7 @@ class Handling:
             reason = self._too_late(self._buffer[0], now)
             if reason is not None:
                 self._give_back(self._buffer.popleft(), reason)
-            elif len(self._running) < self._settings.concurrency:
+            elif len(self._running) < self._pace.allowed:
                 held = self._buffer.popleft()
                 self._running[held] = now
                 self._holdings.move(held, Stage.RUNNING)
@@ -217,7 +206,7 @@ class Handling:
         """Wait for a message; None when this task is not needed any more."""
         if self._stopping.is_set() or len(self._idle) >= IDLE_TASKS_MAX:
             return None
-        seat = _Seat()
+        seat = Seat()
         self._idle.append(seat)
         try:
             await seat.taken.wait()
@@ -228,11 +217,14 @@ class Handling:
 
     async def _handle(self, held: Held) -> float | None:
         """Run the handler and settle; the seconds to wait when it is to be called again."""
+        began_at = self._running[held]
         try:
             again_after_s = await self._attempt(held)
         finally:
             del self._running[held]
             self._holdings.notify()
+        done = held.stage is Stage.DELETING
+        self._pace.ended(began_at=began_at, now=anyio.current_time(), done=done, beside=len(self._running))
         # Not reached by a cancellation: what waits then must not start.
         self._holdings.returned += 1
         if again_after_s is None:

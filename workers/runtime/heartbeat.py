@@ -74,6 +74,8 @@ class Heartbeat:
         due = sorted(
             (held for held in self._holdings if self._needs_extending(held, now)), key=lambda held: held.visible_at
         )
+        if not due:
+            return True
         failed: list[Held] = []
         limiter = anyio.CapacityLimiter(CALLS_AT_ONCE_MAX)
         async with anyio.create_task_group() as calls:

@@ -156,7 +156,6 @@ class MemoryQueue:
                 failed.append(FailedEntry(message=message, reason="InvalidParameterValue", gone=True))
             else:
                 self._hide_until(stored, now + timeout_s)
-        self._wake()
         return failed
 
     async def dead_letter(self, message: Message, reason: str) -> None:
@@ -228,7 +227,6 @@ class MemoryQueue:
         self._stored[stored.id] = stored
         self._delayed += stored.delayed
         self._hide_until(stored, stored.visible_at)
-        self._wake()
 
     def _remove(self, stored: Stored) -> None:
         del self._stored[stored.id]
@@ -238,13 +236,19 @@ class MemoryQueue:
         stored.visible_at = visible_at
         self._visible.pop(stored.id, None)
         heapq.heappush(self._hidden, (visible_at, next(self._numbers), stored))
+        if self._hidden[0][2] is stored:  # nothing else is visible sooner: who waits must wait less
+            self._wake()
 
     def _surface(self) -> None:
-        """Make visible whatever has been hidden long enough. Entries that were deleted or hidden anew since are stale."""
+        """Make visible whatever has been hidden long enough. Entries that were deleted or hidden anew since are stale, and go."""
         now = anyio.current_time()
-        while self._hidden and self._hidden[0][0] <= now:
-            visible_at, _, stored = heapq.heappop(self._hidden)
-            if self._stored.get(stored.id) is stored and stored.visible_at == visible_at:
+        while self._hidden:
+            visible_at, _, stored = self._hidden[0]
+            known = self._stored.get(stored.id) is stored and stored.visible_at == visible_at
+            if known and visible_at > now:
+                return
+            heapq.heappop(self._hidden)
+            if known:
                 self._delayed -= stored.delayed
                 stored.delayed = False
                 self._visible[stored.id] = stored

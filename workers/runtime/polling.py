@@ -9,6 +9,7 @@ import anyio
 from workers.runtime.backoff import full_jitter_s
 from workers.runtime.held import Holdings
 from workers.runtime.observe import EmptyReceive, PollFailed, QueueObserver, Received
+from workers.runtime.pace import Pace
 from workers.runtime.queue import Message, Queue, QueueError
 from workers.runtime.settings import ConsumeSettings
 
@@ -22,6 +23,7 @@ class Poller:
         holdings: Holdings,
         settings: ConsumeSettings,
         *,
+        pace: Pace,
         observer: QueueObserver,
         source: random.Random,
         now_ms: Callable[[], int],
@@ -30,6 +32,7 @@ class Poller:
         self._queue = queue
         self._holdings = holdings
         self._settings = settings
+        self._pace = pace
         self._observer = observer
         self._source = source
         self._now_ms = now_ms
@@ -77,7 +80,8 @@ class Poller:
         self._holdings.notify()
 
     def _credits_allowed(self) -> int:
-        return min(self._settings.credits_max, self._settings.initial_credits + self._holdings.returned)
+        settings = self._settings
+        return min(self._pace.allowed + settings.prefetch, settings.initial_credits + self._holdings.returned)
 
     def _credits_to_ask(self) -> int:
         settings = self._settings
@@ -128,6 +132,8 @@ class Poller:
             self._observer.empty_receive(EmptyReceive(queue=self._queue.name, call_s=now - before))
             return
         grows = len(messages) >= count
+        if not grows:
+            self._not_before = max(self._not_before, now + self._settings.gather_s)
         self._polls_wanted = (
             min(self._settings.polls_max, self._polls_wanted + 1) if grows else max(1, self._polls_wanted - 1)
         )

@@ -31,6 +31,9 @@ class ConsumeSettings:
     batch_size: int = BATCH_ENTRIES_MAX
     batch_window_s: float = 1.0
     """While more than half of the worker is busy, wait this long for a full batch's worth of credit."""
+    gather_s: float = 0.0
+    """How long the next poll waits after an answer that was not full, so that it brings several messages: for a queue whose messages
+    nobody waits for. A long poll answers with the first message that there is, so without it a trickle costs a request a message."""
     polls_max: int = 4
     poll_backoff_base_s: float = 0.5
     poll_backoff_cap_s: float = 30.0
@@ -101,6 +104,7 @@ class ConsumeSettings:
         }
         not_negative = {
             "batch_window_s": self.batch_window_s,
+            "gather_s": self.gather_s,
             "prefetch": self.prefetch,
             "ack_linger_s": self.ack_linger_s,
             "poll_grace_s": self.poll_grace_s,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.tables.port import Item
+from workers.tables.rows import reading
 
 
 def encode_item(item: Item) -> dict[str, Any]:
@@ -12,8 +13,9 @@ def encode_item(item: Item) -> dict[str, Any]:
 
 
 def decode_item(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as the low-level client gives it."""
-    return {name: decode(value) for name, value in attributes.items()}
+    """An item as the low-level client gives it. Raises RowUnreadable."""
+    with reading("an item of a table"):
+        return {name: decode(value) for name, value in attributes.items()}
 
 
 def encode(value: object) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from workers.tables.errors import (
     TableUnavailable,
     TransactionRefused,
 )
-from workers.tables.port import GET_KEYS_MAX, Change, Check, Item, Key, Operation, PutNew, Table
+from workers.tables.port import GET_KEYS_MAX, Change, Check, Item, Key, Operation, PutNew, RangedTable
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -39,7 +39,7 @@ _READS: Final = frozenset({"GetItem", "BatchGetItem", "Scan", "Query"})
 _HTTP_FAULT: Final = 500
 
 
-class DynamoTable(Table):
+class DynamoTable(RangedTable):
     """One table. The client does not retry by itself; here is tried again, a bounded number of times, what surely was not carried
     out (it was throttled) and what only reads. A write whose answer was lost is told as such: the caller looks what became of it."""
 
@@ -107,6 +107,24 @@ class DynamoTable(Table):
                 yield decode_item(item)
             if "LastEvaluatedKey" not in page:
                 return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    async def beginning(self, first: Key, second: str, prefix: str) -> tuple[Item, ...]:
+        """See `RangedTable.beginning`."""
+        [(name, value)] = first.items()
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "#first = :first AND begins_with(#second, :prefix)",
+            "ExpressionAttributeNames": {"#first": name, "#second": second},
+            "ExpressionAttributeValues": {":first": encode(value), ":prefix": encode(prefix)},
+            "ConsistentRead": True,
+        }
+        items: list[Item] = []
+        while True:
+            page = await self._call("Query", self._client.query, request)
+            items += [decode_item(item) for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                return tuple(items)
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     async def _get_batch(self, wanted: list[dict[str, Any]]) -> list[Item]:

@@ -6,12 +6,16 @@ TableError
 ├── TableContended        another transaction holds an item right now: try again. Nothing was stored.
 ├── TableThrottled        too fast for the database, after the client's bounded retries. Try later.
 ├── TableUnavailable      unreachable or failing: a write may or may not have landed. Try the same again later.
-└── TableRefused          permissions, configuration or a bug: trying again does not help.
+├── TableRefused          permissions, configuration or a bug: trying again does not help.
+└── RowUnreadable         what is stored is no row of this service's: for a person. Nothing was changed.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from workers.tables.port import Item
+
+REASON_CHARACTERS_MAX: Final = 200
 
 
 class TableError(Exception):
@@ -50,3 +54,12 @@ class TableUnavailable(TableError):
 
 class TableRefused(TableError):
     """The database understood and said no."""
+
+
+class RowUnreadable(TableError):
+    """A stored row is not one that this service wrote, or not of this build's kind."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        """Name the kind of row, and say what is wrong in at most some words: they name fields and types."""
+        super().__init__(f"{what} cannot be read as it is stored: {reason[:REASON_CHARACTERS_MAX]}")
+        self.what = what

@@ -5,10 +5,22 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 import anyio.lowlevel
 
 from workers.tables.errors import ConditionRefused, TransactionRefused
-from workers.tables.port import OPERATIONS_MAX, Change, Check, Found, Index, IndexedTable, Item, Key, Operation, PutNew
+from workers.tables.port import (
+    OPERATIONS_MAX,
+    Change,
+    Check,
+    Found,
+    Index,
+    IndexedTable,
+    Item,
+    Key,
+    Operation,
+    PutNew,
+    RangedTable,
+)
 
 
-class MemoryTable(IndexedTable):
+class MemoryTable(IndexedTable, RangedTable):
     """Items in a dict. Each call lets other tasks run first, then does its work in one go."""
 
     def __init__(self) -> None:
@@ -60,6 +72,12 @@ class MemoryTable(IndexedTable):
         for item in tuple(self._items.values()):
             await anyio.lowlevel.checkpoint()
             yield dict(item)
+
+    async def beginning(self, first: Key, second: str, prefix: str) -> tuple[Item, ...]:
+        """See `RangedTable.beginning`."""
+        await anyio.lowlevel.checkpoint()
+        found = [item for item in self._items.values() if _has(item, first) and str(item[second]).startswith(prefix)]
+        return tuple(dict(item) for item in sorted(found, key=lambda item: str(item[second])))
 
     async def query(
         self,

@@ -95,6 +95,14 @@ class Table(Protocol):
         ...
 
 
+class RangedTable(Table, Protocol):
+    """A table whose items have a second key, by which those of one first key are sorted."""
+
+    async def beginning(self, first: Key, second: str, prefix: str) -> "tuple[Item, ...]":
+        """The items of the first key whose `second` begins with `prefix`, in its order. For a few: all of them are in the answer."""
+        ...
+
+
 class IndexedTable(Table, Protocol):
     """A table with indexes. What an index shows may be some moments old, and holds only the attributes that it projects."""
 

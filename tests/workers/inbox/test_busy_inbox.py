@@ -9,7 +9,7 @@ import pytest
 from tests.virtual_time import run_virtual
 from tests.workers.inbox.test_inboxes import START_MS, TENANT, note
 from workers.inbox.memory import MemoryInboxTable
-from workers.inbox.notes import owner_for
+from workers.inbox.notes import number_of, owner_for
 from workers.inbox.writing import InboxWriter
 from workers.tables.errors import TableContended
 from workers.tables.port import Item, Key, Operation
@@ -65,7 +65,7 @@ def test_a_customer_who_is_told_of_much_at_once_gets_every_note_in_time(processe
         assert added == ["added"] * (processes * each)
         assert await table.number(owner_for(TENANT, "C-1")) == processes * each
         rows = await table.came_after(owner_for(TENANT, "C-1"), 0, limit=1_000)
-        assert [row["number"] for row in rows] == list(range(1, processes * each + 1))
+        assert [number_of(row) for row in rows] == list(range(1, processes * each + 1))
 
     run_virtual(scenario)
 

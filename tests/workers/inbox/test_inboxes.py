@@ -14,9 +14,10 @@ from tests.workers.service_tables import KINDS, client_settings
 from workers.inbox.dynamo import DynamoInboxTable
 from workers.inbox.memory import MemoryInboxTable
 from workers.inbox.notes import DAY_S, NewNote, cut, owner_for
-from workers.inbox.reading import UNREAD_MAX, InboxErasure, Inboxes
+from workers.inbox.reading import InboxErasure, Inboxes
 from workers.inbox.writing import InboxWriter
 from workers.tables.errors import TableContended, TableRefused, TableThrottled, TableUnavailable
+from workers.tables.port import Change
 
 TENANT, CUSTOMER = "main", "C-1"
 START_MS = 1_780_000_000_000
@@ -72,7 +73,7 @@ async def test_the_life_of_an_inbox(kind: str, request: pytest.FixtureRequest) -
     async with opened(kind, request) as box:
         inboxes = box.inboxes
         assert await inboxes.page(CUSTOMER, before=None, limit=10) == ([], None)
-        assert (await inboxes.last_number(CUSTOMER), await inboxes.unread(CUSTOMER)) == (0, 0)
+        assert (await inboxes.last_number(CUSTOMER), await inboxes.unread(CUSTOMER)) == (0, (0, False))
         assert [await box.add(number) for number in (1, 4, 2, 3, 4)] == ["added"] * 4 + ["there"]
         assert await box.add(1, customer="C-2") == "added"
 
@@ -88,11 +89,11 @@ async def test_the_life_of_an_inbox(kind: str, request: pytest.FixtureRequest) -
         assert await inboxes.last_numbers([CUSTOMER, "C-2", "C-3"]) == {CUSTOMER: 4, "C-2": 1}
         assert await inboxes.last_numbers([]) == {}
 
-        assert await inboxes.unread(CUSTOMER) == 4
+        assert await inboxes.unread(CUSTOMER) == (4, False)
         read = await inboxes.mark_read(CUSTOMER, note_id(2))
         box.ms += 5_000
         assert (await inboxes.mark_read(CUSTOMER, note_id(2)))["readAt"] == read["readAt"] == "2026-05-28T20:26:40.000Z"
-        assert await inboxes.unread(CUSTOMER) == 3
+        assert await inboxes.unread(CUSTOMER) == (3, False)
         assert [one["readAt"] is None for one in page] == [True] * 3
         for nowhere in (note_id(9), "head"):
             with pytest.raises(LookupError):
@@ -102,7 +103,7 @@ async def test_the_life_of_an_inbox(kind: str, request: pytest.FixtureRequest) -
         await box.erasure.forget("customer:C-1")
         assert await inboxes.page(CUSTOMER, before=None, limit=10) == ([], None)
         assert await inboxes.after(CUSTOMER, 0, limit=9) == []
-        assert await inboxes.unread(CUSTOMER) == 0
+        assert await inboxes.unread(CUSTOMER) == (0, False)
         assert await box.add(5) == "closed"
         assert await inboxes.last_number(CUSTOMER) == 4
         assert len((await inboxes.page("C-2", before=None, limit=9))[0]) == 1
@@ -123,6 +124,29 @@ async def test_notes_that_come_at_once_are_numbered_without_holes(kind: str, req
                     group.start_soon(add, number)
         assert sorted(results) == ["added"] * 7 + ["there"] * 2
         assert [one["number"] for one in await box.inboxes.after(CUSTOMER, 0, limit=99)] == list(range(1, 8))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_came_in_last_is_found_however_far_down_it_stands(kind: str, request: pytest.FixtureRequest) -> None:
+    """A note of long ago that is late, one that an older build wrote with its number in another place, and some that are gone."""
+    async with opened(kind, request) as box:
+        for number in (50, 60, 70, 80, 90, 100, 110, 10, 20):
+            await box.add(number)
+        assert [one["title"] for one in await box.inboxes.after(CUSTOMER, 8, limit=9)] == ["note 20"]
+        assert [one["title"] for one in await box.inboxes.after(CUSTOMER, 7, limit=9)] == ["note 10", "note 20"]
+        assert [one["number"] for one in await box.inboxes.after(CUSTOMER, 2, limit=3)] == [3, 4, 5]
+        assert await box.inboxes.after(CUSTOMER, 99, limit=3) == []
+
+        owner = owner_for(TENANT, CUSTOMER)
+        old = {"owner": owner, "note": note_id(50)}
+        await box.table.change(Change(key=old, assign={"number": 1}, remove=("ordinal",)))
+        assert [one["number"] for one in await box.inboxes.after(CUSTOMER, 0, limit=2)] == [1, 2]
+        assert [one["number"] for one in (await box.inboxes.page(CUSTOMER, before=None, limit=9))[0]][-3:] == [1, 9, 8]
+
+        assert await box.table.remove(owner, limit=2) == 2  # as what has expired: the head knows nothing of it
+        left = [one["number"] for one in await box.inboxes.after(CUSTOMER, 0, limit=9)]
+        assert len(left) == 7
+        assert left == sorted(left)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -161,10 +185,10 @@ def test_what_has_expired_is_not_shown_although_it_is_still_there() -> None:
         assert (
             len((await box.inboxes.page(CUSTOMER, before=None, limit=9))[0]),
             await box.inboxes.unread(CUSTOMER),
-        ) == (1, 1)
+        ) == (1, (1, False))
         box.ms += 1_000
         assert (await box.inboxes.page(CUSTOMER, before=None, limit=9))[0] == []
-        assert await box.inboxes.unread(CUSTOMER) == 0
+        assert await box.inboxes.unread(CUSTOMER) == (0, False)
         with pytest.raises(LookupError):
             await box.inboxes.mark_read(CUSTOMER, note_id(1))
         await box.add(2)
@@ -173,16 +197,30 @@ def test_what_has_expired_is_not_shown_although_it_is_still_there() -> None:
     run_virtual(scenario)
 
 
-def test_unread_notes_are_counted_up_to_a_bound() -> None:
-    """A customer who never looks costs no more than a hundred keys a page."""
-
-    async def scenario() -> None:
-        box = Box(MemoryInboxTable())
-        for number in range(1, UNREAD_MAX + 20):
+@pytest.mark.parametrize("kind", KINDS)
+async def test_unread_notes_are_counted_up_to_a_bound(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: Any
+) -> None:
+    """A customer who never looks costs no more than a hundred notes a page, one who has read all of a great many no more than a thousand;
+    and both are told that there may be more."""
+    for module in ("dynamo", "memory"):
+        monkeypatch.setattr(f"workers.inbox.{module}.UNREAD_AMONG", 12)
+    monkeypatch.setattr("workers.inbox.dynamo.NOTES_PER_CALL", 5)
+    monkeypatch.setattr("workers.inbox.reading.UNREAD_MAX", 8)
+    async with opened(kind, request) as box:
+        for number in range(1, 8):
             await box.add(number)
-        assert await box.inboxes.unread(CUSTOMER) == UNREAD_MAX
-
-    run_virtual(scenario)
+        assert await box.inboxes.unread(CUSTOMER) == (7, False)
+        await box.add(8)
+        assert await box.inboxes.unread(CUSTOMER) == (8, True)
+        for number in range(9, 16):
+            await box.add(number)
+        for number in range(4, 16):
+            await box.inboxes.mark_read(CUSTOMER, note_id(number))
+        assert await box.inboxes.unread(CUSTOMER) == (0, True), "the three oldest are not looked at"
+        owner = owner_for(TENANT, CUSTOMER)
+        assert await box.table.remove(owner, limit=4) == 4
+        assert await box.inboxes.unread(CUSTOMER) == (0, False)
 
 
 def test_texts_are_bounded() -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from orderstore.domain.events import MissingStock
 from tests.workers.service_tables import KINDS, open_table
+from workers.inventory import reservation as r
 from workers.inventory.stock import Level, ReceiptMismatch, Reserved, Short, Withdrawn
 from workers.inventory.table_stock import TableStock
+from workers.tables.memory import MemoryTable
 
 
 @pytest.fixture(params=KINDS)
@@ -155,3 +157,65 @@ async def test_skus_that_need_no_stock_are_named(request) -> None:
             assert await stock.reserve("order", many(count)) == Reserved((last,))
             assert await stock.reserve("order", many(count)) == Reserved((last,))
             assert await levels(stock, many(count - 1)) == [(2, 0, 2)] * (count - 1)
+
+
+async def test_an_ordinary_reservation_is_one_item_beside_its_goods_and_both_ways_are_one_transaction() -> None:
+    """What is not written needs not be paid, read or repaired: two SKUs are three items to take and three to put back."""
+    table = MemoryTable()
+    stock = TableStock(table, random=random.Random(1))
+    await stock.receive("opening", {"A": 5, "B": 5})
+    sizes: list[int] = []
+    real = table.transact
+
+    async def transact(operations: Any) -> None:
+        sizes.append(len(operations))
+        await real(operations)
+
+    table.transact = transact  # type: ignore[method-assign]  # it counts
+    assert await stock.reserve("order-1", {"A": 1, "B": 2}) == Reserved()
+    assert await stock.release("order-1") is True
+    assert sizes == [3, 3]
+    assert [level.available for level in await stock.levels(["A", "B"]) if level] == [5, 5]
+    assert len([row async for row in table.scan() if row["key"].startswith("reservation/")]) == 1
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["reserved", "and its release was begun"])
+@pytest.mark.parametrize("as_it_was", [False, True], ids=["this build's", "an older build's"])
+async def test_reservations_of_both_forms_are_put_back_by_this_build(as_it_was: bool, begun: bool) -> None:
+    """While a release is rolled out both forms are in the table, and an older worker may have moved a head before it gave up on it."""
+    table = MemoryTable()
+    stock = TableStock(table, random=random.Random(1))
+    await stock.receive("opening", {"A": 5})
+    if as_it_was:
+        chunk = r.chunks_of(r.head_key("order-1")["key"], {"A": 2})[0]
+        await table.put_new(r.put_head("order-1", "reserving", chunks=1))
+        await table.transact(r.hold(r.still_reserving("order-1"), chunk, ["A"]))
+        await table.change(r.move_head("order-1", "reserving", "reserved"))
+    else:
+        assert await stock.reserve("order-1", {"A": 2}) == Reserved()
+    assert await stock.reserve("order-1", {"A": 2}) == Reserved()
+    if begun:
+        await table.change(r.move_head("order-1", "reserved", "releasing"))
+    assert await stock.release("order-1") is True
+    assert await stock.release("order-1") is True
+    assert await stock.reserve("order-1", {"A": 2}) == Withdrawn()
+    assert await stock.levels(["A"]) == (Level(on_hand=5, available=5, reserved=0),)
+
+
+async def test_two_releases_at_once_put_the_goods_back_once() -> None:
+    """Both have seen the same head; another order's goods are not given back with them."""
+    table = MemoryTable()
+    stock = TableStock(table, random=random.Random(1))
+    await stock.receive("opening", {"A": 5})
+    for order in ("order-1", "order-2"):
+        assert await stock.reserve(order, {"A": 2}) == Reserved()
+    answers: list[bool] = []
+
+    async def release() -> None:
+        answers.append(await stock.release("order-1"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(release)
+        group.start_soon(release)
+    assert answers == [True, True]
+    assert await stock.levels(["A"]) == (Level(on_hand=5, available=3, reserved=2),)

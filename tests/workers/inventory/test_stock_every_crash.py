@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.world import Crash, Faults
 from workers.inventory.stock import Reserved, Short, Withdrawn
@@ -82,7 +83,7 @@ def test_a_reservation_cut_off_at_any_call_is_finished_by_the_next(count: int, s
     expected = run_virtual(lambda: _reserve(measure, count, short=short))
     assert isinstance(expected, Short if short else Reserved)
 
-    for number in range(1, measure.calls + 1):
+    for number in moments(measure.calls):
         for after in (False, True):
             found = run_virtual(lambda: _reserve(Faults(at=number, after=after), count, short=short))  # noqa: B023
             assert found == expected, (number, after, measure.names[number - 1])
@@ -110,7 +111,7 @@ def test_a_release_in_the_middle_of_a_reservation_leaves_nothing_aside(count: in
         assert isinstance(await stock.reserve("order", wanted_of(count)), Withdrawn | Short)
         assert sum(await _balanced(stock, count)) in ((0, 1) if short else (0,))
 
-    for number in range(1, measure.calls + 1):
+    for number in moments(measure.calls):
         run_virtual(released_at, number)
 
 
@@ -134,7 +135,7 @@ def test_a_release_cut_off_at_any_call_is_finished_by_the_next(count: int) -> No
 
     measure = Faults()
     run_virtual(lambda: release(measure, then_reserve=False))
-    for number in range(1, measure.calls + 1):
+    for number in moments(measure.calls):
         for after in (False, True):
             for then_reserve in (False, True):
                 run_virtual(lambda: release(Faults(at=number, after=after), then_reserve=then_reserve))  # noqa: B023
@@ -158,7 +159,7 @@ def test_a_release_alone_clears_up_after_a_reservation_that_died_anywhere(count:
 
     measure = Faults()
     run_virtual(cleared, measure)
-    for number in range(1, measure.calls + 1):
+    for number in moments(measure.calls):
         for after in (False, True):
             run_virtual(cleared, Faults(at=number, after=after))
 

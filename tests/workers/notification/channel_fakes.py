@@ -22,11 +22,17 @@ class ScriptedChannel:
     """Answers (or raises) what it is told, one after the other, then `Delivered`. Keeps every note that it was given."""
 
     def __init__(
-        self, name: str, *script: Delivery | Exception, needs_contact: bool = False, patience_s: float | None = None
+        self,
+        name: str,
+        *script: Delivery | Exception,
+        needs_contact: bool = False,
+        patience_s: float | None = None,
+        repeatable: bool = False,
     ) -> None:
         self.name = name
         self.needs_contact = needs_contact
         self.patience_s = patience_s
+        self.repeatable = repeatable
         self.script: deque[Delivery | Exception] = deque(script)
         self.notes: list[Note] = []
         self.takes_s = 0.0

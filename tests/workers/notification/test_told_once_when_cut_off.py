@@ -61,16 +61,17 @@ def test_who_stood_still_after_claiming_does_not_send() -> None:
         world = World()
         await paid(world)
         table = world.tables["notifications"]
-        real = table.change
+        real = table.put_new
 
-        async def change(change):
-            await real(change)
-            if change.assign.get("state") == "sending":
+        async def put_new(put):
+            existing = await real(put)
+            if put.attributes["state"] == "sending":
                 world.time_ms += 45_000
+            return existing
 
-        table.change = change
+        table.put_new = put_new
         outcome = await world.handlers["notification"](message_of(world))
-        table.change = real
+        table.put_new = real
         assert isinstance(outcome, Defer)
         assert world.mailbox.sent == []
         world.time_ms += 60_000

@@ -13,7 +13,7 @@ from workers.runtime.outcome import Done
 TWENTY_MINUTES_S = 1_200.0
 
 
-@pytest.mark.parametrize("easy_every_s", [1.0, 10.0])
+@pytest.mark.parametrize("easy_every_s", [pytest.param(1.0, marks=pytest.mark.thorough), 10.0])
 def test_what_is_done_without_the_downstream_makes_no_dead_letters_of_what_waits_for_it(easy_every_s):  # D12
     """The provider is down for charges; hints, repeats and cancellations of nothing go on being done, as in every real hour."""
 

@@ -86,7 +86,7 @@ TWENTY_MINUTES_S = 1_200.0
     [
         pytest.param(False, 200.0, id="refuses for three minutes"),
         pytest.param(False, TWENTY_MINUTES_S, id="refuses for twenty", marks=pytest.mark.thorough),
-        pytest.param(True, 120.0, id="never answers for two"),
+        pytest.param(True, 120.0, id="never answers for two", marks=pytest.mark.thorough),
         pytest.param(True, TWENTY_MINUTES_S, id="never answers for twenty", marks=pytest.mark.thorough),
     ],
 )
