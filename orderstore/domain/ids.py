@@ -1,7 +1,8 @@
 """Identifiers: every id that can be derived is derived, so that doing something twice gives the same id twice."""
 
+import hashlib
 from typing import Final, NewType
-from uuid import UUID, uuid5
+from uuid import UUID
 
 OrderId = NewType("OrderId", str)
 EventId = NewType("EventId", str)
@@ -16,12 +17,19 @@ def event_id(cause: str, purpose: str, position: int = 0) -> EventId:
     `position` counts the events of one commit: the join's second event follows from the same cause.
     """
     name = f"{cause}:{purpose}" if position == 0 else f"{cause}:{purpose}:{position}"
-    return EventId(str(uuid5(NAMESPACE, name)))
+    return EventId(_drawn_from(name))
 
 
 def order_id_for_key(tenant: str, idempotency_key: str) -> OrderId:
     """The order that a client's Idempotency-Key names: a repeat meets its own first commit."""
-    return OrderId(str(uuid5(NAMESPACE, f"{tenant}:order:{idempotency_key}")))
+    return OrderId(_drawn_from(f"{tenant}:order:{idempotency_key}"))
+
+
+def _drawn_from(name: str) -> str:
+    """`str(uuid5(NAMESPACE, name))` (RFC 9562, 5.5), without making a UUID on the way, which takes twice as long as all of this."""
+    digits = hashlib.sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def stream_of(tenant: str, order_id: str) -> str:

@@ -50,6 +50,11 @@ _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 # What SES calls the mails that it took (RFC 5322, Message-ID): nobody's address.
 _MESSAGE_IDS: Final = ("@email.amazonses.com", ".amazonses.com")
 _MIXED_MIN: Final = 4
+# What a text must have for anything at all to be found in it: a script's digits, an escape, an address, base64, a security code's name.
+_SUSPICIOUS: Final = re.compile(
+    rf"[^\x00-\x7f]|[%\\@]|[0-9A-Za-z+/_-]{{16}}|{'|'.join(patterns.PARTS_OF_NAMES)}", re.IGNORECASE | re.ASCII
+)
+_NOT_DIGITS: Final = re.compile(r"[^0-9Oo]+")
 _JUDGED_CHARACTERS: Final = 200
 
 
@@ -183,6 +188,8 @@ def kinds_in(text: str, scanner: Scanner | None = None, *, identifier: bool = Fa
 
     An identifier that is a UUID with letters enough is none of it: clients draw such keys, and of some the digits could be a card's.
     """
+    if scanner is None and is_harmless(text):
+        return set()
     if identifier and is_drawn(text):
         return set()
     found = (scanner or Scanner()).kinds(text, name="reference" if identifier else "")
@@ -200,8 +207,18 @@ def kinds_in(text: str, scanner: Scanner | None = None, *, identifier: bool = Fa
 
 def is_drawn(text: str) -> bool:
     """Whether this is a UUID (RFC 9562: its version and variant) with as many letters as nearly every one that was drawn has."""
-    letters = sum(character in "abcdefABCDEF" for character in text)
-    return letters >= DRAWN_LETTERS_MIN and _DRAWN.fullmatch(text) is not None
+    if _DRAWN.fullmatch(text) is None:
+        return False
+    return sum(character in "abcdefABCDEF" for character in text) >= DRAWN_LETTERS_MIN
+
+
+def is_harmless(text: str) -> bool:
+    """Whether there can be nothing in a text, at a glance: too few digits for a card's (the letter O may stand for one), and nothing
+    suspicious. Most of what an order says is so, and looking closely at each line costs more than all else that is asked of it."""
+    if _SUSPICIOUS.search(text) is not None:
+        return False
+    low, _ = patterns.CARD_DIGITS
+    return len(text) < low or len(_NOT_DIGITS.sub("", text)) < low
 
 
 def _without_tokens(text: str) -> str:

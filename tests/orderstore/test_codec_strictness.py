@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from orderstore import codec
+from orderstore.bounds import DIGITS_MAX, INTEGER_MAX, is_moment
 from orderstore.domain import events as e
 from orderstore.registry import EVENT_TYPES
 from orderstore.store.chain import seal
@@ -194,19 +195,23 @@ def test_no_bytes_break_the_reader(body: bytes) -> None:
 
 
 def test_a_whole_number_is_never_rounded() -> None:
-    """2^53 + 1 and more than 64 bits come back as they were written: JSON readers that go through floats lose them."""
-    for number in (2**53 + 1, 2**63, 2**64 + 1, -(2**70)):
+    """It comes back as it was written. What JSON readers that go through floats would lose is beyond all bounds, and refused."""
+    for number in (INTEGER_MAX, INTEGER_MAX - 1, -INTEGER_MAX, INTEGER_MAX + 1, 2**53 + 1, 2**63, 2**64 + 1, -(2**70)):
         body = stored_again(
             lambda body, number=number: body.replace(b'"total_minor":90000', b'"total_minor":%d' % number)
         )
+        if abs(number) > INTEGER_MAX:
+            with pytest.raises(codec.MalformedCommit, match="total_minor is beyond all bounds"):
+                decoded(body)
+            continue
         event = decoded(body)
         assert isinstance(event, e.OrderCreated)
         assert event.total_minor == number
 
 
 @given(
-    moment=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])),
-    price=st.decimals(allow_nan=False, allow_infinity=False),
+    moment=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])).filter(is_moment),
+    price=st.decimals(allow_nan=False, allow_infinity=False).filter(lambda price: abs(price.adjusted()) <= DIGITS_MAX),
     text=st.text(),
 )
 def test_data_are_written_as_ever(moment: datetime, price: Decimal, text: str) -> None:

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from orderstore.requests import LINES_MAX, PlaceOrder, parse
+from orderstore.requests import LINES_MAX, PlaceOrder
+from orderstore.strict_json import parse
 from tests.ordering import request
 
 

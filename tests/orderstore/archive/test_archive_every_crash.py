@@ -9,6 +9,7 @@ import pytest
 from orderstore.archive.errors import ArchiveContended
 from orderstore.archive.limits import Limits
 from orderstore.archive.positions import MemoryPositions, Position
+from tests.moments import moments
 from tests.orderstore.archive.archives import Crash, Faults, SlowRows, World, stream_of, wanted
 from tests.virtual_time import run_virtual
 
@@ -93,7 +94,7 @@ def test_a_death_at_any_call_leaves_an_archive_that_the_next_one_completes(after
 
     names = run_virtual(measure)
     assert len(names) > 30
-    for number in range(1, len(names) + 1):
+    for number in moments(len(names)):
         try:
             run_virtual(scenario, number)
         except AssertionError as error:

@@ -156,7 +156,7 @@ def test_what_was_lost_stands_again() -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", [29, pytest.param(1, marks=pytest.mark.thorough)], ids=["some", "all"])
+@pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.thorough)], ids=["some", "all"])
 def test_a_restore_that_dies_anywhere_is_completed_by_the_next(step: int, after: bool) -> None:
     """Before or after any call to the log, the counters, the views, the bucket, the table or the stream."""
 
