@@ -1,12 +1,16 @@
 """Play runs by seed: `python -m tests.simulation --seeds 0:1000`; one with its trace; or each deliberate bug until it is caught."""
 
+import gc
 import json
+import logging
 import os
+import shlex
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import Annotated, Final
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -18,13 +22,17 @@ from tests.simulation.run import Verdict, play
 HASH_SEED: Final = "0"
 """The order of a set is part of a run: every process that plays one has this PYTHONHASHSEED."""
 SEEDS_PER_TASK: Final = 5
+COLLECTED_AFTER: Final = (50_000, 20, 50)
+"""A run makes and drops objects by the hundred thousand; the defaults look through them a hundred times as often."""
 BUG_SEEDS_MAX: Final = 200
+LINE_EVERY_S: Final = 10.0
+"""Where nobody watches a bar."""
 PROBLEMS_SHOWN: Final = 5
 
 
-def command(seed: int) -> str:
+def command(seed: int, bug: str | None) -> str:
     """What plays one run again, with its trace."""
-    return f"python -m tests.simulation --seed {seed} --trace"
+    return f"python -m tests.simulation --seed {seed} --trace" + (f" --bug {shlex.quote(bug)}" if bug else "")
 
 
 def main(
@@ -40,6 +48,7 @@ def main(
     """Exits with 1 when a promise was broken (with --bugs: when a bug was not caught)."""
     if bug is not None and bug not in BUGS_BY_NAME:
         raise typer.BadParameter(f"there is no bug of that name; there are: {', '.join(BUGS_BY_NAME)}")
+    prepare()
     if bugs:
         raise typer.Exit(_catch_all(workers))
     if seed is not None:
@@ -48,6 +57,14 @@ def main(
     if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
         raise typer.BadParameter("--seeds: two numbers such as 0:1000, the first below the last")
     raise typer.Exit(_many(range(int(first), int(last)), workers=workers, bug=bug, digests=digests))
+
+
+def prepare() -> None:
+    """What makes runs of this process cheap: no log lines, and a collector that leaves alone what is there already."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 def _one(seed: int, *, bug: str | None, trace: bool) -> int:
@@ -64,9 +81,9 @@ def _one(seed: int, *, bug: str | None, trace: bool) -> int:
 
 
 def _many(seeds: range, *, workers: int, bug: str | None, digests: bool) -> int:
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     failed = 0
-    began_s = time.monotonic()
+    began_s = told_s = time.monotonic()
     columns = (
         TextColumn("simulating"),
         BarColumn(),
@@ -75,18 +92,23 @@ def _many(seeds: range, *, workers: int, bug: str | None, digests: bool) -> int:
         TimeRemainingColumn(),
         TextColumn("{task.fields[failed]} broken"),
     )
-    with Progress(*columns, console=console) as progress, ProcessPoolExecutor(workers) as pool:
+    progress = Progress(*columns, console=console, disable=not console.is_terminal)
+    with progress, ProcessPoolExecutor(workers, initializer=prepare) as pool:
         task = progress.add_task("runs", total=len(seeds), failed=0)
-        for short in pool.map(_short, seeds, [bug] * len(seeds), chunksize=SEEDS_PER_TASK):
+        runs = pool.map(_short, seeds, [bug] * len(seeds), chunksize=SEEDS_PER_TASK)
+        for done, (seed, digest, problems) in enumerate(runs, start=1):
             if digests:
-                typer.echo(json.dumps({"seed": short[0], "digest": short[1]}))
-            if short[2]:
+                typer.echo(json.dumps({"seed": seed, "digest": digest}))
+            if problems:
                 failed += 1
-                progress.console.print(f"seed {short[0]}: {len(short[2])} promises broken", highlight=False)
-                for problem in short[2][:PROBLEMS_SHOWN]:
-                    progress.console.print(f"  {problem}", highlight=False, markup=False)
-                progress.console.print(f"  again: {command(short[0])}", highlight=False)
+                console.print(f"seed {seed}: {len(problems)} promises broken")
+                for problem in problems[:PROBLEMS_SHOWN]:
+                    console.print(f"  {problem}")
+                console.print(f"  again: {command(seed, bug)}")
             progress.update(task, advance=1, failed=failed)
+            if not console.is_terminal and time.monotonic() - told_s >= LINE_EVERY_S:
+                told_s = time.monotonic()
+                console.print(f"{done} of {len(seeds)} runs after {told_s - began_s:.0f} s, {failed} broken")
     typer.echo(f"{len(seeds)} runs in {time.monotonic() - began_s:.0f} s, {failed} with a broken promise")
     return 1 if failed else 0
 
@@ -94,7 +116,7 @@ def _many(seeds: range, *, workers: int, bug: str | None, digests: bool) -> int:
 def _catch_all(workers: int) -> int:
     """A line for each bug: the first seed that catches it, and by what."""
     missed = 0
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=prepare) as pool:
         for name, (seed, problem) in zip(BUGS_BY_NAME, pool.map(caught_by, BUGS_BY_NAME), strict=True):
             missed += seed is None
             typer.echo(f"{name}: " + ("NOT CAUGHT" if seed is None else f"seed {seed}: {problem}"))

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Final, assert_never
 
-import orjson
-
 from orderstore import codec
 from orderstore.contract import publish
 from orderstore.domain import events as e
 from orderstore.domain import next_steps
+from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -27,18 +26,17 @@ from orderstore.domain.state import (
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Recorded
-from orderstore.registry import BY_NAME
 from orderstore.store.errors import StoreError
 from orderstore.transact import Transactor
 from projections.comparing.compare import compare
 from projections.projecting.targets import current_targets
 from tests.projections.stream.fake_stream import wall_ms
 from tests.simulation.customers import SKUS, STOCK
-from tests.simulation.processes import TENANT, TEXTS
+from tests.simulation.money import money, reconciled
+from tests.simulation.processes import TENANT
+from tests.simulation.told import Told
 from workers.inventory.table_stock import TableStock
-from workers.notification.records import FINAL_STATES
-from workers.notification.texts import template_for
-from workers.sandbox.ledger import Entry, TableLedger
+from workers.sandbox.ledger import TableLedger
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run
@@ -49,6 +47,7 @@ STEPS: Final[Mapping[str, Callable[[State], object | None]]] = {
     "shipping": next_steps.shipping_step,
     "billing": lambda state: "an invoice" if next_steps.wants_invoice(state) else None,
 }
+UNREADABLE: Final = (StoreError, codec.CodecError, UnknownOrder)
 
 
 class Checker:
@@ -82,17 +81,21 @@ class Checker:
             async for stream in self._outside.log.streams()
             if stream not in found or found[stream].through < len(await self._outside.log.read(stream))
         ]
-        return [f"{len(late)} orders are not archived"] if late else []
+        if late:
+            return [f"{len(late)} orders are not archived"]
+        waiting = await Told(self._run, {}).waiting()
+        return [f"{waiting} deliveries wait"] if waiting else []
 
     async def problems(self) -> list[str]:
         """Every promise that was not kept."""
         return [problem async for problem in self._all()]
 
     async def _all(self) -> AsyncIterator[str]:
+        histories: dict[str, History] = {}
         for order_id in self._run.customers.placed.values():
             try:
-                history = await self._orders.load(order_id)
-            except (StoreError, codec.CodecError) as error:
+                histories[order_id] = history = await self._orders.load(order_id)
+            except UNREADABLE as error:
                 yield f"order {order_id} cannot be read: {error}"
                 continue
             async for problem in self._of_order(order_id, history):
@@ -100,9 +103,13 @@ class Checker:
         async for stream in self._outside.log.streams():
             if stream.rpartition("order-")[2] not in self._run.customers.placed.values():
                 yield f"{stream} is nobody's order"
-        for check in (self._stock, self._invoices, self._views, self._watched, self._parked, self._sequence):
+        for check in (self._stock, self._invoices, self._views, self._watched, self._parked):
             async for problem in check():
                 yield problem
+        async for problem in reconciled(self._outside, self._orders):
+            yield problem
+        async for problem in Told(self._run, histories).problems():
+            yield problem
 
     async def _of_order(self, order_id: str, history: History) -> AsyncIterator[str]:
         """Chains and density are checked by reading; here the rest."""
@@ -121,30 +128,18 @@ class Checker:
             if step is not None and not order.holds:
                 yield f"{name} is still wanted for {step}"
         ledger = [entry async for entry in self._ledger().entries(order=order_id)]
-        for problem in _money(order, events, ledger):
+        for problem in money(order, events, ledger):
             yield problem
         asked = self._run.customers.refunds_asked[order_id]
         refunds = sum(isinstance(event, e.RefundRequested) for event in events)
         undone = any(isinstance(event, e.OrderCancellationRequested) for event in events)
         if refunds > asked and not undone:  # undoing an order asks for its money itself
             yield f"{refunds} refunds are in it, and its customer asked for {asked}"
-        async for problem in self._told(order_id, history):
-            yield problem
-
-    async def _told(self, order_id: str, history: History) -> AsyncIterator[str]:
-        rows = [row async for row in self._outside.tables["notifications"].scan() if row["order"] == order_id]
-        for row in rows:
-            if row["state"] not in FINAL_STATES:
-                yield f"notification {row['notification']} is {row['state']}"
-        wanted = {recorded.event_id for recorded in history.events if _is_mailed(recorded)}
-        told = {row["notification"].partition(":")[0] for row in rows}
-        if wanted - told:
-            yield f"nobody was told of {len(wanted - told)} events"
 
     async def _stock(self) -> AsyncIterator[str]:
         reserved: Counter[str] = Counter()
-        for order_id in self._run.customers.placed.values():
-            order = placed(await self._orders.load(order_id))
+        async for history in self._histories():
+            order = placed(history)
             if order.inventory.status is InventoryStatus.RESERVED:
                 for line in order.order.lines:
                     reserved[line.sku] += line.quantity
@@ -190,30 +185,18 @@ class Checker:
             for key in await self._outside.lot.standings(subscription):
                 yield f"{key} is parked for {subscription}, and no order was at fault"
 
-    async def _sequence(self) -> AsyncIterator[str]:
-        """The first publications of an order's events are in the order of its log, wherever the stream kept it: what arrives in another
-        order is put right only by a relay that has published the order's commits before it (projections/publishing/sequence.py)."""
-        if self._run.disordered:
-            return
-        seen: dict[str, list[str]] = {}
-        for event in self._outside.topic.published:
-            known = seen.setdefault(event.order_id, [])
-            if event.event_id not in known:
-                known.append(event.event_id)
-        for order_id in self._run.customers.placed.values():
-            wanted = [
-                public.event_id
-                for recorded in (await self._orders.load(order_id)).events
-                if (public := publish(recorded)) is not None
-            ]
-            heard = [event_id for event_id in seen.get(order_id, []) if event_id in set(wanted)]
-            if heard != wanted:
-                yield f"order {order_id} was published out of its order: {heard} instead of {wanted}"
-
     async def _recorded(self) -> AsyncIterator[Recorded]:
-        for order_id in self._run.customers.placed.values():
-            for recorded in (await self._orders.load(order_id)).events:
+        async for history in self._histories():
+            for recorded in history.events:
                 yield recorded
+
+    async def _histories(self) -> AsyncIterator[History]:
+        """Of every order that can be read."""
+        for order_id in self._run.customers.placed.values():
+            try:
+                yield await self._orders.load(order_id)
+            except UNREADABLE:
+                continue
 
     async def _public(self) -> AsyncIterator[Recorded]:
         async for recorded in self._recorded():
@@ -222,14 +205,6 @@ class Checker:
 
     def _ledger(self) -> TableLedger:
         return TableLedger(self._outside.tables["sandbox"], now_ms=wall_ms)
-
-
-def _consumers(recorded: Recorded) -> tuple[str, ...]:
-    public = publish(recorded)
-    if public is None:
-        return ()
-    consumers: tuple[str, ...] = BY_NAME[orjson.loads(public.body)["eventType"]].consumers
-    return consumers
 
 
 def _resting(order: Placed, *, released: bool) -> str | None:
@@ -243,42 +218,3 @@ def _resting(order: Placed, *, released: bool) -> str | None:
             return "its cancellation has not come to an end"
         case _:
             assert_never(order)  # type: ignore[arg-type]  # the union of statuses is closed
-
-
-def _money(order: Placed, events: list[e.Event], ledger: list[Entry]) -> list[str]:
-    """The provider's books and the order's say the same, and no effect is there twice."""
-    kinds = Counter(entry.kind for entry in ledger)
-    found = [f"{kinds[kind]} times {kind} at the provider" for kind in _ONCE if kinds[kind] > 1]
-    charged = sum(int(entry.details["amount_minor"]) for entry in ledger if entry.kind in ("capture", "charge"))
-    refunded = sum(int(entry.details["amount_minor"]) for entry in ledger if entry.kind == "refund")
-    captured = sum(
-        event.amount_minor
-        for event in events
-        if isinstance(event, e.PaymentCaptured) or (isinstance(event, e.PaymentCompleted) and event.mode == "captured")
-    )
-    issued = sum(event.amount_minor for event in events if isinstance(event, e.RefundIssued))
-    if charged != captured:
-        found.append(f"{charged} were taken, and the log says {captured}")
-    if refunded != issued:
-        found.append(f"{refunded} were given back, and the log says {issued}")
-    if refunded > charged:
-        found.append(f"{refunded} were given back of {charged}")
-    held = kinds["authorize"] - kinds["capture"] - kinds["void"]
-    if isinstance(order, Completed | Cancelled | Rejected) and held:
-        found.append(f"{held} holds are neither taken nor let go")
-    if isinstance(order, Cancelled | Rejected) and charged != refunded:
-        found.append(f"it came to nothing, and {charged - refunded} of the customer's money is kept")
-    if isinstance(order, Completed) and (order.invoice is None or order.invoice.total_minor != captured):
-        found.append("its invoice is not what was captured")
-    if kinds["dispatched"] and isinstance(order, Cancelled | Rejected):
-        found.append("its goods have left")
-    return found
-
-
-_ONCE = ("authorize", "charge", "decline", "capture", "void", "booking", "dispatched", "cancelled")
-
-
-def _is_mailed(recorded: Recorded) -> bool:
-    """Whether customers are told of it by mail."""
-    template = template_for(recorded.name)
-    return "notification" in _consumers(recorded) and template is not None and TEXTS.has(template, "email")

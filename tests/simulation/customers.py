@@ -1,5 +1,6 @@
 """Customers and operators: what they ask of the API while everything goes wrong. They repeat a request until they have an answer."""
 
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -7,14 +8,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from orderstore.domain.rejections import CommandRejected
+from orderstore.domain.ids import order_id_for_key
+from orderstore.domain.rejections import CommandRejected, UnknownOrder
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from orderstore.store.errors import StoreError
 from orderstore.transact import Contended
-from tests.simulation.processes import Process, orders_of
+from tests.simulation.processes import TENANT, Process, orders_of
 from tests.simulation.wire import Wire
+from workers.intake.handler import ORDER_REQUEST
+from workers.intake.queue.requests import key_scope
 from workers.inventory.table_stock import TableStock
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ OPERATOR = Actor("operator", "ada")
 SKUS = ("LAPTOP", "MOUSE", "CABLE")
 STOCK = 12
 PAUSE_S = 0.5
+SHOP = "shop.example"
+OVER_THE_BUS = 0.3
 
 
 class Customers:
@@ -40,6 +46,8 @@ class Customers:
         """Order id by the customer's own key."""
         self.held: set[str] = set()
         """Orders that nobody releases."""
+        self.requests: set[str] = set()
+        """Those that came over the bus."""
         self.refunds_asked: Counter[str] = Counter()
         """How often a customer asked for something back, by order, a request that is repeated counting once."""
 
@@ -66,15 +74,14 @@ class Customers:
         await anyio.sleep(random.uniform(0, self._seconds))
         key = f"key-{number}"
         request = _request(random, number)
-        accepted = await self._until_answered(lambda: orders.place(request, actor=CUSTOMER, idempotency_key=key))
-        assert accepted is not None, "a new order is never refused"
-        order_id: str = accepted.history.events[0].order_id
+        door = self._over_the_bus if random.random() < OVER_THE_BUS else self._over_the_api
+        order_id = await door(orders, request, key)
         self.placed[key] = order_id
         act = random.choice(("none", "none", "none", "again", "cancel", "cancel", "hold", "refund", "refund"))
         await anyio.sleep(random.uniform(0, self._seconds) if act != "refund" else self._seconds)
         match act:
             case "again":
-                await self._until_answered(lambda: orders.place(request, actor=CUSTOMER, idempotency_key=key))
+                assert await door(orders, request, key) == order_id
             case "cancel":
                 await self._until_answered(lambda: orders.cancel(order_id, CancelOrder(), actor=CUSTOMER))
             case "hold":
@@ -90,6 +97,30 @@ class Customers:
                     )
             case _:
                 pass
+
+    async def _over_the_api(self, orders: Orders, request: PlaceOrder, key: str) -> str:
+        accepted = await self._until_answered(lambda: orders.place(request, actor=CUSTOMER, idempotency_key=key))
+        assert accepted is not None, "a new order is never refused"
+        return accepted.history.events[0].order_id
+
+    async def _over_the_bus(self, orders: Orders, request: PlaceOrder, key: str) -> str:
+        """By the intake's queue, twice at times; the order has an id before it is there."""
+        queue = self._run.outside.queues["intake"]
+        document = request.model_dump(mode="json", by_alias=True, exclude_none=True)
+        event = {"id": key, "source": SHOP, "detail-type": ORDER_REQUEST, "detail": {**document, "idempotencyKey": key}}
+        self.requests.add(key)
+        for _ in range(2 if self._random.random() < self._run.faults.duplicate else 1):
+            await queue.send(json.dumps(event))
+        order_id = order_id_for_key(TENANT, f"{key_scope(SHOP)}{key}")
+        while True:
+            try:
+                await orders.load(order_id)
+            except (StoreError, UnknownOrder):
+                await anyio.sleep(PAUSE_S)
+                if self._run.asked_long_enough:
+                    return order_id
+            else:
+                return order_id
 
     async def _hold(self, orders: Orders, order_id: str, random: Random) -> None:
         asked = HoldOrder.model_validate({"holdId": "h1", "reason": "fraud_review"})

@@ -18,6 +18,11 @@ class Faults:
     lost_answer: float = 0.0  # it fails, and had its effect
     hang: float = 0.0  # it fails after `hang_s`, with or without effect
     hang_s: float = 10.0
+    slow_answer: float = (
+        0.0  # it has its effect, and the answer takes `hang_s`: who gives up by then has had the effect
+    )
+    late_effect: float = 0.0  # it fails after a while, and has its effect up to `late_effect_s` after it left
+    late_effect_s: float = 20.0
     crash: float = 0.0  # the process dies at this await, before or after the effect
 
     # messages
@@ -35,6 +40,14 @@ class Faults:
     freeze_s: float = 40.0  # longer than a lease
     steal_every_s: float = 0.0  # a stranger takes a lease
     skew_s: float = 0.0  # how far clocks are off at most
+    step_every_s: float = 0.0  # a machine's clock is set anew, forwards or back, within the same bound
+    redrive_every_s: float = 0.0  # an operator sends dead letters on, in the middle of it all
+
+    # a customer's endpoint for webhooks
+    endpoint_wrong: float = 0.0  # it answers with an error, having taken the event in or not
+    endpoint_late: float = 0.0  # it answers after up to `endpoint_late_s`, or nobody waits for it any more
+    endpoint_late_s: float = 20.0
+    endpoint_silent: float = 0.0  # there is no answer, whether it took the event in or not
 
     stream: stream_faults.Faults = field(default_factory=stream_faults.Faults)
 
@@ -47,6 +60,8 @@ class Faults:
                 self.lost_request,
                 self.lost_answer,
                 self.hang,
+                self.slow_answer,
+                self.late_effect,
                 self.crash,
                 self.kill_every_s,
                 self.stop_every_s,
@@ -79,6 +94,10 @@ def drawn(seed: int) -> Faults:
             slow_handler_s=4.0,
             steal_every_s=every(10, 60),
             skew_s=random.choice((0.0, 3.0)),
+            step_every_s=every(10, 60),
+            endpoint_wrong=up_to(0.3),
+            endpoint_late=up_to(0.2),
+            endpoint_silent=up_to(0.2),
             stream=stream_faults.drawn(seed),
         )
     return Faults(
@@ -88,6 +107,8 @@ def drawn(seed: int) -> Faults:
         lost_request=up_to(0.03),
         lost_answer=up_to(0.05),
         hang=up_to(0.01),
+        slow_answer=up_to(0.01),
+        late_effect=up_to(0.02),
         crash=up_to(0.01),
         duplicate=up_to(0.3),
         late=up_to(0.3),
@@ -99,5 +120,10 @@ def drawn(seed: int) -> Faults:
         freeze_s=random.uniform(5, 60),
         steal_every_s=every(10, 60),
         skew_s=random.choice((0.0, 3.0)),
+        step_every_s=every(10, 60),
+        redrive_every_s=every(10, 60),
+        endpoint_wrong=up_to(0.3),
+        endpoint_late=up_to(0.2),
+        endpoint_silent=up_to(0.2),
         stream=random.choice((stream_faults.drawn, stream_faults.drawn_with_losses))(seed),
     )

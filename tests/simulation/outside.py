@@ -11,7 +11,7 @@ from orderstore import codec
 from orderstore.archive.positions import MemoryPositions
 from orderstore.contract import PublicEvent
 from orderstore.objects import MemoryObjectStore
-from orderstore.registry import CONSUMERS, HEARS_EVERYTHING, consumed_by
+from orderstore.registry import CONSUMERS, HEARS_ALL_PUBLIC, HEARS_EVERYTHING, consumed_by
 from orderstore.store import items
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
@@ -23,17 +23,18 @@ from projections.stream.parking.memory import MemoryParkingLot
 from projections.view_store.memory import MemoryViewStore
 from tests.ordering import PlainVault
 from tests.projections.stream.fake_stream import FakeStream, wall_ms
-from workers.notification.mail import Mail
+from tests.simulation.outsiders import Bus, Mailbox, Subscriber
+from workers.inbox.memory import MemoryInboxTable
 from workers.runtime.memory import MemoryQueue
 from workers.tables.memory import MemoryTable
+from workers.webhooks.endpoints import Endpoints
+from workers.webhooks.secrets import Secrets
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run
 
-# Webhooks go out to strangers: what becomes of them is not this service's promise (tests/workers/webhooks has their own faults).
-QUEUES = tuple(name for name in CONSUMERS if name != "webhooks")
+INTAKE = "intake"
 RECEIVES_MAX = 3
-MAILED_AGAIN_AFTER_S = 40.0  # a claim is taken over after 60 s; both clocks may be off, and a handler takes its time
 TABLES = ("payments", "inventory", "notifications", "suppressions", "sandbox")
 
 
@@ -58,20 +59,33 @@ class Outside:
         self.locked = MemoryObjectStore()
         self.positions = MemoryPositions()
         self.vault = PlainVault()
+        self.inboxes = MemoryInboxTable()
+        self.endpoints, self.deliveries = MemoryTable(), MemoryTable()
+        self.secrets = Secrets(self.vault, random_bytes=Random(run.seed).randbytes, now_ms=wall_ms)
+        self.bus = Bus(self)
+        self.subscriber = Subscriber(self)
+        names = [*(name for name in CONSUMERS if run.webhooks or name != HEARS_ALL_PUBLIC), INTAKE]
         self.dead = {
             name: MemoryQueue(f"{name}-dlq", now_ms=wall_ms, retention_s=14 * 86_400, receive_count_max=1_000_000)
-            for name in QUEUES
+            for name in names
         }
         self.queues = {
             name: MemoryQueue(name, now_ms=wall_ms, dead_letters=self.dead[name], receive_count_max=RECEIVES_MAX)
-            for name in QUEUES
+            for name in names
         }
         self.topic = Topic(self)
         self.mailbox = Mailbox(self)
 
+    async def open(self, tenant: str) -> None:
+        """What somebody set up before the first order."""
+        if HEARS_ALL_PUBLIC in self.queues:
+            await self.subscriber.subscribe(Endpoints(self.endpoints), self.secrets, tenant)
+
     def _appended(self, commit: Commit) -> None:
         image = items.encode(commit).item
         keys = {"stream": image["stream"], "commit": image["commit"]}
+        if self.stream.holds_back(commit.stream):
+            self.run.swapped.add(commit.stream)  # this one may be there before the one that is held back
         self.stream.put_item(commit.stream, keys=keys, image=image)
         names = ", ".join(recorded.name for recorded in codec.decode(commit))
         self.run.note("log", f"{commit.stream[-4:]} {commit.number}: {names} {commit.hash.hex()[:8]}")
@@ -125,7 +139,7 @@ class Topic:
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
-        self._wanted = {name: frozenset(consumed_by(name)) for name in QUEUES}
+        self._wanted = {name: frozenset(consumed_by(name)) for name in outside.queues if name != INTAKE}
         self.published: list[PublicEvent] = []
 
     async def publish(self, batch: Sequence[PublicEvent]) -> tuple[Failed, ...]:
@@ -153,30 +167,6 @@ class Topic:
                 attributes=event.attributes,
                 delay_s=random.uniform(0, faults.late_s) if late else 0,
             )
-
-
-class Mailbox:
-    """The mail service, which keeps what it was given and watches that nobody sends who has no claim."""
-
-    def __init__(self, outside: Outside) -> None:
-        self._outside = outside
-        self._sent_at_s: dict[str, float] = {}
-        self.sent: list[Mail] = []
-        self.problems: list[str] = []
-
-    async def send(self, mail: Mail) -> str:
-        """See `workers.notification.mail.MailSender`."""
-        await anyio.lowlevel.checkpoint()
-        name, now_s = mail.notification_id, anyio.current_time()
-        rows = [row async for row in self._outside.tables["notifications"].scan() if row["notification"] == name]
-        if [row["state"] for row in rows] != ["sending"]:
-            self.problems.append(f"{name} is mailed, and its record is {rows}")
-        if name in self._sent_at_s and now_s - self._sent_at_s[name] < MAILED_AGAIN_AFTER_S:
-            self.problems.append(f"{name} is mailed again after {now_s - self._sent_at_s[name]:.1f} s")
-        self._sent_at_s[name] = now_s
-        self.sent.append(mail)
-        self._outside.run.note("mail", name[:8])
-        return f"mail-{len(self.sent)}"
 
 
 def digest_of(lines: Sequence[str]) -> str:

@@ -1,26 +1,34 @@
 """One run: an integer in, a verdict out. The same integer gives the same run, line by line of its trace."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 import anyio
+from anyio.abc import TaskGroup
 
+from orderstore.snapshots import standing
 from tests.simulation.checkers import Checker
+from tests.simulation.consumers import workers
 from tests.simulation.customers import Customers
 from tests.simulation.faults import CALM, Faults, drawn
 from tests.simulation.outside import Outside, digest_of
-from tests.simulation.processes import Process, readers, workers
-from tests.simulation.redriving import redrive_everything
+from tests.simulation.processes import TENANT, Process, readers
+from tests.simulation.redriving import Operator
 from tests.simulation.wire import Wire
 from tests.virtual_time import run_seeded
+from workers.webhooks import schedule
 
 LOAD_S: Final = 60.0
 DRAIN_S_MAX: Final = 2 * 3_600.0
+PATIENCE_S: Final = 90.0
 LOOK_S: Final = 5.0
 TRACE_LINES_MAX: Final = 50_000
-REDRIVES_MAX: Final = 6
+REDRIVES_MAX: Final = 20
+DELAYS_S: Final = (2.0, 5.0, 10.0, *(20.0,) * 6)
+WEBHOOKS_ONE_IN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +58,34 @@ class Run:
         self.transit_s = Random(f"transit {seed}").choice((0.0, 0.0, 130.0))
         """How long a parcel takes: longer than three receives, for who does not hold its message."""
         self.ending = False
-        losses = faults.stream
-        self.disordered = bool(losses.reorder or losses.trim or losses.replace or losses.late_parent)
+        self.webhooks = seed % WEBHOOKS_ONE_IN == 0
+        self.swapped: set[str] = set()
+        """Streams of which the table's stream may have brought a commit before the one in front of it."""
+        self.healing: set[str] = set()
+        """Streams that a back-fill of the relay has published from the table."""
+        self.under_way = 0
+        """Requests that arrive late."""
         self.trace: list[str] = []
+        self._tasks: TaskGroup
         self._problems: list[str] = []
         self._random = Random(f"chaos {seed}")
         self.outside = Outside(self)
+        self.operator = Operator(self)
         self.customers = Customers(self, count=orders, seconds=LOAD_S)
         self._processes = [
             *(Process(self, f"readers-{name}", readers) for name in "ab"),
             *(Process(self, f"workers-{name}", workers) for name in "ab"),
         ]
+
+    @property
+    def nothing_fails(self) -> bool:
+        """Throughout the run: everything is only slow, late or twice."""
+        return self._faults_at_first.excuse_no_dead_letters
+
+    @property
+    def asked_long_enough(self) -> bool:
+        """Whether customers give up waiting for what they asked for over the bus: it may lie among the dead letters."""
+        return anyio.current_time() > PATIENCE_S
 
     def note(self, who: str, what: str) -> None:
         """A line of the trace."""
@@ -72,10 +97,29 @@ class Run:
         self._problems.append(problem)
         self.note("BROKEN", problem)
 
+    def send_late(self, request: Callable[[], Awaitable[Any]], label: str, after_s: float) -> None:
+        """Have a request arrive, whatever becomes of who sent it, which hears nothing of it."""
+        self.under_way += 1
+
+        async def arrive() -> None:
+            await anyio.sleep(after_s)
+            try:
+                await request()
+            except Exception as error:  # noqa: BLE001 - nobody waits for the answer, whatever it is
+                self.note("late", f"{label}: {type(error).__name__}")
+            else:
+                self.note("late", f"{label}: done")
+            finally:
+                self.under_way -= 1
+
+        self._tasks.start_soon(arrive, name=f"late {label}")
+
     async def play(self) -> Verdict:
         """From the first order to the verdict."""
         await self.customers.stock_up()
+        await self.outside.open(TENANT)
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             for process in self._processes:
                 tasks.start_soon(process.live)
             async with anyio.create_task_group() as chaos:
@@ -88,9 +132,7 @@ class Run:
             await self._calm()
             drained = await self._drain()
             if not drained:
-                self.broken(
-                    f"not drained within {DRAIN_S_MAX:.0f} s: {await self._left() or await Checker(self).behind()}"
-                )
+                self.broken(f"not drained within {DRAIN_S_MAX:.0f} s: {self._left() or await Checker(self).behind()}")
             self.ending = True
             tasks.cancel_scope.cancel()
         if drained:
@@ -121,27 +163,28 @@ class Run:
         redrives = 0
         while anyio.current_time() < ends_at:
             await anyio.sleep(LOOK_S)
-            if await self._left():
+            letters = await self._dead_letters()
+            if self._left():
                 continue
-            if letters := await self._dead_letters():
-                if self._faults_at_first.excuse_no_dead_letters:
+            if letters:
+                if self.nothing_fails:
                     self.broken(f"dead letters, and nobody had died or was refused: {letters}")
                 redrives += 1
                 if redrives > REDRIVES_MAX:
                     self.broken(f"dead letters come back again and again: {letters}")
                     return True
-                await redrive_everything(self)
+                await self.operator.redrive()
             elif not await Checker(self).behind():
                 return True
         return False
 
-    async def _left(self) -> dict[str, int]:
-        found = {}
-        for name, queue in self.outside.queues.items():
-            depths = await queue.depths()
-            if left := depths.visible + depths.in_flight + depths.delayed:
-                found[name] = left
-        return found
+    def _left(self) -> dict[str, int]:
+        """What is still under way. Of the dead letters, those that somebody had in hand who is not there any more."""
+        outside = self.outside
+        found = {name: len(queue._stored) for name, queue in outside.queues.items()}
+        found |= {queue.name: len(queue._stored) - len(queue._visible) for queue in outside.dead.values()}
+        found["requests"] = self.under_way
+        return {name: count for name, count in found.items() if count}
 
     async def _dead_letters(self) -> dict[str, int]:
         depths = {name: await queue.depths() for name, queue in self.outside.dead.items()}
@@ -154,6 +197,8 @@ class Run:
             (faults.stop_every_s, self._stop),
             (faults.freeze_every_s, self._freeze),
             (faults.steal_every_s, self._steal),
+            (faults.step_every_s, self._step),
+            (faults.redrive_every_s, self.operator.redrive),
         )
 
         def again(every_s: float, act: Callable[[], Any]) -> Callable[[], Any]:
@@ -184,6 +229,11 @@ class Run:
         self.note(wire.name, "thaws")
         wire.thaw()
 
+    async def _step(self) -> None:
+        process = self._random.choice(self._processes)
+        process.set_clock()
+        self.note(process.name, f"its clock is {process.skew_ms} ms off now")
+
     async def _steal(self) -> None:
         """Somebody takes a lease whose owner is alive: a reader that took it for dead, seen from here."""
         rows = [
@@ -199,9 +249,14 @@ class Run:
 
 
 def play(seed: int, *, faults: Faults | None = None, orders: int = 6) -> Verdict:
-    """Play the run of a seed."""
+    """Play the run of a seed. Orders are short and hours are long here: snapshots come early, and webhooks are repeated soon."""
 
     async def scenario() -> Verdict:
         return await Run(seed, faults if faults is not None else drawn(seed), orders=orders).play()
 
-    return run_seeded(seed, scenario)
+    with (
+        patch.object(standing, "COMMITS_BEFORE_LOOKING", 3),
+        patch.object(standing, "COMMITS_BETWEEN", 4),
+        patch.object(schedule, "DELAYS_S", DELAYS_S),
+    ):
+        return run_seeded(seed, scenario)

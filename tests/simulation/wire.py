@@ -4,9 +4,10 @@ A process that is dead has no effects any more: whatever its clean-up still call
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,15 @@ from projections.stream.leases import LeaseStoreUnavailable
 from projections.stream.parking import LotUnavailable
 from projections.stream.source import StreamThrottled, StreamUnavailable
 from projections.view_store import ViewStoreThrottled, ViewStoreUnavailable
+from tests.simulation.faults import CALM, Faults
+from workers.intake.reports import ReportNotSent
 from workers.notification.mail import MailNotSent, MailUncertain
+from workers.payment.gateway import GatewayTimeout, GatewayUnavailable
 from workers.runtime.queue import Throttled as QueueThrottled
 from workers.runtime.queue import Unavailable as QueueUnavailable
+from workers.shipping.carrier import CarrierTimeout, CarrierUnavailable
 from workers.tables.errors import TableThrottled, TableUnavailable
+from workers.webhooks.errors import SendFailed
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run
@@ -55,9 +61,24 @@ TROUBLES: dict[str, Trouble] = {
     "lot": Trouble(lambda: LotUnavailable("slower"), lambda: LotUnavailable("no answer")),
     "queue": Trouble(lambda: QueueThrottled("slower"), lambda: QueueUnavailable("no answer")),
     "topic": Trouble(lambda: PublishUnavailable("slower"), lambda: PublishUnavailable("no answer")),
+    "gateway": Trouble(
+        lambda: GatewayUnavailable("slower"), lambda: GatewayTimeout("no answer"), lambda: GatewayUnavailable("lost")
+    ),
+    "carrier": Trouble(
+        lambda: CarrierUnavailable("slower"), lambda: CarrierTimeout("no answer"), lambda: CarrierUnavailable("lost")
+    ),
+    "bus": Trouble(lambda: ReportNotSent("slower"), lambda: ReportNotSent("no answer")),
+    "endpoint": Trouble(
+        lambda: SendFailed("connect", "refused"),
+        lambda: SendFailed("protocol", "broken off"),
+        lambda: SendFailed("connect", "lost"),
+    ),
     "mail": Trouble(lambda: MailNotSent("slower"), lambda: MailUncertain("no answer"), lambda: MailNotSent("lost")),
     "stream": Trouble(lambda: StreamThrottled("slower"), lambda: StreamUnavailable("no answer")),
 }
+
+# A mail service takes a mail within its time-out or not at all: what else would keep a second one from being sent after the claim is over?
+NEVER_LATE = frozenset({"mail.send"})
 
 
 class Wire:
@@ -68,8 +89,15 @@ class Wire:
         self.name = name
         self.random = random
         self.dead = False
+        self.own_faults: Faults | None = None
+        """Instead of the run's."""
         self.thawed: anyio.Event | None = None
         self.on_crash: Callable[[], None] = lambda: None
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong on this way out now."""
+        return self.own_faults or self.run.faults
 
     def freeze(self) -> None:
         """Nothing leaves or arrives any more, until `thaw`."""
@@ -85,10 +113,13 @@ class Wire:
         """The same port as this process reaches it."""
         return _Port(self, kind, port)
 
-    async def leave(self, label: str, trouble: Trouble) -> None:
-        """A request on its way out. Raises what the trouble says."""
-        await self.answers(trouble)
-        faults, random = self.run.faults, self.random
+    async def leave(self, label: str, trouble: Trouble) -> bool:
+        """A request on its way out; True when it arrives late, and nobody hears of it. Raises what the trouble says."""
+        if self.thawed is not None or self.dead:
+            await self.answers(trouble)
+        faults, random = self.faults, self.random
+        if faults is CALM:
+            return False
         if faults.delay and random.random() < faults.delay:
             await anyio.sleep(random.expovariate(1 / faults.delay_s))
             await self.answers(trouble)
@@ -110,17 +141,37 @@ class Wire:
             if random.random() < 0.5:
                 self.run.note(self.name, f"{label}: hung, not done")
                 raise trouble.fails()
+            return False
+        drawn -= faults.hang
+        return drawn < faults.late_effect and label not in NEVER_LATE
 
     async def arrive(self, label: str, trouble: Trouble) -> None:
         """An answer on its way in: its request had its effect."""
-        await self.answers(trouble)
+        if self.thawed is not None or self.dead:
+            await self.answers(trouble)
+        faults = self.faults
+        if faults is CALM:
+            return
         drawn = self.random.random()
-        faults = self.run.faults
         if drawn < faults.crash / 2:
             raise self._die(f"after {label}", trouble)
         if drawn < faults.crash / 2 + faults.lost_answer:
             self.run.note(self.name, f"{label}: done, and the answer is lost")
             raise trouble.unavailable()
+        drawn -= faults.crash / 2 + faults.lost_answer
+        if drawn < faults.slow_answer:
+            self.run.note(self.name, f"{label}: done, and the answer is slow")
+            await anyio.sleep(faults.hang_s)
+            await self.answers(trouble)
+
+    async def overtaken(self, label: str, trouble: Trouble, request: Callable[[], Awaitable[Any]]) -> None:
+        """The request is on its way for long, whatever becomes of who sent it. Raises what the trouble says, always."""
+        after_s = self.random.uniform(0, self.faults.late_effect_s)
+        self.run.note(self.name, f"{label}: under way for {after_s:.1f} s, and given up")
+        self.run.send_late(request, label, after_s)
+        await anyio.sleep(self.random.uniform(0, self.faults.hang_s))
+        await self.answers(trouble)
+        raise trouble.unavailable()
 
     def _die(self, where: str, trouble: Trouble) -> Exception:
         self.run.note(self.name, f"crashes {where}")
@@ -152,14 +203,20 @@ class _Port:
                         await wire.answers(trouble)
                         yield item
 
-            return generated
+            return self._kept(method, generated)
         if not inspect.iscoroutinefunction(real):
             return real
 
         async def called(*arguments: Any, **named: Any) -> Any:
-            await wire.leave(label, trouble)
+            if await wire.leave(label, trouble):
+                await wire.overtaken(label, trouble, partial(real, *arguments, **named))
             answer = await real(*arguments, **named)
             await wire.arrive(label, trouble)
             return answer
 
-        return called
+        return self._kept(method, called)
+
+    def _kept(self, method: str, reached: Any) -> Any:
+        """So that the next look finds it without being asked."""
+        setattr(self, method, reached)
+        return reached
