@@ -20,7 +20,7 @@ from tests.e2e.chaos.quiet import Quiet
 from tests.e2e.chaos.reckoning import EAR
 from tests.e2e.chaos.story import Story
 from tests.e2e.emulated import Emulated
-from tests.e2e.programs import orderstore
+from tests.e2e.programs import COMMAND_S_MAX, orderstore
 from tests.emulator import clients_for, fresh_settings
 from workers.core import open_core
 from workers.departments import stock_of
@@ -172,13 +172,15 @@ def explained(twice: Sequence[reckoning.Twice], fleet: Fleet) -> tuple[int, int]
     return by_blow, by_patience
 
 
-async def proven(settings: Mapping[str, str], folder: Path, books: reckoning.Books) -> None:
+async def proven(
+    settings: Mapping[str, str], folder: Path, books: reckoning.Books, *, within_s: float = COMMAND_S_MAX
+) -> None:
     """The commands that prove it to an operator say so too: chains, views, archive; and nothing is parked."""
     variables = {**NUMBERS, **settings}
     answers: dict[str, object] = {}
 
     async def ask(*command: str) -> None:
-        run = partial(orderstore, *command, "--json", cwd=folder, variables=variables)
+        run = partial(orderstore, *command, "--json", cwd=folder, variables=variables, within_s=within_s)
         finished = await anyio.to_thread.run_sync(run)
         assert finished.code == 0, f"orderstore {' '.join(command)}: {finished.said}"
         answers[" ".join(command)] = finished.document

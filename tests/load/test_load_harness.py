@@ -1,0 +1,336 @@
+"""The harness's own arithmetic, plans and judgement; no process, no clock."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.real_orders import WHOLE_FILE
+from tests.e2e.chaos.plan import Blow, draw_plan
+from tests.load import __main__ as program
+from tests.load import hot, soak, year
+from tests.load.asked import Asked, Unable
+from tests.load.clients import ROUNDS, draw_steps
+from tests.load.customers import Answer, Took, draw_orders, promise_broken
+from tests.load.draining import Standing
+from tests.load.figures import MEBIBYTE, Sample, crept, growth_mib_per_1000, quantile, ratio, slope, usage
+from tests.load.limits import judge_processes, judge_standing
+from tests.load.machine import TooFewFiles, enough_files
+from tests.load.pages import series_of
+from tests.load.report import Limit, Report
+from tests.load.sampling import look_at, sums
+from tests.workers.intake.csv_files import needs_whole_file, row, write_csv
+
+
+def sample(work: float, mib: float, *, descriptors: int = 10, tasks: int | None = None) -> Sample:
+    """One look at a process."""
+    return Sample(
+        at_s=work,
+        work=work,
+        resident_bytes=int(mib * MEBIBYTE),
+        descriptors=descriptors,
+        threads=1,
+        tasks=tasks,
+    )
+
+
+def report() -> Report:
+    """An empty one."""
+    return Report(scenario="burst", command="python -m tests.load burst --seed 7", began="then")
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.01, 1), (0.5, 50), (0.99, 99), (0.995, 100), (1, 100)])
+def test_a_quantile_is_the_value_that_so_many_do_not_exceed(share: float, expected: int) -> None:
+    """Nearest rank, whatever the order."""
+    assert quantile(list(range(100, 0, -1)), share) == expected
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.01])
+def test_a_quantile_of_nothing_or_of_no_share_is_refused(share: float) -> None:
+    """No figure is made up."""
+    with pytest.raises(ValueError, match="share"):
+        quantile([1.0], share)
+    with pytest.raises(ValueError, match="no values"):
+        quantile([], 0.5)
+
+
+def test_ratios_and_slopes_need_something_to_compare_with() -> None:
+    """A rate of nought is a fault of the run, not an infinite ratio."""
+    assert ratio(3, 2) == 1.5
+    with pytest.raises(ValueError, match="compared"):
+        ratio(3, 0)
+    assert slope([(0, 1), (1, 3), (2, 5)]) == pytest.approx(2)
+    assert slope([(1, 1), (1, 3)]) is None
+    assert slope([(1, 1)]) is None
+
+
+def test_growth_is_told_for_each_thousand_orders_after_the_first_third_of_the_work() -> None:
+    """What fills up at first is no growth; two MiB that come with each thousand orders are."""
+    warm = [sample(work, 100 + work / 10) for work in range(0, 1_000, 50)]
+    steady = [sample(work, 200.0) for work in range(1_000, 3_001, 50)]
+    assert growth_mib_per_1000([*warm, *steady]) == pytest.approx(0, abs=1e-6)
+    leaking = [sample(work, 200 + (work - 1_000) / 500) for work in range(1_000, 3_001, 50)]
+    assert growth_mib_per_1000([*warm, *leaking]) == pytest.approx(2)
+
+
+def test_growth_is_not_told_of_little_work() -> None:
+    """A hundred orders say nothing of a leak, and neither does a process that was never looked at."""
+    assert growth_mib_per_1000([sample(work, work) for work in range(0, 200, 10)]) is None
+    assert growth_mib_per_1000([]) is None
+    with pytest.raises(ValueError, match="never looked at"):
+        usage("api", [], processor_s=0)
+
+
+def test_what_creeps_up_shows_between_the_middle_third_and_the_last() -> None:
+    """A peak in between is no leak."""
+    assert crept([1, 1, 1, 5, 5, 5, 9, 9, 9]) == 4
+    assert crept([1, 1, 1, 5, 90, 5, 5, 5, 5]) == 0
+    assert crept([1, 2]) == 0
+
+
+def test_a_process_comes_to_one_line() -> None:
+    """First, peak and last; tasks only of those that tell them."""
+    looks = [sample(0, 90, descriptors=5), sample(1, 120, descriptors=70, tasks=40), sample(2, 110, descriptors=6)]
+    used = usage("api", looks, processor_s=3.5)
+    assert (used.resident_first_mib, used.resident_peak_mib, used.resident_last_mib) == (90, 120, 110)
+    assert (used.descriptors_peak, used.descriptors_last, used.tasks_peak, used.tasks_last) == (70, 6, 40, 40)
+    assert usage("api", looks[:1], processor_s=0).tasks_peak is None
+
+
+def test_a_leak_and_a_giant_break_the_limits_unless_they_are_not_ours() -> None:
+    """The emulator may grow as it likes; a role may not."""
+    leaking = [sample(work, 100 + work / 100, descriptors=work // 10) for work in range(0, 6_001, 100)]
+    for name, passed in (("api", False), ("emulator", True)):
+        for judge in (judge_processes, judge_standing):
+            found = report()
+            found.processes = [usage(name, leaking, processor_s=1)]
+            judge(found)
+            assert found.passed is passed
+    giant = report()
+    giant.processes = [usage("relay", [sample(0, 900), sample(1, 100)], processor_s=1)]
+    judge_processes(giant)
+    assert [limit.name for limit in giant.limits if not limit.kept] == ["peak memory of relay, MiB"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept"),
+    [
+        (Limit(name="x", value=0.9, at_least=0.9), True),
+        (Limit(name="x", value=0.89, at_least=0.9), False),
+        (Limit(name="x", value=5.0, at_most=5.0), True),
+        (Limit(name="x", value=5.1, at_most=5.0), False),
+        (Limit(name="x", value=1.0, at_least=1.0, at_most=1.0), True),
+        (Limit(name="x", value=1.1, at_least=1.0, at_most=1.0), False),
+    ],
+)
+def test_limits_hold_on_both_sides(limit: Limit, kept: bool) -> None:
+    """At the limit is kept; past it is not."""
+    assert limit.kept is kept
+
+
+def test_a_report_says_what_broke_and_how_to_see_it_again(tmp_path: Path) -> None:
+    """A run passes when nothing broke and every limit was kept; else the text ends with its own command."""
+    found = report()
+    found.figures["the drain"] = {"orders": 10_100, "orders/s": 2.51}
+    found.judge("speed", 1.0, at_least=0.5)
+    assert found.passed
+    assert "Again with" not in str(found)
+    found.troubles.append("order-1 is lost")
+    assert not found.passed
+    assert str(found).endswith("order-1 is lost\n\nAgain with: python -m tests.load burst --seed 7")
+    found.write(tmp_path / "report.json")
+    document = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (document["passed"], document["figures"]["the drain"]["orders"]) == (False, 10_100)
+
+
+def test_what_a_run_could_not_begin_with_is_told_and_ends_with_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Missing data is not a broken service."""
+
+    def unable(*_: object, **__: object) -> None:
+        raise Unable("the real orders are not there")
+
+    monkeypatch.setattr(program, "perform", unable)
+    assert program.main(["year"]) == 2
+    assert "the real orders are not there" in capsys.readouterr().err
+
+
+def test_a_run_that_breaks_off_ends_with_1_and_with_what_it_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Figures found before are shown and written; the command stands at the end."""
+
+    def breaks(_: object, found: Report, asked: Asked, **__: object) -> None:
+        assert asked == Asked(seed=9, orders=5, minutes=20.0, per_s=2.0)
+        found.figures["accepted"] = 4
+        found.troubles.append("one was lost")
+
+    monkeypatch.setattr(program, "perform", breaks)
+    assert program.main(["burst", "--orders", "5", "--seed", "9", "--json", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().out
+    assert "one was lost" in said
+    assert f"Again with: python -m tests.load burst --orders 5 --seed 9 --json {tmp_path}/out" in said
+    assert json.loads((tmp_path / "out").read_text(encoding="utf-8"))["figures"]["accepted"] == 4
+
+
+async def test_the_year_without_its_file_says_where_to_get_it(tmp_path: Path) -> None:
+    """Nothing is run, and the message names the data set and the option."""
+    with pytest.raises(Unable, match=r"10\.24432/C5BW33.*--data"):
+        await year.run(None, tmp_path, report(), Asked(data=tmp_path / "missing.csv"))  # type: ignore[arg-type]
+
+
+def test_orders_of_a_seed_are_the_same_ones_and_phases_never_share_a_key() -> None:
+    """A repeated run asks for the same; two phases of one run place different orders."""
+    assert draw_orders(7, "burst", 50) == draw_orders(7, "burst", 50)
+    assert draw_orders(7, "burst", 50) != draw_orders(8, "burst", 50)
+    keys = [wish.key for name in ("idle", "burst") for wish in draw_orders(7, name, 50)]
+    assert len(set(keys)) == 100
+    assert {wish.wants for wish in draw_orders(7, "burst", 500)} == {
+        "goods",
+        "declined",
+        "out of stock",
+        "both",
+        "scarce goods",
+    }
+
+
+def test_every_client_has_its_own_plan_of_a_seed() -> None:
+    """All three kinds of request, no order twice."""
+    plans = draw_steps(7, 40)
+    assert plans == draw_steps(7, 40)
+    steps = [step for plan in plans for step in plan]
+    assert len(steps) == 40 * ROUNDS
+    assert {step.does for step in steps} == {"place", "read", "list"}
+    assert len({step.wish.key for step in steps}) == len(steps)
+
+
+def test_everybody_wants_one_piece_of_the_hot_article() -> None:
+    """So that stock and orders come out even."""
+    wishes = hot.wishes(7, 20)
+    assert {(wish.sku, wish.quantity, wish.copies) for wish in wishes} == {(hot.HOT, 1, 1)}
+    assert len({wish.key for wish in wishes}) == 20
+
+
+def test_the_soak_spares_one_of_each_pair_and_neither_stops_nor_doubles_its_signals() -> None:
+    """What is never hit shows what grows; blows are a function of the seed."""
+    seats = soak.hit_seats()
+    assert [seat.name for seat in seats] == ["api", "streams-2", "workers-2"]
+    plans = [draw_plan(7, seats, hits=30, first_s=20, last_s=1_000, blows=soak.BLOWS) for _ in range(2)]
+    assert plans[0] == plans[1]
+    assert {hit.blow for hit in plans[0]} == {Blow.KILL, Blow.TERM}
+    assert {hit.seat for hit in plans[0]} == {seat.name for seat in seats}
+
+
+@pytest.mark.parametrize(
+    ("answer", "broken"),
+    [
+        (Answer(202, {}, b"{}"), False),
+        (Answer(200, {}, b"{}"), False),
+        (Answer(429, {"retry-after": "1"}, b"{}"), False),
+        (Answer(429, {}, b"{}"), True),
+        (Answer(503, {"retry-after": "5"}, b"{}"), False),
+        (Answer(503, {}, b"Service Unavailable"), True),
+        (Answer(500, {"retry-after": "5"}, b"{}"), True),
+        (Answer(404, {"content-type": "application/problem+json"}, b"{}"), False),
+        (Answer(404, {"content-type": "text/plain"}, b"no"), True),
+    ],
+)
+def test_a_client_under_load_may_be_sent_away_but_is_told_when_to_come_again(answer: Answer, broken: bool) -> None:
+    """2xx, problem documents, and 429 and 503 with Retry-After; nothing else."""
+    assert (promise_broken(answer) is not None) is broken
+
+
+def test_what_was_taken_comes_to_figures() -> None:
+    """Rate, quantiles, and what had to be asked again."""
+    took = Took(latencies_s=[0.1] * 99 + [2.0], seconds=10.0)
+    took.statuses.update({202: 100, 503: 3})
+    figures = took.figures()
+    assert (figures["accepted"], figures["accepted/s"], figures["repeated requests"]) == (100, 10.0, 3)
+    assert figures["p50 ms"] == figures["p99 ms"] == pytest.approx(100)
+
+
+def test_a_standing_is_empty_only_without_any_message_and_moves_only_with_one() -> None:
+    """Marks go on by themselves while something is stuck."""
+    stuck = Standing({"payment": 1, "billing": 0}, {}, (1, 1))
+    assert not stuck.empty
+    assert not Standing({"payment": 1, "billing": 0}, {}, (9, 9)).moved_since(stuck)
+    assert Standing({"payment": 0, "billing": 0}, {"payment-dlq": 1}, (9, 9)).moved_since(stuck)
+    assert Standing({"payment": 0, "billing": 0}, {}, (1, 1)).empty
+    assert str(stuck) == "payment 1"
+
+
+PAGE = """# HELP orderstore_tasks x
+orderstore_tasks 41.0
+orderstore_events_published_total 7.0
+orderstore_messages_handled_total{queue="inventory",outcome="done"} 12.0
+orderstore_messages_handled_total{queue="inventory",outcome="retried"} 0.0
+orderstore_messages_handled_total{queue="payment",outcome="done"} 3.0
+"""
+
+
+def test_pages_are_summed_over_labels_and_shown_without_noughts() -> None:
+    """A family that the page does not have is missing, not nought."""
+    assert sums(PAGE, ("orderstore_tasks", "orderstore_messages_handled_total", "gone")) == {
+        "orderstore_tasks": 41,
+        "orderstore_messages_handled_total": 15,
+    }
+    assert series_of(PAGE, ("orderstore_messages_handled_total",)) == {
+        'messages_handled{queue="inventory",outcome="done"}': 12,
+        'messages_handled{queue="payment",outcome="done"}': 3,
+    }
+
+
+def test_a_process_is_read_from_the_kernel_and_one_that_is_gone_is_none(tmp_path: Path) -> None:
+    """Names with blanks and brackets do not shift the columns."""
+    folder = tmp_path / "77"
+    (folder / "fd").mkdir(parents=True)
+    for number in range(3):
+        (folder / "fd" / str(number)).touch()
+    (folder / "statm").write_text("1000 256 10 1 0 50 0", encoding="ascii")
+    fields = ["S", *(["0"] * 10), "150", "50", *(["0"] * 4), "9", "0"]
+    (folder / "stat").write_text(f"77 (a (b) c) {' '.join(fields)}", encoding="ascii")
+    found = look_at(77, work=5, tasks=None, proc=tmp_path)
+    assert found is not None
+    seen, processor_s = found
+    assert (seen.descriptors, seen.threads, seen.work) == (3, 9, 5)
+    assert seen.resident_bytes == 256 * 4096 or seen.resident_bytes % 256 == 0
+    assert processor_s > 0
+    assert look_at(78, work=5, tasks=None, proc=tmp_path) is None
+
+
+def test_too_few_files_are_told_before_anything_begins() -> None:
+    """What the system allows is raised, or the message says what to do."""
+    assert enough_files(64) >= 64
+    with pytest.raises(TooFewFiles, match="ulimit"):
+        enough_files(2**40)
+
+
+def test_a_rate_is_counted_between_the_first_moment_and_the_last() -> None:
+    """Eleven moments a second apart are one a second."""
+    assert year.rate_of([moment * 1_000 for moment in range(11)]) == 1
+    with pytest.raises(ValueError, match="two moments"):
+        year.rate_of([5, 5])
+
+
+def test_what_the_file_sells_is_added_up_by_the_penny(tmp_path: Path) -> None:
+    """Lines, pieces by article, and each order's own rounding."""
+    file = write_csv(
+        tmp_path,
+        row("536365", "A", 2, "2.55"),
+        row("536365", "B", 3, "0.001"),
+        row("536366", "A", 1, "1.00", at="2010-12-01 08:28:00"),
+    )
+    sold = year.read_sales(file, None)
+    assert (sold["orders"], sold["lines"], sold["minor"]) == (2, 3, 510 + 100)
+    assert sold["pieces"] == {"A": 3, "B": 3}
+    assert year.read_sales(file, 1)["orders"] == 1
+
+
+@needs_whole_file
+@pytest.mark.real_data
+def test_the_year_is_the_one_of_the_readme() -> None:
+    """All sales and lines of the real file."""
+    sold = year.read_sales(WHOLE_FILE, None)
+    assert (sold["orders"], sold["lines"]) == (19_959, 530_503)  # C16
+    assert str(sold["exact"]) == "10655622.484"
