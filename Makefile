@@ -55,7 +55,7 @@ simulate: setup ## The whole service on virtual time under drawn faults: SEEDS r
 conformance: setup ## The suites of the event store and the stream reader on AWS's own DynamoDB Local too (fetched with Maven; needs a JDK 17).
 	@$(BIN)/python -m pytest tests/contract -m dynamodb_local --dynamodb-local=$(DYNAMODB_LOCAL)
 
-bench: setup ## Speed, as ratios to the bare calls; exits 1 below a floor.
+bench: setup ## Speed, as one table of ratios to the bare calls; exits 1 below a floor.
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 check: setup ## Format, lint, strict types, templates, architecture, schemas and what the last release was promised.

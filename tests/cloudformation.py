@@ -1,10 +1,12 @@
-"""CloudFormation templates for assertions: read by cfn-lint's own reader, with references replaced by readable text."""
+"""CloudFormation templates for assertions, with references replaced by readable text. (That AWS can read them is cfn-lint's to say.)"""
 
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 PARAMETERS = {
@@ -20,12 +22,32 @@ UNMET = frozenset({"IsFifoTopic"})
 NO_VALUE = "<AWS::NoValue>"
 
 
+class _Loader(yaml.CSafeLoader):
+    """YAML with CloudFormation's short forms, which become the long ones: `!Sub x` is `{"Fn::Sub": x}`."""
+
+
+def _long_form(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        if tag == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
+
+
+_Loader.add_multi_constructor("!", _long_form)
+# A date is text: that of a policy's version is.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)
+
+
 @cache
 def read(name: str) -> Any:
     """A template of `deploy` as it is written; nobody changes it."""
-    from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped] # it has no types; and it takes a second
-
-    return cfn_yaml.load(str(DEPLOY / name))
+    return yaml.load((DEPLOY / name).read_text(encoding="utf-8"), Loader=_Loader)
 
 
 def template_of(queue: str) -> "Template":

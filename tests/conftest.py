@@ -10,17 +10,22 @@ from pathlib import Path
 import botocore.session
 import pytest
 import structlog
+import typer.main
+import typer.testing
 from hypothesis import HealthCheck, settings
 
 from deploy.local.environment import Environment
 from tests.contract.dynamodb_local.server import left_out
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
 
-UNIT_EXAMPLES = 20
+UNIT_EXAMPLES = 10
 """`make test-unit` draws so many of what `make test` draws 100 of, so that it takes seconds; a test with more asks for a multiple."""
 
 WAITS = {"e2e": 30, "emulator": 3, "real_data": 5, "moto": 0.3, "thorough": 1}
 """How long a test with such a marker takes, in seconds, very roughly: only the order of the files hangs on it."""
+
+GARBAGE_LOOKED_FOR_EVERY = 10_000
+"""Objects more than went, until the garbage collector looks at the youngest (700 by default): most tests are over before."""
 
 LEFT_OUT = pytest.StashKey[str | None]()
 
@@ -46,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """The option's marker stands beside it. Each session of the AWS client reads megabytes of JSON about the services, which takes longer
     than most tests: here all share one reading."""
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    # So do a hundred commands, whose parameters are read off their functions again at each call.
+    typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
     config.addinivalue_line("markers", "dynamodb_local: runs against AWS's own DynamoDB Local, see --dynamodb-local")
     config.stash[LEFT_OUT] = left_out(config.getoption("--dynamodb-local"))
 
@@ -59,6 +66,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_LOOKED_FOR_EVERY, *gc.get_threshold()[1:])
         gc.enable()
 
 

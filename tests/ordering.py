@@ -10,9 +10,10 @@ from orderstore.domain.events import SealedText
 from orderstore.orders import Orders
 from orderstore.privacy.keys import KeyErased
 from orderstore.recorded import Actor, Cause
-from orderstore.requests import PlaceOrder, parse
+from orderstore.requests import PlaceOrder
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import EventStore
+from orderstore.strict_json import parse
 from orderstore.transact import Transactor
 
 TENANT = "main"

@@ -1,9 +1,9 @@
 """The API on top of the `Core`: what it answers from, who may ask, and the server."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import cast
 
+import msgspec
 import structlog
 
 from projections.answers.exceptions import ExceptionQueries
@@ -12,7 +12,7 @@ from projections.answers.orders import current_generations, open_queries
 from projections.answers.publication import RecentPublication
 from projections.answers.sales import SalesQueries
 from projections.http.app import build_app
-from projections.http.auth import BearerTokens, Token
+from projections.http.auth import BearerTokens, Scope, Token
 from projections.http.services import Services
 from projections.stream.low_water import RecentMark
 from workers.core import Core, now_ms
@@ -27,12 +27,20 @@ from workers.subscriptions import RELAY_SUBSCRIPTION
 from workers.webhooks.opening import desk_of as webhooks_desk_of
 
 
+class _Given(msgspec.Struct):
+    """A token as it is configured."""
+
+    name: str
+    sha256: str
+    scopes: frozenset[str]
+
+
 def authentication(settings: Settings) -> BearerTokens:
     """The API's tokens. Raises SettingsError, or OpenService rather than run open to everybody."""
     try:
-        given: list[dict[str, Any]] = json.loads(settings.api_tokens or "[]")
-        tokens = [Token(entry["name"], entry["sha256"], frozenset(entry["scopes"])) for entry in given]
-    except (ValueError, KeyError, TypeError) as error:
+        given = msgspec.json.decode(settings.api_tokens or "[]", type=list[_Given])
+        tokens = [Token(entry.name, entry.sha256, cast("frozenset[Scope]", entry.scopes)) for entry in given]
+    except (ValueError, RecursionError) as error:  # msgspec's own are ValueErrors
         raise SettingsError(["ORDERSTORE_API_TOKENS: not a JSON list of {name, sha256, scopes}"]) from error
     return BearerTokens(tokens)
 

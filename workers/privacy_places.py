@@ -24,6 +24,7 @@ Thing = tuple[str, object]
 CHUNK_BYTES: Final = 1024 * 1024
 WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024
 OVERLAP_BYTES: Final = 4 * 1024
+_ZSTD_STEP_BYTES: Final = 512  # at its densest, a block of 128 KiB in 4 bytes, that is 16 MiB
 MESSAGES_MAX: Final = 100_000
 LOOK_S: Final = 30
 EMPTY_LOOKS: Final = 3
@@ -204,5 +205,12 @@ class _Unpacked:
             return
         # Small steps: a megabyte of zstd may hold a gigabyte of the same letter.
         source = io.BytesIO(chunk)
-        while step := source.read(OVERLAP_BYTES):
-            yield self._frames.decompress(step)
+        while step := source.read(_ZSTD_STEP_BYTES):
+            try:
+                yield self._frames.decompress(step)
+            except (
+                zstandard.ZstdError
+            ):  # it only began like zstd, or is damaged: whatever it is, it is looked at as it lies
+                self._frames = None
+                yield step + source.read()
+                return

@@ -22,6 +22,7 @@ from workers.consuming import connections_for, consumers
 from workers.core import Core, open_core
 from workers.metrics.page import metrics_app
 from workers.metrics.table import Metrics
+from workers.metrics.tasks import watching_tasks
 from workers.payments import daily_reconciliation
 from workers.protecting import protection
 from workers.protection import Jobs
@@ -77,6 +78,7 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
                 *webhooks.senders,
                 *_daily(core, roles, jobs),
                 Cancellable("queue watch", watching(queues, metrics)),
+                Cancellable("task watch", watching_tasks(metrics)),
             ]
             async with protection(settings, consuming, jobs, metrics=metrics, random=core.random) as protecting:
                 service = Service([*parts, *protecting])

@@ -1,151 +1,137 @@
-"""`python -m tests.benchmarks [--only log|views|queue] [--quick] [--growth] [--npm] [--json] [--data FILE]`
+"""`python -m tests.benchmarks [--only PART] [--quick] [--growth] [--npm] [--json FILE] [--data FILE | --made-up]`
 
-One table; ends with 1 below a floor.
+One table of all ratios; ends with 1 when one is below its floor, with 2 when something could not be measured at all.
 
---only     the log alone (replay, append, step), what follows it alone (stream to view, folding, rebuild), or the queues' loop alone
---quick    fewer orders and rounds: seconds instead of minutes, and a wider spread
+--only     one part alone: queue (the consume loop), api (accepting an order), log (replay, append, step), views (stream to view, rebuild)
+--quick    fewer orders and rounds: a wider spread, in a third of the time
 --growth   also append and load at 1,000, 10,000 and 100,000 orders, and the rebuild at 5,000 and 20,000 (many minutes)
 --npm      also measure npm's sqs-consumer on the same queues; it is installed with npm, beside the repository
---json     the same as JSON
---data     the data set Online Retail as CSV, plain or gzipped (https://doi.org/10.24432/C5BW33)
+--json     write the same as JSON to this file, beside the table
+--data     the data set Online Retail as CSV, plain or gzipped (https://doi.org/10.24432/C5BW33); without it the orders are made up
+--made-up  made-up orders although the data set is there
 """
 
 import argparse
 import asyncio
 import json
+import os
+import platform
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Literal
+from time import perf_counter
+from typing import Any, Final
 
 import uvloop
 
-from tests.benchmarks.growing import SIZES, growth, long_order
-from tests.benchmarks.logs import backend
-from tests.benchmarks.measures import Result, table
-from tests.benchmarks.projecting import folding, stream_to_view
-from tests.benchmarks.queue_backend import queue_backend
-from tests.benchmarks.queue_holding import heartbeats, recovery
-from tests.benchmarks.queue_node import NodeConsumer
-from tests.benchmarks.queueing import against_bare, against_node, in_memory
-from tests.benchmarks.real_orders import WHOLE_FILE, Histories, real_histories
-from tests.benchmarks.rebuilding import rebuild
-from tests.benchmarks.replaying import flat_memory, mix, replay, write_units
-from tests.benchmarks.writing import append, step
+from tests.benchmarks.measures import Result, seconds, table
+from tests.benchmarks.parts import PARTS, Asked, Part
+from tests.benchmarks.real_orders import WHOLE_FILE, Histories, made_up_histories, real_histories
+from tests.benchmarks.replaying import mix, write_units
 
-Part = Literal["log", "views", "queue"]
-PARTS: Final[tuple[Part, ...]] = ("log", "views", "queue")
-APPEND_MIN = 0.9
-STEP_MIN = 0.85
-QUICK_ORDERS, ORDERS = 400, 4_000
-REBUILT_QUICKLY, REBUILT, REBUILT_GROWING = (1_000, 2_000), (2_000, 8_000), (5_000, 20_000)
+QUICK_ORDERS, ORDERS = 400, 2_000
+UNIT_COLUMNS: Final = ("events", "commits", "bytes_mean", "units_mean", "units_max")
 
 
-async def measure(
-    *, data: Path, parts: tuple[Part, ...], quick: bool, grow: bool, npm: bool
-) -> tuple[list[Result], list[tuple[str, int, int, float, int]], str]:
-    """Everything, in one run."""
-    results = await of_the_queue(quick=quick, npm=npm) if "queue" in parts else []
-    if parts == ("queue",):
-        return results, [], "none: no part that needs them"
-    histories = await real_histories(QUICK_ORDERS if quick else ORDERS, data)
-    if "log" in parts:
-        results += await of_the_log(histories, quick=quick, grow=grow)
-    if "views" in parts:
-        results += await of_the_views(histories, quick=quick, grow=grow)
-    return results, write_units(histories), mix(histories)
+def run_parts(
+    parts: tuple[Part, ...], asked: Asked, data: Path | None
+) -> tuple[dict[str, list[Result]], dict[str, Any]]:
+    """The results by part, and what the orders were. Each part has a loop of its own: what needs no orders production's (uvloop)."""
+    results: dict[str, list[Result]] = {}
+    histories: Histories = ()
+    for part in parts:
+        began = perf_counter()
+        if part.needs_orders and not histories:
+            histories = asyncio.run(_orders(QUICK_ORDERS if asked.quick else ORDERS, data))
+        with asyncio.Runner(loop_factory=None if part.needs_orders else uvloop.new_event_loop) as runner:
+            results[part.name] = runner.run(part.measure(asked, histories))
+        sys.stderr.write(f"{part.name}: {perf_counter() - began:.0f} s\n")
+    source = "none" if not histories else "Online Retail" if data is not None else "made up"
+    return results, {
+        "source": source,
+        "ended": mix(histories) if histories else "",
+        "write_units": write_units(histories),
+    }
 
 
-async def of_the_log(histories: Histories, *, quick: bool, grow: bool) -> list[Result]:
-    """Replay, append, a worker's step, a long order, and all of that in a log that grows."""
-    results = replay(histories, rounds=3 if quick else 9)
-    results.append(flat_memory(histories))
-    # Many short rounds: neighbours disturb a few of them, not the median.
-    rounds, calls = (20, 64) if quick else (60, 96)
-    async with backend() as log:
-        appended = await append(log, histories, rounds=rounds, appends=calls)
-        stepped = await step(log, histories, rounds=rounds, steps=calls * 2 // 3)
-        alone = await step(log, histories, rounds=rounds, steps=calls // 4, name="q", workers=1)
-        results += [
-            Result(
-                name="append / bare conditional put_item", value=appended.ratio, floor=APPEND_MIN, note=appended.spread
-            ),
-            Result(
-                name="load + fold + decide + append / bare query + put_item",
-                value=stepped.ratio,
-                floor=STEP_MIN,
-                note=stepped.spread,
-            ),
-            Result(name="  the same, one step at a time", value=alone.ratio, note=alone.spread),
-            *await long_order(log, commits=2_000 if quick else 5_000, reads=5),
-        ]
-    if grow:
-        async with backend() as log:
-            results += await growth(log, histories, sizes=SIZES, rounds=rounds, calls=calls)
-    return results
+async def _orders(count: int, data: Path | None) -> Histories:
+    return await made_up_histories(count) if data is None else await real_histories(count, data)
 
 
-async def of_the_views(histories: Histories, *, quick: bool, grow: bool) -> list[Result]:
-    """From the stream to the views, what folding saves, and the rebuild of one."""
-    results = await folding(histories, orders=QUICK_ORDERS if quick else ORDERS // 2)
-    async with backend() as log:
-        results += await stream_to_view(log, histories, orders=100 if quick else 400, rounds=3 if quick else 7)
-    async with backend() as log:
-        sizes = REBUILT_GROWING if grow else REBUILT_QUICKLY if quick else REBUILT
-        results += await rebuild(log, histories, sizes=sizes, rounds=1 if quick else 3)
-    return results
+def machine() -> dict[str, object]:
+    """What a ratio may hang on. The load is that of the minute before: of a busy machine believe the spread, not the median."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 1),
+    }
 
 
-async def of_the_queue(*, quick: bool, npm: bool) -> list[Result]:
-    """The consume loop beside a bare one and beside npm's sqs-consumer; what holding costs; how soon a killed one is replaced."""
-    node = NodeConsumer.installed() if npm else None
-    results = await in_memory(rounds=5, count=2_000 if quick else 5_000)
-    rounds, messages = (6, 2_000) if quick else (16, 5_000)
-    async with queue_backend() as backend:
-        results += await against_bare(backend, rounds=rounds, count=messages)
-        results += await against_node(backend, node, rounds=rounds // 2, count=messages)
-        results += await heartbeats(backend, node)
-        results += await recovery(backend, node, rounds=1 if quick else 5)
-    return results
+def arguments() -> argparse.Namespace:
+    """What was asked on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for flag in ("--quick", "--growth", "--npm", "--made-up"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--only", choices=[part.name for part in PARTS])
+    parser.add_argument("--data", type=Path, metavar="FILE")
+    return parser.parse_args()
+
+
+def data_for(asked: argparse.Namespace) -> Path | None:
+    """The data set's file; None for orders that are made up. Exits with 2 when a file was named that is not there."""
+    if asked.data is not None and not asked.data.is_file():
+        sys.stderr.write(f"there is no file {asked.data}; nothing was measured\n")
+        sys.exit(2)
+    if asked.made_up:
+        return None
+    found: Path = asked.data or WHOLE_FILE
+    return found if found.is_file() else None
 
 
 def main() -> int:
     """Run and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    for flag in ("--quick", "--growth", "--npm", "--json"):
-        parser.add_argument(flag, action="store_true")
-    parser.add_argument("--only", choices=PARTS)
-    parser.add_argument("--data", type=Path, default=WHOLE_FILE)
-    asked = parser.parse_args()
-    parts = (asked.only,) if asked.only else PARTS
-    if parts != ("queue",) and not asked.data.is_file():
-        sys.exit(
-            f"the real orders are not at {asked.data}; nothing was measured.\n"
-            "They are the data set Online Retail (https://doi.org/10.24432/C5BW33) as CSV: python -m tests.benchmarks --data FILE"
-        )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop if parts == ("queue",) else None) as runner:
-        results, units, ends = runner.run(
-            measure(data=asked.data, parts=parts, quick=asked.quick, grow=asked.growth, npm=asked.npm)
-        )
-    out = sys.stdout.write
-    passed = all(result.passed for result in results)
-    if asked.json:
+    said = arguments()
+    here, data, began = machine(), data_for(said), perf_counter()
+    parts = tuple(part for part in PARTS if said.only in (None, part.name))
+    results, orders = run_parts(parts, Asked(quick=said.quick, grow=said.growth, npm=said.npm), data)
+    took_s = perf_counter() - began
+    every = [result for part in results.values() for result in part]
+    passed = all(result.passed for result in every)
+    command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+    if said.json is not None:
         document = {
+            "command": command,
+            "machine": here,
+            "took_s": round(took_s, 1),
             "passed": passed,
-            "orders": ends,
-            "results": [{**asdict(result), "passed": result.passed} for result in results],
-            "write_units": [
-                dict(zip(("events", "commits", "bytes_mean", "units_mean", "units_max"), row, strict=True))
-                for row in units
+            "orders": {name: orders[name] for name in ("source", "ended")},
+            "results": [
+                {"part": name, **asdict(result), "passed": result.passed}
+                for name, part in results.items()
+                for result in part
             ],
+            "write_units": [dict(zip(UNIT_COLUMNS, row, strict=True)) for row in orders["write_units"]],
         }
-        out(json.dumps(document, indent=2) + "\n")
-    else:
-        out(f"Orders: {ends}\n\n{table(results)}\n\n")
-        if units:
-            out(f"{'events of a commit':<58} {'commits':>8} {'bytes':>7} {'units':>6} {'most':>5}\n")
-        for events, commits, size, mean, most in units:
-            out(f"{events:<58} {commits:>8} {size:>7} {mean:>6.2f} {most:>5}\n")
+        said.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    out = sys.stdout.write
+    out(f"{command}\n{', '.join(f'{name} {value}' for name, value in here.items())}; took {seconds(took_s)}\n")
+    out(f"orders: {orders['source']}{': ' if orders['ended'] else ''}{orders['ended']}\n\n{table(results)}\n")
+    if orders["write_units"]:
+        out(f"\n{'events of a commit':<58} {'commits':>8} {'bytes':>7} {'units':>6} {'most':>5}\n")
+    for events, commits, size, mean, most in orders["write_units"]:
+        out(f"{events:<58} {commits:>8} {size:>7} {mean:>6.2f} {most:>5}\n")
+    judged = [result for result in every if result.floor is not None]
+    failed = [result.name.strip() for result in judged if not result.passed]
+    out(
+        f"\n{len(judged) - len(failed)} of {len(judged)} floors are met"
+        + (f"; not: {'; '.join(failed)}" if failed else "")
+        + "\n"
+    )
     return 0 if passed else 1
 
 

@@ -35,6 +35,8 @@ class Backend:
     store: DynamoEventStore
     objects: S3ObjectStore
     client: Any
+    stock: Any
+    """A client of the same library, address and options, as the library makes it: what a bare call is without us."""
     table: str
     stream_client: Any
     views: DynamoViewStore
@@ -49,7 +51,10 @@ async def backend() -> AsyncIterator[Backend]:
         state_dir = Path(folder) / "state"
         try:
             settings = from_environment(fresh_settings(start_emulator(state_dir)))
-            async with open_clients(settings, connections=2 * AT_ONCE) as clients:
+            async with (
+                open_clients(settings, connections=2 * AT_ONCE) as clients,
+                open_clients(settings, connections=2 * AT_ONCE, changes=()) as stock,
+            ):
                 objects = S3ObjectStore(clients.s3, bucket=settings.blobs_bucket, random=Random(1))
                 store = DynamoEventStore(
                     clients.dynamodb,
@@ -63,6 +68,7 @@ async def backend() -> AsyncIterator[Backend]:
                     store=store,
                     objects=objects,
                     client=clients.dynamodb,
+                    stock=stock.dynamodb,
                     table=settings.table("events"),
                     stream_client=clients.streams,
                     views=DynamoViewStore(clients.dynamodb, table=views_table, random=Random(1)),

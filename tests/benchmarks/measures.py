@@ -1,10 +1,20 @@
 """Results, and how a ratio is come by: both sides take turns, each round gives one ratio, and the median of the rounds counts."""
 
 import gc
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import Final
+
+ROUNDS_ENOUGH: Final = 8
+NARROW: Final = 0.04
+"""From so many rounds on it is enough when the middle half of the ratios is within so much of their median. Nobody looks at the median
+itself: rounds that end when it pleases would please more often than they are right."""
+SECONDS_ENOUGH: Final = 15.0
+ROUNDS_LEAST: Final = 3
+SHORTEST_S: Final = 1e-6
+"""No round begins after so many seconds of one comparison, once there are so many rounds: a busy machine must not take the evening."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,8 @@ class Comparison:
 
     ours: tuple[float, ...]
     bare: tuple[float, ...]
+    processor: "Comparison | None" = field(default=None, compare=False)
+    """The same rounds by this process's own processor time: what neighbours cannot take away, where it is this process that limits."""
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -68,35 +80,60 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return median(ordered[:half]), median(ordered[-half:])
 
 
+def is_enough(ratios: Sequence[float], *, took_s: float) -> bool:
+    """Whether another round would tell nothing new, or would come too late."""
+    if len(ratios) >= ROUNDS_LEAST and took_s >= SECONDS_ENOUGH:
+        return True
+    if len(ratios) < ROUNDS_ENOUGH:
+        return False
+    low, high = quartiles(ratios)
+    return high - low <= NARROW * median(ratios)
+
+
 async def compare(ours: Side, bare: Side, *, rounds: int) -> Comparison:
-    """Let both take turns, the first changing from round to round. One round before is for warming up and does not count.
+    """Let both take turns, the first changing from round to round, at most `rounds` times and until `is_enough`. One round before is for
+    warming up and does not count.
 
     What is there before (thousands of histories, of which a service has none) is kept from the collector: it is not what is measured.
     """
     rates: dict[str, list[float]] = {"ours": [], "bare": []}
+    processor: dict[str, list[float]] = {"ours": [], "bare": []}
+    began = perf_counter()
     for number in range(rounds + 1):
         turns = [("ours", ours), ("bare", bare)]
         for name, side in turns if number % 2 else reversed(turns):
             work = await side.prepare(number)
             gc.collect()
             gc.freeze()
-            started = perf_counter()
+            started, process_s = perf_counter(), process_time()
             done = await work()
             if number > 0:
                 rates[name].append(done / (perf_counter() - started))
-    return Comparison(tuple(rates["ours"]), tuple(rates["bare"]))
+                processor[name].append(done / max(process_time() - process_s, SHORTEST_S))
+        ratios = [ours / bare for ours, bare in zip(rates["ours"], rates["bare"], strict=True)]
+        if is_enough(ratios, took_s=perf_counter() - began):
+            break
+    by_processor = Comparison(tuple(processor["ours"]), tuple(processor["bare"]))
+    return Comparison(tuple(rates["ours"]), tuple(rates["bare"]), by_processor)
 
 
-def table(results: Sequence[Result]) -> str:
-    """As people read it."""
-    lines = [f"{'what':<58} {'measured':>10} {'floor':>9}  verdict"]
-    for result in results:
-        floor = "-" if result.floor is None else ("<= " if result.at_most else "") + number(result.floor)
-        verdict = "told" if result.floor is None else "pass" if result.passed else "FAIL"
-        lines.append(f"{result.name:<58} {number(result.value):>10} {floor:>9}  {verdict}")
-        if result.note:
-            lines.append(f"    {result.note}")
+def table(parts: Mapping[str, Sequence[Result]]) -> str:
+    """As people read it, part by part."""
+    lines = [f"{'what':<60} {'measured':>10} {'floor':>9}  verdict"]
+    for part, results in parts.items():
+        lines.append(f"[{part}]")
+        for result in results:
+            floor = "-" if result.floor is None else ("<= " if result.at_most else "") + number(result.floor)
+            verdict = "told" if result.floor is None else "pass" if result.passed else "FAIL"
+            lines.append(f"{result.name:<60} {number(result.value):>10} {floor:>9}  {verdict}")
+            if result.note:
+                lines.append(f"    {result.note}")
     return "\n".join(lines)
+
+
+def seconds(value: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(value // 60)} min {value % 60:.0f} s" if value >= 60 else f"{value:.0f} s"
 
 
 def number(value: float) -> str:

@@ -64,6 +64,12 @@ class QueueBackend:
     counted: Counted
     settings: Settings
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator["QueueBackend"]:
+        """The same emulator through another client, whose requests are counted apart."""
+        async with open_clients(self.settings, connections=CONNECTIONS) as clients:
+            yield QueueBackend(clients.sqs, Counted(clients.sqs), self.settings)
+
     async def make(self, name: str) -> SqsQueue:
         """A new queue with its dead letters."""
         dead_url = (await self.client.create_queue(QueueName=f"{name}-dlq"))["QueueUrl"]

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -57,6 +58,36 @@ class Holder:
         return Defer(self._seconds)
 
 
+async def holding(backend: QueueBackend, node: NodeConsumer | None, *, rounds: int) -> list[Result]:
+    """All of it at once, since each waits for nothing but the clock: heartbeats, and the kills round by round."""
+    found: dict[str, list[Result]] = {}
+
+    async def beats() -> None:
+        async with backend.apart() as apart:
+            found["heartbeats"] = await heartbeats(apart, node)
+
+    async def kills() -> None:
+        found["recovery"] = await recovery(backend, node, rounds=rounds)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(beats, name="heartbeats")
+        group.start_soon(kills, name="kills")
+    return [*found["heartbeats"], *found["recovery"]]
+
+
+async def _each(measured: Callable[[int], Awaitable[float]], rounds: int) -> list[float]:
+    """All rounds at once, each on a queue of its own; the answers in the order of their numbers."""
+    took: dict[int, float] = {}
+
+    async def one(number: int) -> None:
+        took[number] = await measured(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(rounds):
+            group.start_soon(one, number, name=f"round {number}")
+    return [took[number] for number in range(rounds)]
+
+
 async def heartbeats(backend: QueueBackend, node: NodeConsumer | None) -> list[Result]:
     """Ten messages held two and a half times as long as they are hidden: visibility calls for each."""
     ours = await backend.make("held")
@@ -92,7 +123,7 @@ async def heartbeats(backend: QueueBackend, node: NodeConsumer | None) -> list[R
 
 async def recovery(backend: QueueBackend, node: NodeConsumer | None, *, rounds: int) -> list[Result]:
     """SIGKILL for a consumer that holds ten messages; until another has completed all of them, over the visibility timeout."""
-    ours = [await killed_ours(backend, number) for number in range(rounds)]
+    ours = await _each(partial(killed_ours, backend), rounds)
     results = [
         Result(
             name="recovery after SIGKILL / visibility timeout",
@@ -103,7 +134,7 @@ async def recovery(backend: QueueBackend, node: NodeConsumer | None, *, rounds: 
         )
     ]
     if node is not None:
-        theirs = [await killed_theirs(backend, node, number) for number in range(rounds)]
+        theirs = await _each(partial(killed_theirs, backend, node), rounds)
         results.append(
             Result(
                 name="  npm's sqs-consumer after SIGKILL / visibility timeout",

@@ -13,8 +13,7 @@ from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
 from projections.view_store import Addition, Write
 from projections.views import VIEWS, order_status
-from tests.benchmarks import __main__ as program
-from tests.benchmarks import growing, logs, measures, projecting, rebuilding, replaying, writing
+from tests.benchmarks import growing, logs, measures, parts, projecting, rebuilding, replaying, writing
 from tests.benchmarks.measures import Comparison, Result, Side, compare, quartiles, table
 from tests.benchmarks.real_orders import histories_of
 from workers.intake.online_retail.model import CancelOrder, Line, RefundLine, RefundLines, Sale
@@ -59,7 +58,8 @@ def test_floors_and_ceilings() -> None:
     assert Result(name="a", value=1.1, floor=1.1, at_most=True).passed
     assert not Result(name="a", value=1.2, floor=1.1, at_most=True).passed
     assert Result(name="a", value=0.0).passed
-    shown = table([Result(name="bad", value=0.5, floor=0.9, note="why"), Result(name="told", value=151_234)])
+    shown = table({"log": [Result(name="bad", value=0.5, floor=0.9, note="why"), Result(name="told", value=151_234)]})
+    assert "[log]" in shown
     assert "FAIL" in shown
     assert "why" in shown
     assert "151,234" in shown
@@ -88,6 +88,44 @@ async def test_sides_take_turns_and_the_first_round_does_not_count(monkeypatch: 
 
     assert order == ["b0", "o0", "o1", "b1", "b2", "o2", "o3", "b3"]
     assert compared == Comparison(ours=(5.0,) * 3, bare=(10.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "took_s", "enough"),
+    [
+        ([1.0] * 7, 1.0, False),
+        ([1.0] * 8, 1.0, True),
+        ([0.5, 0.98, 0.99, 1.0, 1.0, 1.01, 1.02, 2.0], 1.0, True),
+        ([0.5, 0.9, 0.95, 1.0, 1.0, 1.05, 1.1, 2.0], 1.0, False),
+        ([0.5, 2.0], 500.0, False),
+        ([0.5, 1.0, 2.0], 500.0, True),
+        ([], 500.0, False),
+    ],
+)
+def test_it_is_enough_when_the_middle_half_is_narrow_or_the_time_is_over(
+    ratios: list[float], took_s: float, enough: bool
+) -> None:
+    """Never by what the median is; single rounds that are far off prolong nothing; and of two rounds nothing is concluded."""
+    assert measures.is_enough(ratios, took_s=took_s) is enough
+
+
+async def test_a_comparison_ends_when_another_round_would_tell_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight equal rounds of the sixty that it may take; of unequal ones all."""
+    clock = [0.0]
+    monkeypatch.setattr(measures, "perf_counter", lambda: clock[0])
+
+    def side(durations: list[float]) -> Side:
+        async def prepare(number: int):
+            async def work() -> int:
+                clock[0] += durations[number % len(durations)]
+                return 10
+
+            return work
+
+        return Side(prepare)
+
+    assert len((await compare(side([0.1]), side([0.2]), rounds=60)).ours) == measures.ROUNDS_ENOUGH
+    assert len((await compare(side([0.1, 0.2, 0.3]), side([0.1]), rounds=30)).ours) == 30
 
 
 async def test_the_histories_are_those_of_orders_lived_through() -> None:
@@ -126,8 +164,8 @@ def test_a_renamed_history_is_another_order_with_the_same_bytes() -> None:
 def test_the_long_order_is_long_enough_for_a_snapshot() -> None:
     """Otherwise its comparison would show nothing."""
     assert COMMITS_BETWEEN < 5_000
-    assert program.APPEND_MIN == 0.9
-    assert program.STEP_MIN == 0.85
+    assert parts.APPEND_MIN == 0.9
+    assert parts.STEP_MIN == 0.85
     assert replaying.EVENTS_PER_S_MIN == 150_000
 
 

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.benchmarks import queue_node
+from tests.benchmarks import queue_node, queueing
+from tests.benchmarks.measures import Comparison, Side
 from tests.benchmarks.queue_backend import BODY, Counted
 from tests.benchmarks.queue_holding import Holder
 from tests.benchmarks.queue_node import SOURCE, NodeConsumer
-from tests.benchmarks.queueing import AllDeleted, against_node, by_loop, in_memory, now_ms
+from tests.benchmarks.queueing import AllDeleted, against_bare, against_node, by_loop, in_memory, now_ms
 from workers.runtime.memory import MemoryQueue
 from workers.runtime.observe import Deleted
 from workers.runtime.outcome import Defer, Done
@@ -47,6 +48,36 @@ async def test_the_loop_works_off_exactly_what_is_there() -> None:
     (row,) = await in_memory(rounds=1, count=20)
     assert row.value > 0
     assert row.floor is None
+
+
+async def test_requests_per_message_are_those_of_the_rounds_that_were_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison may end before its last round: what is divided by are the messages of those that counted."""
+
+    async def two_of_ten_rounds(ours: Side, _bare: Side, *, rounds: int) -> Comparison:
+        for number in range(1, 3):
+            await (await ours.prepare(number))()
+        return Comparison((1.0,), (1.0,))
+
+    class Backend:
+        """Twenty requests a round, for a hundred messages."""
+
+        def __init__(self) -> None:
+            self.counted = SimpleNamespace(requests={}, since=lambda _before: Counter({"ReceiveMessage": 20}))
+
+        async def make(self, name: str) -> SimpleNamespace:
+            return SimpleNamespace(_url=name)
+
+        async def fill(self, url: str, count: int) -> None:
+            assert count == 100
+
+    async def at_once(*_arguments: object, **_more: object) -> float:
+        return 1.0
+
+    monkeypatch.setattr(queueing, "compare", two_of_ten_rounds)
+    monkeypatch.setattr(queueing, "by_loop", at_once)
+    monkeypatch.setattr(queueing, "Comparison", lambda *_rates: Comparison((1.0,), (1.0,)))
+    _, requests = await against_bare(Backend(), rounds=10, count=100)  # type: ignore[arg-type]  # as much of one as is asked
+    assert requests.value == 0.2
 
 
 async def test_what_is_held_is_done_at_the_second_call() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from orderstore import codec
 from orderstore.domain import decisions
@@ -37,8 +37,14 @@ DECISIONS: dict[type[e.Event], Callable[..., tuple[e.Event, ...]]] = {
 """The outcomes that workers record, and what decides on them; invoices are left out, for they are transactions."""
 
 
-async def append(log: Backend, histories: Histories, *, rounds: int, appends: int, name: str = "a") -> Comparison:
-    """`EventStore.append` of sealed commits of real orders, in the mix in which they occur, against `put_item` of the same items."""
+async def append(
+    log: Backend, histories: Histories, *, rounds: int, appends: int, name: str = "a", bare_client: Any = None
+) -> Comparison:
+    """`EventStore.append` of sealed commits of real orders, in the mix in which they occur, against `put_item` of the same items.
+
+    `bare_client` makes the bare calls: `log.stock` the library as it comes, `log.client` (None) the service's own.
+    """
+    client = bare_client or log.client
     commits = [commit for order in small(histories) for commit in order]
 
     async def ours(number: int) -> Work:
@@ -50,16 +56,24 @@ async def append(log: Backend, histories: Histories, *, rounds: int, appends: in
             items.encode(commit).item for commit in _firsts(_part(commits, number, appends), f"{name}b{number:04d}")
         ]
         return lambda: at_once(
-            [partial(log.client.put_item, TableName=log.table, Item=item, **_CONDITION) for item in work]
+            [partial(client.put_item, TableName=log.table, Item=item, **_CONDITION) for item in work]
         )
 
     return await compare(Side(ours), Side(bare), rounds=rounds)
 
 
 async def step(
-    log: Backend, histories: Histories, *, rounds: int, steps: int, name: str = "s", workers: int = AT_ONCE
+    log: Backend,
+    histories: Histories,
+    *,
+    rounds: int,
+    steps: int,
+    name: str = "s",
+    workers: int = AT_ONCE,
+    bare_client: Any = None,
 ) -> Comparison:
     """Load, fold, decide and append the outcome that really came next, against a bare query and a bare put of the same bytes."""
+    client = bare_client or log.client
     moments = [
         (order, cut) for order in small(histories) for cut in range(1, len(order)) if _outcome(order[cut]) is not None
     ]
@@ -78,7 +92,7 @@ async def step(
         for place, (order, cut) in enumerate(_part(moments, number, steps)):
             copy = renamed(order[: cut + 1], f"{name}b{number:04d}{place:05d}")
             await fill(log, copy[:cut])
-            work.append(partial(_bare_step, log, copy[cut].stream, items.encode(copy[cut]).item))
+            work.append(partial(_bare_step, client, log.table, copy[cut].stream, items.encode(copy[cut]).item))
         return lambda: at_once(work, workers=workers)
 
     return await compare(Side(ours), Side(bare), rounds=rounds)
@@ -94,7 +108,7 @@ async def load(log: Backend, streams: list[str], *, rounds: int, loads: int) -> 
 
     async def bare(number: int) -> Work:
         work = _part(streams, number, loads)
-        return lambda: at_once([partial(_bare_query, log, stream) for stream in work])
+        return lambda: at_once([partial(_bare_query, log.client, log.table, stream) for stream in work])
 
     return await compare(Side(ours), Side(bare), rounds=rounds)
 
@@ -149,14 +163,14 @@ def _cause(first: Recorded) -> Cause:
     )
 
 
-async def _bare_step(log: Backend, stream: str, item: items.Item) -> None:
-    await _bare_query(log, stream)
-    await log.client.put_item(TableName=log.table, Item=item, **_CONDITION)
+async def _bare_step(client: Any, table: str, stream: str, item: items.Item) -> None:
+    await _bare_query(client, table, stream)
+    await client.put_item(TableName=table, Item=item, **_CONDITION)
 
 
-async def _bare_query(log: Backend, stream: str) -> None:
-    await log.client.query(
-        TableName=log.table,
+async def _bare_query(client: Any, table: str, stream: str) -> None:
+    await client.query(
+        TableName=table,
         KeyConditionExpression="#stream = :stream AND #commit > :after",
         ExpressionAttributeNames={"#stream": "stream", "#commit": "commit"},
         ExpressionAttributeValues={":stream": {"S": stream}, ":after": {"N": "0"}},

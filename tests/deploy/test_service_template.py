@@ -25,7 +25,7 @@ TABLES = {
         "leases": {"Query"},  # the publication mark of every status answer
         "parked": {"Query"},  # and what the relay left behind
         "inbox": {"GetItem", "BatchGetItem", "Query", "UpdateItem"},
-        "inbox/index/by_number": {"Query"},
+        "inbox/index/by_number": {"Query"},  # these two: of the build before
         "inbox/index/by_unread": {"Query"},
         "webhook-endpoints": {"GetItem", "Scan", "PutItem", "UpdateItem"},
         "webhook-deliveries": {"GetItem", "PutItem", "UpdateItem"},
@@ -63,7 +63,13 @@ TABLES = {
     },
     "notification": {
         "events": READS_LOG,
-        "notifications": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
+        "notifications": {
+            "GetItem",
+            "BatchGetItem",
+            "Query",
+            "PutItem",
+            "UpdateItem",
+        },  # BatchGetItem: of the build before
         "suppressions": {"GetItem", "PutItem", "UpdateItem"},
         "inbox": {"GetItem", "PutItem", "UpdateItem"},
         "privacy-keys": {"GetItem", "PutItem"},  # PutItem: the key of the suppression list's hashes

@@ -1,9 +1,5 @@
 """The template of the webhooks: its tables, its queue, and that the queue hears every public event and nothing else."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from orderstore.registry import consumed_by
@@ -121,10 +117,9 @@ def test_the_webhooks_role_can_unwrap_no_customer_s_key() -> None:
 @pytest.mark.thorough
 def test_it_is_a_template_that_cloudformation_takes() -> None:
     """As cfn-lint reads it."""
-    linter = Path(sys.executable).parent / "cfn-lint"
-    done = subprocess.run([linter, DEPLOY / "webhooks.yaml"], capture_output=True, text=True, check=False)
+    from cfnlint.api import lint_file  # takes a second
 
-    assert done.returncode == 0, done.stdout
+    assert [str(match) for match in lint_file(DEPLOY / "webhooks.yaml")] == []
 
 
 def test_removed_endpoints_leave_by_themselves(template: Template) -> None:

@@ -1,16 +1,20 @@
 """What the embedded environment holds, seen from behind: rows, messages, mails, alarms. Looking changes nothing."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import zstandard
 from boto3.dynamodb.types import TypeDeserializer
 
 from tests.emulator import clients_for
+
+ANSWER_S_MAX: Final = 120
+"""Every message of tens of thousands is shown at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,35 @@ class Emulated:
         found = self.with_client("cloudwatch", lambda it: it.describe_alarms(StateValue=state)["MetricAlarms"])
         return sorted(alarm["AlarmName"] for alarm in found)
 
+    def oldest_ages_s(self, *, since_s: float) -> dict[str, float]:
+        """By queue, the greatest age that its oldest message had since a moment (ApproximateAgeOfOldestMessage, as CloudWatch tells it)."""
+
+        def ages(cloudwatch: Any) -> dict[str, float]:
+            metrics = cloudwatch.list_metrics(Namespace="AWS/SQS", MetricName="ApproximateAgeOfOldestMessage")[
+                "Metrics"
+            ]
+            found = {}
+            for metric in metrics:
+                points = cloudwatch.get_metric_statistics(
+                    **metric,
+                    StartTime=since_s,
+                    EndTime=time.time(),
+                    Period=60,
+                    Statistics=["Maximum"],
+                )["Datapoints"]
+                name = next(dimension["Value"] for dimension in metric["Dimensions"])
+                found[name] = max((point["Maximum"] for point in points), default=0.0)
+            return found
+
+        by_queue: dict[str, float] = self.with_client("cloudwatch", ages)
+        return by_queue
+
     def _ask(self, path: str) -> Any:
         """What the emulator shows of this environment's account."""
         answer = httpx.get(
             self.settings["ORDERSTORE_AWS_ENDPOINT_URL"] + path,
             params={"account": self.settings["ORDERSTORE_AWS_ACCESS_KEY_ID"]},
-            timeout=30,
+            timeout=ANSWER_S_MAX,
             trust_env=False,
         )
         return answer.raise_for_status().json()

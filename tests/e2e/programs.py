@@ -50,7 +50,9 @@ def clean_environment(variables: Mapping[str, str] | None = None) -> dict[str, s
     return {**kept, "COLUMNS": "200", "NO_COLOR": "1", **(variables or {})}
 
 
-def orderstore(*arguments: str, cwd: Path, variables: Mapping[str, str] | None = None) -> Finished:
+def orderstore(
+    *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None, within_s: float = COMMAND_S_MAX
+) -> Finished:
     """Run a command to its end, in the folder `cwd`."""
     done = subprocess.run(
         [str(PROGRAM), *arguments],
@@ -58,7 +60,7 @@ def orderstore(*arguments: str, cwd: Path, variables: Mapping[str, str] | None =
         text=True,
         cwd=cwd,
         env=clean_environment(variables),
-        timeout=COMMAND_S_MAX,
+        timeout=within_s,
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)

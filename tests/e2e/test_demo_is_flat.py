@@ -8,7 +8,7 @@ from tests.e2e.programs import running, state_directory
 
 pytestmark = pytest.mark.e2e
 
-FEW, MANY = 30, 120
+FEW, MANY = 20, 80
 GROWTH_MAX = 1.35
 """Of the peak: pools and caches fill up at first; what grew with each order would show well above this."""
 
@@ -29,7 +29,7 @@ def peak_kilobytes(folder: Path, orders: int) -> int:
 
 
 def test_the_memory_of_a_demo_does_not_grow_with_its_orders(tmp_path: Path) -> None:
-    """Peak memory with 120 orders against 30."""
+    """Peak memory with 80 orders against 20."""
     few = peak_kilobytes(tmp_path / "few", FEW)
     many = peak_kilobytes(tmp_path / "many", MANY)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.world import Crash, Faults, World
 
@@ -89,7 +90,7 @@ def test_a_crash_at_any_call_changes_nothing_in_the_end(scenario, after: bool) -
     expected = run_virtual(_outcome, World(faults=measure), scenario)
     assert measure.calls > 5
 
-    for number in range(1, measure.calls + 1):
+    for number in moments(measure.calls):
         world = World(faults=Faults(at=number, after=after))
         found = run_virtual(_outcome, world, scenario)
         assert [type(error) for error in world.errors] == [Crash], world.errors
@@ -116,7 +117,7 @@ def test_at_most_one_mail_is_repeated_and_only_by_a_death_between_sending_and_wr
     """The one effect that cannot be asked about: SES has no idempotency key."""  # E074
     measure = Faults()
     run_virtual(_outcome, World(faults=measure), _happy)
-    for number in range(1, measure.calls + 1):
+    for number in moments(measure.calls):
         world = World(faults=Faults(at=number, after=True))
         run_virtual(_outcome, world, _happy)
         ids = [mail.notification_id for mail in world.mailbox.sent]

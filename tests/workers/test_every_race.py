@@ -3,6 +3,7 @@
 import pytest
 
 from orderstore.domain.rejections import TooLateToCancel
+from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.world import Faults, World
 
@@ -64,7 +65,7 @@ def test_a_cancellation_at_any_point_ends_in_one_of_two_clean_states(capture: st
     # D27
     calls = run_virtual(_calls_of_a_happy_order, capture)
 
-    ends = [run_virtual(_cancelled_in_the_middle, number, capture, everybody_runs) for number in range(1, calls + 1)]
+    ends = [run_virtual(_cancelled_in_the_middle, number, capture, everybody_runs) for number in moments(calls)]
 
     assert {"Cancelled", "Completed"} == set(ends)
 
@@ -96,7 +97,7 @@ async def _duplicated_in_the_middle(number: int) -> None:
 
 def test_the_same_message_twice_at_the_same_time_has_one_effect() -> None:
     """A second worker starts and finishes the same message at every point of the first one's work."""  # E070, E079, D35
-    for number in range(1, run_virtual(_calls_of_a_happy_order, "on_dispatch") + 1):
+    for number in moments(run_virtual(_calls_of_a_happy_order, "on_dispatch")):
         run_virtual(_duplicated_in_the_middle, number)
 
 

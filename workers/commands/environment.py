@@ -79,8 +79,23 @@ def find_settings(state_dir: Path, **overrides: str) -> Settings:
             f"no {PREFIX}… variables are set and no embedded environment runs in {state_dir}: "
             "start one with `orderstore up`, name its directory with --state-dir, or set the variables (`orderstore settings`)"
         )
-    found = json.loads((state_dir / "environment.json").read_text(encoding="utf-8"))
-    return from_environment({**LOCAL_NUMBERS, **found["settings"]}, overrides=overrides)
+    local = variables_in((state_dir / "environment.json").read_bytes(), state_dir)
+    return from_environment({**LOCAL_NUMBERS, **local}, overrides=overrides)
+
+
+def variables_in(content: bytes, state_dir: Path) -> Mapping[str, str]:
+    """What the embedded environment wrote down of itself. Raises EnvironmentFailed."""
+    try:
+        found = json.loads(content)["settings"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = None
+    match found:
+        case dict() if all(isinstance(name, str) and isinstance(value, str) for name, value in found.items()):
+            return found
+        case _:
+            raise EnvironmentFailed(
+                f"{state_dir}/environment.json cannot be read: stop the environment and start it again (`orderstore down`, `up`)"
+            )
 
 
 @contextmanager

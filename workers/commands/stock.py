@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from workers.inventory.stock import Level, ReceiptMismatch
 
 COLUMNS: Final = ("sku", "quantity")
 ROWS_MAX: Final = 1_000_000
+_PIECES: Final = re.compile(r"[0-9]{1,9}")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -97,6 +99,15 @@ def _is_sku(text: str) -> bool:
 
 
 def _read(file: Path) -> dict[str, int]:
+    """Pieces by SKU. Ends with 2 where anything is wrong with the file."""
+    try:
+        return _rows_of(file)
+    except (UnicodeDecodeError, csv.Error) as error:
+        complain(f"{file} is no CSV file in UTF-8: {error}. Nothing was booked.")
+        raise typer.Exit(2) from error
+
+
+def _rows_of(file: Path) -> dict[str, int]:
     quantities: Counter[str] = Counter()
     problems = []
     with file.open(newline="", encoding="utf-8-sig") as opened:
@@ -105,7 +116,12 @@ def _read(file: Path) -> dict[str, int]:
             problems.append(f"the first line must name the columns {' and '.join(COLUMNS)}")
         for number, row in enumerate(rows if not problems else (), start=2):
             sku, text = (row["sku"] or "").strip(), (row["quantity"] or "").strip()
-            if not _is_sku(sku) or not text.isdecimal() or not 1 <= int(text) <= QUANTITY_MAX or number > ROWS_MAX:
+            if (
+                not _is_sku(sku)
+                or not _PIECES.fullmatch(text)
+                or not 1 <= int(text) <= QUANTITY_MAX
+                or number > ROWS_MAX
+            ):
                 problems.append(
                     f"line {number}: an SKU and a whole number of pieces, 1 to {QUANTITY_MAX} (at most {ROWS_MAX} lines)"
                 )

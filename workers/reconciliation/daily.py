@@ -3,6 +3,7 @@ and days that were missed; which are done stands in the payment worker's table.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Final, Protocol
@@ -12,7 +13,8 @@ from anyio.abc import TaskStatus
 
 from workers.reconciliation.payments import Report
 from workers.tables.errors import ConditionRefused, TableError
-from workers.tables.port import Change, PutNew, Table
+from workers.tables.port import Change, Item, PutNew, Table
+from workers.tables.rows import typed
 
 BEGIN_AFTER_S: Final = 2 * 3_600.0
 """After midnight: what was begun in the last minutes of a day has come to its end by then, or has not without a cause."""
@@ -50,6 +52,17 @@ class ReconciliationObserver(Protocol):
         """So many days of the last ones are not compared yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Day:
+    claimed_at_ms: int
+    done: bool
+
+
+def _day_in(row: Item) -> _Day:
+    """Raises RowUnreadable."""
+    return typed(_Day, row, "a day of the reconciliation")
+
+
 class DoneDays:
     """Which days are done, and who is at work on one, in a service table whose key is `attempt`."""
 
@@ -60,7 +73,7 @@ class DoneDays:
     async def is_done(self, day: date) -> bool:
         """Whether somebody has finished it."""
         row = await self._table.get(_key(day))
-        return row is not None and bool(row["done"])
+        return row is not None and _day_in(row).done
 
     async def claim(self, day: date) -> bool:
         """Take a day that nobody has finished, or is at work on."""
@@ -68,10 +81,11 @@ class DoneDays:
         standing = await self._table.put_new(PutNew(_key(day), {"claimed_at_ms": now, "done": False}))
         if standing is None:
             return True
-        if standing["done"] or now - standing["claimed_at_ms"] < CLAIM_S * 1_000:
+        known = _day_in(standing)
+        if known.done or now - known.claimed_at_ms < CLAIM_S * 1_000:
             return False
         try:
-            seen = {"claimed_at_ms": standing["claimed_at_ms"], "done": False}
+            seen = {"claimed_at_ms": known.claimed_at_ms, "done": False}
             await self._table.change(Change(key=_key(day), assign={"claimed_at_ms": now}, equals=seen))
         except ConditionRefused:
             return False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from workers.tables.port import Item, PutNew, Table
+from workers.tables.rows import typed
 
 Details = Mapping[str, str | int]
 
@@ -69,5 +70,6 @@ class TableLedger(SandboxLedger):
 
 
 def _entry(row: Item) -> Entry:
+    """Raises RowUnreadable."""
     details = {name: value for name, value in row.items() if name not in _OWN}
-    return Entry(key=row["key"], order=row["order"], kind=row["kind"], at_ms=row["at_ms"], details=details)
+    return typed(Entry, {**row, "details": details}, "an entry of the sandbox's ledger")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from workers.tables.errors import ConditionRefused
 from workers.tables.port import Change, Index, IndexedTable, Item, PutNew
+from workers.tables.rows import typed
 from workers.webhooks.delivery import (
     ATTEMPTS_KEPT,
     Attempt,
@@ -101,12 +102,12 @@ class Deliveries:
     async def due(self, endpoint: str, *, limit: int) -> tuple[Due, ...]:
         """The endpoint's next rows, those that are due first, then those that will be."""
         found = await self._table.query(BY_DUE, endpoint, limit=limit)
-        return tuple(Due(id=row["delivery"], due_at_ms=row["due_at_ms"]) for row in found.items)
+        return tuple(map(_due, found.items))
 
     async def due_last(self, endpoint: str, *, limit: int) -> tuple[Due, ...]:
         """The endpoint's rows that fell due last, the latest first: a test is among them, however much waits."""
         found = await self._table.query(BY_DUE, endpoint, last=self._now_ms(), limit=limit, descending=True)
-        return tuple(Due(id=row["delivery"], due_at_ms=row["due_at_ms"]) for row in found.items)
+        return tuple(map(_due, found.items))
 
     async def of_endpoint(
         self,
@@ -180,14 +181,11 @@ def _tried(claimed: Delivery, attempt: Attempt) -> dict[str, Any]:
 
 
 def _listed(row: Item) -> Listed:
-    return Listed(
-        id=row["delivery"],
-        event=row["event"],
-        event_type=row["event_type"],
-        order=row["order"],
-        occurred_at_ms=row["occurred_at_ms"],
-        state=row["state"],
-    )
+    return typed(Listed, {**row, "id": row.get("delivery")}, "a webhook delivery")
+
+
+def _due(row: Item) -> Due:
+    return typed(Due, {**row, "id": row.get("delivery")}, "a webhook delivery")
 
 
 def _expires_at(now_ms: int) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
+from workers.tables.rows import typed
+
 DeliveryState = Literal["pending", "delivered", "failed", "abandoned", "skipped"]
 STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 UNDELIVERED: Final[tuple[DeliveryState, ...]] = ("failed", "abandoned", "skipped")
@@ -65,23 +67,8 @@ def delivery_id(endpoint: str, event: str) -> str:
 
 
 def from_row(row: Mapping[str, Any]) -> Delivery:
-    """What is stored."""
-    return Delivery(
-        id=row["delivery"],
-        endpoint=row["endpoint"],
-        event=row["event"],
-        event_type=row["event_type"],
-        order=row["order"],
-        occurred_at_ms=row["occurred_at_ms"],
-        created_at_ms=row["created_at_ms"],
-        payload=row["payload"],
-        state=row["state"],
-        due_at_ms=row.get("due_at_ms", 0),
-        tries=row["tries"],
-        claims=row["claims"],
-        attempts=tuple(Attempt(**attempt) for attempt in row["attempts"]),
-        replay=row["replay"],
-    )
+    """What is stored. Raises RowUnreadable."""
+    return typed(Delivery, {"due_at_ms": 0, **row, "id": row.get("delivery")}, "a webhook delivery")
 
 
 def shown(answer: bytes) -> str:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from orderstore.recorded import Actor
+from workers.tables.rows import reading, typed
 from workers.webhooks.errors import NotPossible
 
 EndpointState = Literal["enabled", "disabled", "removed"]
 DisabledCause = Literal["", "operator", "gone", "failing"]
 """`gone`: it answered 410; `failing`: nothing but failures for days."""
+WHAT: Final = "a webhook endpoint"
 CHANGES_KEPT: Final = 50
 SECRETS_MAX: Final = 3
 REMOVED_KEPT_S: Final = 90 * 86_400
@@ -141,27 +143,9 @@ def to_row(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Endpoint:
-    """What `to_row` made of it."""
-    return Endpoint(
-        id=row["endpoint"],
-        tenant=row["tenant"],
-        url=row["url"],
-        event_types=tuple(row["event_types"]),
-        description=row["description"],
-        state=row["state"],
-        cause=row["cause"],
-        since_ms=row["since_ms"],
-        failing_since_ms=row["failing_since_ms"],
-        secrets=tuple(SealedSecret(**secret) for secret in row["secrets"]),
-        created_at_ms=row["created_at_ms"],
-        changes=tuple(
-            Change(
-                at_ms=change["at_ms"],
-                actor=Actor(change["actor_type"], change["actor"]),
-                what=change["what"],
-                reason=change["reason"],
-            )
-            for change in row["changes"]
-        ),
-        revision=row["revision"],
-    )
+    """What `to_row` made of it. Raises RowUnreadable."""
+    with reading(WHAT):
+        changes = [
+            {**change, "actor": {"type": change["actor_type"], "id": change["actor"]}} for change in row["changes"]
+        ]
+    return typed(Endpoint, {**row, "id": row.get("endpoint"), "changes": changes}, WHAT)

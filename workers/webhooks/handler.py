@@ -19,6 +19,7 @@ from workers.webhooks.payload import payload_of
 
 # A receiver that was away may ask for what it missed. Whoever is away for longer than this is gone.
 SKIPPED_MS_MAX: Final = 14 * 86_400_000
+COMMIT_DIGITS_MAX: Final = 10
 
 
 class Offers(Protocol):
@@ -79,8 +80,11 @@ class WebhookHandler:
 
 def announced_of(message: Message) -> Announced:
     """The event that a message tells of. Raises MalformedMessage."""
-    envelope = orjson.loads(message.body)
     commit = message.attributes.get(COMMIT_ATTRIBUTE, "")
+    try:
+        envelope = orjson.loads(message.body)
+    except orjson.JSONDecodeError as error:  # what a tolerant parser passes over is not handed on to others
+        raise MalformedMessage("the body is not JSON throughout") from error
     try:
         occurred_at = datetime.fromisoformat(envelope["occurredAt"])
     except (KeyError, TypeError, ValueError) as error:
@@ -92,5 +96,7 @@ def announced_of(message: Message) -> Announced:
         event_type=envelope["eventType"],
         order=envelope["orderId"],
         occurred_at_ms=round(occurred_at.timestamp() * 1000),
-        payload=payload_of(envelope, commit=int(commit) if commit.isdecimal() else None),
+        payload=payload_of(
+            envelope, commit=int(commit) if commit.isdecimal() and len(commit) <= COMMIT_DIGITS_MAX else None
+        ),
     )

@@ -296,7 +296,9 @@ def test_an_exception_says_what_stopped_since_when_and_who_acts() -> None:
     run_virtual(scenario)
 
 
-@pytest.mark.parametrize("limit", [pytest.param(1, marks=pytest.mark.thorough), 13, LIST_PAGE_MAX])
+@pytest.mark.parametrize(
+    "limit", [pytest.param(1, marks=pytest.mark.thorough), 13, pytest.param(LIST_PAGE_MAX, marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize("kinds", [KINDS, *((kind,) for kind in KINDS), ("held", "stalled")])
 def test_a_walk_over_exceptions_equals_a_look_at_every_document(limit: int, kinds) -> None:
     """Any kinds together: what is late by the clock, what was stopped, longest waiting first, each once."""

@@ -103,7 +103,9 @@ def test_a_foreign_stream_is_reported_once_though_others_are_looked_at_again() -
     run_virtual(scenario)
 
 
-@pytest.mark.parametrize("orders", [129, pytest.param(250, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    "orders", [pytest.param(129, marks=pytest.mark.thorough), 65, pytest.param(250, marks=pytest.mark.thorough)]
+)
 def test_equal_views_are_equal(orders: int) -> None:
     """Everything is looked at, and nothing is found; progress is told on the way."""
 

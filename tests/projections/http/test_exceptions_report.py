@@ -135,7 +135,7 @@ async def test_a_cancellation_that_came_too_late_is_somebodys_business() -> None
         assert await asked(api, "cancellation_declined") == []
 
 
-@pytest.mark.parametrize("limit", [1, 3, 100])
+@pytest.mark.parametrize("limit", [pytest.param(1, marks=pytest.mark.thorough), 3, 100])
 async def test_a_walk_shows_each_once_the_longest_waiting_first(limit: int) -> None:
     """Whatever the size of the pages, and whatever the ids: some of these begin with each digit that there is."""
     async with running() as api:

@@ -66,6 +66,8 @@ async def test_the_document_describes_streams_and_inboxes() -> None:
         ):
             assert shown in page
         assert {code for code in KINDS if f"`{code}`" not in told} == {
+            "head_timeout",
+            "head_too_large",
             "not_found",
             "method_not_allowed",
             "bad_request",

@@ -40,6 +40,8 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("long country", {**ARTICLE, "country": "c" * 65}, "/country", "too_long"),
     ("bad channel", {**ARTICLE, "channel": "Web Shop"}, "/channel", "string_pattern_mismatch"),
     ("naive date", {**ARTICLE, "placedAt": "2026-03-01T12:00:00"}, "/placedAt", "value_error"),
+    ("a date that is a number", {**ARTICLE, "placedAt": 1_780_000_000}, "/placedAt", "value_error"),
+    ("a total that is true", {**ARTICLE, "total": True}, "/total", "value_error"),
     ("empty sku", with_item(sku=""), "/items/1/sku", "too_short"),
     ("long sku", with_item(sku="s" * 65), "/items/1/sku", "too_long"),
     ("sku is a number", with_item(sku=1), "/items/1/sku", "string_type"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from projections.live.ports import UNREAD_MAX
 from projections.live.settings import LiveSettings
 from workers.inbox import reading
+from workers.inbox.notes import UNREAD_AMONG
 from workers.notification_settings import NotificationSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "live.md").read_text()
@@ -24,6 +25,6 @@ def test_the_page_names_every_bound_as_it_is() -> None:
 def test_the_page_and_both_sides_agree_on_the_inbox() -> None:
     """How far unread notes are counted, and how long notes are kept."""
     assert reading.UNREAD_MAX == UNREAD_MAX == 100
-    assert f"counted up to {UNREAD_MAX}" in PAGE
+    assert f"counted up to {UNREAD_MAX}, among the newest {UNREAD_AMONG:,}" in PAGE
     assert "(`unreadMore`)" in PAGE
     assert f"`ORDERSTORE_INBOX_KEPT_DAYS` ({NotificationSettings().inbox_kept_days})" in PAGE

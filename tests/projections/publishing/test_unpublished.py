@@ -112,7 +112,7 @@ async def service(stream: FakeStream | None = None) -> AsyncIterator[Service]:
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("minutes", [10, pytest.param(60, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("minutes", [3, pytest.param(60, marks=pytest.mark.thorough)])
 def test_nothing_waits_and_nothing_is_told(minutes: int) -> None:
     """A quiet time with a relay that runs: zero at each look, once the relay's leases are up to date."""
 
@@ -130,7 +130,7 @@ def test_nothing_waits_and_nothing_is_told(minutes: int) -> None:
 
 
 def test_a_dead_relay_makes_no_age_until_there_is_something_to_publish() -> None:
-    """Ten minutes without an order are no delay; then one order is, by as much as it is old."""
+    """Minutes without an order are no delay; then one order is, by as much as it is old."""
 
     async def scenario() -> None:
         async with service() as here:
@@ -139,12 +139,12 @@ def test_a_dead_relay_makes_no_age_until_there_is_something_to_publish() -> None
             here.write()
             await anyio.sleep(60)
             await relay.kill()
-            await anyio.sleep(600)
+            await anyio.sleep(300)
             assert await here.age_ms() == 0
 
             here.write(1)
-            await anyio.sleep(600)
-            assert 600_000 <= await here.age_ms() <= 601_000
+            await anyio.sleep(200)
+            assert 200_000 <= await here.age_ms() <= 201_000
 
             await here.start_relay()
             await anyio.sleep(60)
@@ -163,10 +163,10 @@ def test_a_relay_that_is_stuck_shows_by_what_it_is_stuck_at() -> None:
             await anyio.sleep(60)
             here.topic.stuck = True
             here.write()
-            await anyio.sleep(300)
+            await anyio.sleep(100)
             here.write(1)
-            await anyio.sleep(300)
-            assert 600_000 <= await here.age_ms() <= 602_000
+            await anyio.sleep(100)
+            assert 200_000 <= await here.age_ms() <= 202_000
             here.topic.stuck = False
             await anyio.sleep(120)
             assert await here.age_ms() == 0

@@ -128,6 +128,10 @@ class FakeStream:
         self.table.append(record)
         return record
 
+    def holds_back(self, key: str) -> bool:
+        """Whether a record of the item is still to appear, which others may overtake."""
+        return any(held == key for _, held, _ in self._held_back)
+
     # -- what happens to the stream
 
     def open_shards(self) -> list[FakeShard]:

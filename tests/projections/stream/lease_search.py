@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from tests.projections.stream.lease_model import Model
 from tests.projections.stream.lease_state import NOBODY, Broken, Local, Row, State
 
+REMEMBERED_MAX = 400_000
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -22,8 +24,18 @@ def search(model: Model, *, states_max: int) -> Found:
     """Visit every state; stop at the first that breaks an invariant, or from which no good end can be reached."""
     sound = model.rules.condition_is_sound
 
+    smaller: dict[State, State] = {}
+
     def small(state: State) -> State:
-        return canonical(without_the_dead(state) if sound else state)
+        """Most steps lead to where another one has led: a state that was seen as it is need not be made small again."""
+        found = smaller.get(state)
+        if found is None:
+            alive = without_the_dead(state) if sound else state
+            found = smaller.get(alive) or canonical(alive)
+            if len(smaller) > REMEMBERED_MAX:
+                smaller.clear()
+            smaller[state] = smaller[alive] = found
+        return found
 
     first = small(model.initial())
     numbers: dict[State, int] = {first: 0}

@@ -52,6 +52,8 @@ class StreamsApi:
     def trim(self, older_than_s: float) -> None:
         """Drop records older than that; shards without a record left that were closed before then are forgotten."""
         horizon_s = anyio.current_time() - older_than_s
+        if horizon_s < 0:  # the clock began at 0, and so did everything here
+            return
         horizon_ms = wall_ms() - round(older_than_s * 1_000)
         for stream in self.streams:
             for shard in list(stream.shards.values()):

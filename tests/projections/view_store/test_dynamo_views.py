@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from orderstore.store.trouble import Backoff
 from projections.view_store import (
     Conflict,
+    UnreadableDocument,
     ViewStoreRefused,
     ViewStoreThrottled,
     ViewStoreUnavailable,
@@ -196,7 +197,7 @@ def test_documents_are_compressed_only_when_that_saves_a_write_unit() -> None:
 @pytest.mark.parametrize("item", [{}, {"key": {"S": "pointer/v"}, "generation": {"N": "1"}}])
 def test_an_item_that_is_no_document_is_not_read_as_one(item) -> None:
     """Half a document is not shown to anybody."""
-    with pytest.raises(ValueError, match="no document"):
+    with pytest.raises(UnreadableDocument, match="no document"):
         view_items.stored_from(item)
 
 

@@ -67,9 +67,7 @@ def test_nothing_is_written_before_there_is_an_invoice() -> None:
 def test_five_thousand_long_lines_fit_an_item_and_the_rest_is_counted() -> None:
     """What does not fit is left out and said, not silently cut."""
     lines = tuple(
-        e.OrderLine(
-            sku=f"{index:064d}", quantity=1_000_000, unit_price=Decimal("9999999.999999"), description="é" * 200
-        )
+        e.OrderLine(sku=f"{index:064d}", quantity=100, unit_price=Decimal("9999999.999999"), description="é" * 200)
         for index in range(5_000)
     )
     commits = commits_for(happy_groups(lines=lines))

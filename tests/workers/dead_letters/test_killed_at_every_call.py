@@ -6,6 +6,7 @@ import anyio
 import orjson
 import pytest
 
+from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.dead_letters.desks import DeskWorld
 from tests.workers.world import Crash, Faults
@@ -80,5 +81,5 @@ def test_wherever_it_dies_the_next_run_finishes_it(after: bool) -> None:
     calls = run_virtual(_story, None, after)
     assert calls >= 20
 
-    for at in range(1, calls + 1):
+    for at in moments(calls):
         run_virtual(_story, at, after)

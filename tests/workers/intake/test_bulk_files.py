@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from orderstore.privacy.keys import KeyUnusable
 from orderstore.store.errors import Throttled
 from orderstore.store.port import Commit
+from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.intake.intake_world import BUCKET, RANGES, TEA, IntakeWorld, created, line
 from tests.workers.world import Crash, Faults
@@ -144,11 +145,12 @@ def test_a_process_may_die_at_any_call() -> None:
 
     calls = run_virtual(whole)
     assert calls > 20
-    for at in range(1, calls + 1):
+    for at in moments(calls):
         for after in (False, True):
             run_virtual(scenario, at, after)
 
 
+@pytest.mark.thorough
 def test_many_workers_at_once_count_each_line_once() -> None:
     """Twenty handlers, every message twice, ranges of a line or two: what meets at a parent is summed up once."""  # B07
 

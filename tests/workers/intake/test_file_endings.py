@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import anyio
+import pytest
 
 from orderstore.objects import MemoryObjectStore
 from tests.virtual_time import run_virtual
@@ -109,6 +110,7 @@ RECORD = FileRecord(
 )
 
 
+@pytest.mark.thorough
 def test_the_largest_file_comes_to_its_end_within_a_handler_s_time() -> None:
     """Two gibibytes are some eight thousand ranges; a refused line in each is as many objects to read, before the message may be done."""
 

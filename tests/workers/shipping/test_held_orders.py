@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from orderstore.domain.rejections import CommandRejected
+from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.world import Faults, World
 from workers.runtime.outcome import Done
@@ -148,7 +149,7 @@ def test_a_hold_at_any_point_stops_what_has_not_begun_and_loses_nothing(capture:
     completed, with each effect once."""
     calls = run_virtual(_calls_of_a_happy_order, capture)
 
-    ends = [run_virtual(_held_in_the_middle, number, capture, everybody_runs) for number in range(1, calls + 1)]
+    ends = [run_virtual(_held_in_the_middle, number, capture, everybody_runs) for number in moments(calls)]
 
     assert {"Confirmed", "Completed"} == set(ends)
 
@@ -218,7 +219,7 @@ def test_a_held_order_is_cancelled_whole_at_any_point() -> None:
     """A hold stands in the way of no compensation: money and stock are given back, whenever it was placed."""
     calls = run_virtual(_calls_of_a_happy_order, "at_once")
 
-    assert {run_virtual(_cancelled_while_held, number) for number in range(1, calls + 1)} == {"Cancelled", "Completed"}
+    assert {run_virtual(_cancelled_while_held, number) for number in moments(calls)} == {"Cancelled", "Completed"}
 
 
 def test_the_carrier_was_quicker_than_the_hold() -> None:

@@ -39,6 +39,7 @@ anyio.run(main)
 """
 
 
+@pytest.mark.thorough
 def test_by_default_not_one_module_of_the_recorder_is_imported() -> None:
     """A process of its own, opened and closed as in production: what is not there costs nothing."""
     done = subprocess.run(

@@ -199,7 +199,7 @@ def test_an_attempt_that_ends_in_a_way_that_nobody_foresaw_is_one_of_the_ten() -
     """It may have been sent. If it did not count, the endpoint would have it every minute for ever."""
 
     async def scenario() -> None:
-        world = World()
+        world = World(patient=True)
         endpoint = await world.endpoint()
         world.network.behaviours["one.example"] = failing(RuntimeError("a bug, which may quote a secret"))
         async with world.running() as handler:
