@@ -1,7 +1,7 @@
 """uvicorn's connections, with the bounds that it leaves to a proxy: a process may stand without one, and a load balancer is no reason to
 trust what comes through it.
 
-    the head of a request (its line and headers)    HEAD_BYTES_MAX, and HEAD_S from its first byte, or from the connection's
+    the head of a request (its line and headers)    HEAD_BYTES_MAX, and HEAD_S from its first byte; as long for that byte to come
     what is no body around it (chunks, trailers)    the same again, and CHUNK_BYTES_MAX for each byte of the body
     a body that nobody reads any more               REST_S after the answer
     connections in all                              `limit_concurrency`, uvicorn's own
@@ -88,10 +88,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse("head_too_large")
 
     def on_message_begin(self) -> None:
-        """The head begins."""
+        """The head begins. After an answer that says `Connection: close` nothing more is taken (RFC 9112, 9.6): whoever sent it sends it
+        anew elsewhere."""
+        if self._ends:
+            raise ValueError("the connection ends here")  # the parser ends
         super().on_message_begin()
         self._in_message = self._in_head = True
         self._around_bytes = self._body_bytes = 0
+        self._wait_no_more()
         self._wait_for(HEAD_S)
 
     def on_headers_complete(self) -> None:
@@ -125,15 +129,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        """Answered, perhaps before the body was whole: the rest is waited for, but not for ever."""
+        """Answered, perhaps before the body was whole: the rest is waited for, but not for ever. What is arriving may also be the next
+        request already: its body is the app's to wait for, and its head may have stood behind this answer, unread."""
         super().on_response_complete()
-        if self._in_message and not self._in_head and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._wait_no_more()
+            self._wait_for(HEAD_S)
+        elif self._has_rest():
             self._wait_for(REST_S)
 
     def end(self) -> None:
-        """Close, once the rest of the request has come, or does not."""
+        """Close, once the rest of the request that was answered has come, or does not."""
         self._ends = True
-        if not self._in_message:
+        if not self._has_rest():
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
@@ -146,6 +156,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         cycle: Any = self.cycle  # None before the first request
         return cycle is None or cycle.response_complete
+
+    def _has_rest(self) -> bool:
+        """Whether the body of a request is arriving that has its answer."""
+        return self._in_message and not self._in_head and self._is_idle()
 
     def _is_over(self) -> bool:
         return self._refused or self.transport.is_closing()
@@ -161,6 +175,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._slow = None
+        if self._in_head and self.flow.read_paused:
+            return  # this side does not read, as requests before it have no answer yet; then it is waited for anew
         if self._in_head:
             self._refuse("head_timeout")
         elif not self.transport.is_closing():

@@ -1,5 +1,6 @@
 """The app: operations, their guards, and the pages that describe them."""
 
+from random import Random
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from projections.http import (
     writes,
 )
 from projections.http.answers import JsonAnswer
+from projections.http.crowding import Crowding
 from projections.http.openapi import DESCRIPTION, completed
 from projections.http.requestlog import RequestLog
 from projections.http.services import Services
@@ -65,5 +67,6 @@ def build_app(services: Services) -> FastAPI:
         live.add_routes(app.router)
         inbox.add_routes(app.router)
     translation.install(app)
+    app.add_middleware(Crowding, random=Random())  # noqa: S311 - spreads retries, guards nothing
     app.add_middleware(RequestLog, services=services)
     return app

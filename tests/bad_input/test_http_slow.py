@@ -7,6 +7,7 @@ from projections.http import body as body_module
 from tests.bad_input.http_door import (
     JSON,
     ORDER,
+    SOON_S,
     Door,
     answer_from,
     closed_soon,
@@ -71,6 +72,21 @@ async def test_a_slow_head_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "HEAD_S", 0.05)
     async with served() as door, untouched(door.whole):
         await refused(door, b"POST /orders HTTP/1.1\r\nHost:", 408, "head_timeout")
+
+
+async def test_a_head_has_its_time_from_its_first_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers open connections before they have anything to say."""
+    monkeypatch.setattr(http_protocol, "HEAD_S", 1.0)
+    async with served() as door, door.socket() as stream:
+        while not door.server._server.server_state.connections:
+            await anyio.lowlevel.checkpoint()
+        monkeypatch.setattr(http_protocol, "HEAD_S", float(SOON_S))
+        await stream.send(request("GET", "/healthz")[:-2])
+        await anyio.sleep(1.1)
+        await stream.send(b"\r\n")
+        answer = await answer_from(stream)
+        assert answer is not None
+        assert answer.status == 200
 
 
 async def test_a_slow_body_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:

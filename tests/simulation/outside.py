@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tests.simulation.run import Run
 
 INTAKE = "intake"
-RECEIVES_MAX = 3
 TABLES = ("payments", "inventory", "notifications", "suppressions", "sandbox")
 
 
@@ -70,7 +69,7 @@ class Outside:
             for name in names
         }
         self.queues = {
-            name: MemoryQueue(name, now_ms=wall_ms, dead_letters=self.dead[name], receive_count_max=RECEIVES_MAX)
+            name: MemoryQueue(name, now_ms=wall_ms, dead_letters=self.dead[name], receive_count_max=run.receives_max)
             for name in names
         }
         self.topic = Topic(self)

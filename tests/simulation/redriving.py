@@ -9,7 +9,7 @@ from orderstore.recorded import Actor
 from orderstore.store.errors import StoreError
 from orderstore.transact import Transactor
 from tests.projections.stream.fake_stream import wall_ms
-from tests.simulation.faults import Faults
+from tests.simulation.faults import CALM, Faults
 from tests.simulation.processes import TENANT
 from tests.simulation.wire import Wire
 from workers.dead_letters.filters import Filter
@@ -48,6 +48,10 @@ class Operator:
         )
         self._judge = Judge(orders, tenant=TENANT, told=self._told, archived=self._archived)
         self._records = Records(wire.port("objects", outside.locked), tenant=TENANT, now_ms=wall_ms)
+
+    def steady(self) -> None:
+        """From now on nothing goes wrong for the operator either."""
+        self._wire.own_faults = CALM
 
     async def redrive(self) -> None:
         """Every queue once. Where the tool dies or fails, somebody starts it again another time."""

@@ -26,7 +26,8 @@ DRAIN_S_MAX: Final = 2 * 3_600.0
 PATIENCE_S: Final = 90.0
 LOOK_S: Final = 5.0
 TRACE_LINES_MAX: Final = 50_000
-REDRIVES_MAX: Final = 20
+UNSTEADY_REDRIVES: Final = 6
+REDRIVES_MAX: Final = 12
 DELAYS_S: Final = (2.0, 5.0, 10.0, *(20.0,) * 6)
 WEBHOOKS_ONE_IN: Final = 3
 
@@ -58,6 +59,8 @@ class Run:
         self.transit_s = Random(f"transit {seed}").choice((0.0, 0.0, 130.0))
         """How long a parcel takes: longer than three receives, for who does not hold its message."""
         self.ending = False
+        self.receives_max = 3 if self.nothing_fails else Random(f"receives {seed}").choice((1, 3, 3))
+        """With one, whatever is given back or lost lies among the dead letters, and an operator has to send it on."""
         self.webhooks = seed % WEBHOOKS_ONE_IN == 0
         self.swapped: set[str] = set()
         """Streams of which the table's stream may have brought a commit before the one in front of it."""
@@ -173,6 +176,8 @@ class Run:
                 if redrives > REDRIVES_MAX:
                     self.broken(f"dead letters come back again and again: {letters}")
                     return True
+                if redrives > UNSTEADY_REDRIVES:
+                    self.operator.steady()
                 await self.operator.redrive()
             elif not await Checker(self).behind():
                 return True

@@ -132,7 +132,8 @@ class Poller:
             self._observer.empty_receive(EmptyReceive(queue=self._queue.name, call_s=now - before))
             return
         grows = len(messages) >= count
-        if not grows:
+        # SQS may answer with fewer than there are ("fewer messages might be returned"): most of what was asked for is no trickle.
+        if 2 * len(messages) <= count:
             self._not_before = max(self._not_before, now + self._settings.gather_s)
         self._polls_wanted = (
             min(self._settings.polls_max, self._polls_wanted + 1) if grows else max(1, self._polls_wanted - 1)

@@ -32,8 +32,8 @@ class ConsumeSettings:
     batch_window_s: float = 1.0
     """While more than half of the worker is busy, wait this long for a full batch's worth of credit."""
     gather_s: float = 0.0
-    """How long the next poll waits after an answer that was not full, so that it brings several messages: for a queue whose messages
-    nobody waits for. A long poll answers with the first message that there is, so without it a trickle costs a request a message."""
+    """How long the next poll waits after an answer that was at most half full, so that it brings several messages: for a queue whose
+    messages nobody waits for. A long poll answers with the first message that there is: without it a trickle costs a request a message."""
     polls_max: int = 4
     poll_backoff_base_s: float = 0.5
     poll_backoff_cap_s: float = 30.0

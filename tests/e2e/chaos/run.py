@@ -152,18 +152,19 @@ async def receive(settings: Mapping[str, str], stocked: Mapping[str, int], *, re
         await stock_of(core).receive(receipt, stocked)
 
 
-def explained(twice: Sequence[reckoning.Twice], fleet: Fleet) -> tuple[int, int]:
+def explained(twice: Sequence[reckoning.Twice], fleet: Fleet, *, within_s: float = EXPLAINED_S) -> tuple[int, int]:
     """Mails that went out twice: by a blow to the sender between the mail service's answer and the next write, and by an answer that came
-    too late for the sender's patience, which its log shows. AssertionError for any other."""
+    too late for the sender's patience, which its log shows (it may even be taken after that). AssertionError for any other."""
     by_blow = by_patience = 0
     for mail in twice:
-        until_s = mail.sent_s + EXPLAINED_S
+        until_s = mail.sent_s + within_s
         blows = [blow for blow in fleet.blows if "notification" in fleet.members[blow.seat].seat.roles]
         near = [blow for blow in blows if mail.sent_s - CLOCK_S <= blow.at_wall_s <= until_s]
         gave_up = any(
-            line["outcome"] == "defer" and mail.sent_s <= datetime.fromisoformat(line["at"]).timestamp() <= until_s
-            for line in handled(fleet.folder)
-            if line["queue"] == "notification" and line.get("eventId") == mail.event_id
+            line.get("outcome") in ("defer", None)
+            and mail.sent_s - within_s <= datetime.fromisoformat(line["at"]).timestamp() <= until_s
+            for line in told(fleet.folder, "handled", "not handled")
+            if line.get("queue") == "notification" and line.get("eventId") == mail.event_id
         )
         text = f"twice, {mail.apart_s:.2f} s apart: {mail.subject!r}"
         fleet.story.tell(f"{text}; hit then: {near}; given up: {gave_up}")
@@ -198,12 +199,13 @@ async def proven(
 
 def redelivered(folder: Path) -> int:
     """How many messages were handled at a second or later receive, as the logs tell."""
-    return sum(line["receiveCount"] > 1 for line in handled(folder))
+    return sum(line["receiveCount"] > 1 for line in told(folder, "handled"))
 
 
-def handled(folder: Path) -> Iterator[dict[str, Any]]:
-    """The lines of all logs that tell how a message ended. What a killed process left unfinished is skipped."""
+def told(folder: Path, *events: str) -> Iterator[dict[str, Any]]:
+    """The lines of all logs with these events, such as those of how a message ended. What a killed process left unfinished is skipped."""
+    wanted = tuple(f'"event":"{event}"' for event in events)
     for log in folder.glob("*.log"):
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-            if '"event":"handled"' in line and line.endswith("}"):
+            if line.endswith("}") and any(event in line for event in wanted):
                 yield json.loads(line)

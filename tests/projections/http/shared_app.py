@@ -19,7 +19,8 @@ def app_over(services: Services) -> FastAPI:
     app = copy.copy(_made_once(shape))
     app.state = State({"services": services})
     app.user_middleware = [
-        Middleware(each.cls, *each.args, **{**each.kwargs, "services": services}) for each in app.user_middleware
+        Middleware(each.cls, *each.args, **each.kwargs | ({"services": services} if "services" in each.kwargs else {}))
+        for each in app.user_middleware
     ]
     return app
 
