@@ -39,12 +39,17 @@ def main() -> int:
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bad_input", description="Bad input for every decoder.")
-    parser.add_argument("--decoder")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--from", type=int, default=0, dest="first")
-    parser.add_argument("--cases", type=int, default=1_000)
-    parser.add_argument("--list", action="store_true")
-    return parser.parse_args()
+    parser.add_argument("--decoder", metavar="NAME", help="only this one, by its name in --list")
+    parser.add_argument(
+        "--seed", type=int, help="only this case, with what went in, what came out and its memory weighed"
+    )
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED", help="the first seed (0)")
+    parser.add_argument("--cases", type=int, default=1_000, help="of each decoder (1,000); heavy ones get fewer")
+    parser.add_argument("--list", action="store_true", help="the decoders' names")
+    asked = parser.parse_args()
+    if asked.cases < 1:
+        parser.error("argument --cases: at least 1")
+    return asked
 
 
 def _run(decoder: Decoder, first: int, cases: int) -> int:

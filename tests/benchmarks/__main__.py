@@ -79,7 +79,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--only", choices=[part.name for part in PARTS])
     parser.add_argument("--data", type=Path, metavar="FILE")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.json is not None and (asked.json.is_dir() or not asked.json.parent.is_dir()):
+        parser.error(f"argument --json: {asked.json} cannot be written; nothing was measured")
+    return asked
 
 
 def data_for(asked: argparse.Namespace) -> Path | None:

@@ -73,6 +73,21 @@ def test_a_data_set_that_was_named_and_is_not_there_is_no_reason_to_make_orders_
     assert program.data_for(program.arguments()) is None
 
 
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Not after five minutes, with the numbers lost."""
+    monkeypatch.setattr(program, "PARTS", ())
+    for where in (tmp_path, tmp_path / "no such folder" / "ratios.json"):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", "--json", str(where)])
+
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+
+        assert ended.value.code == 2
+        assert "nothing was measured" in capsys.readouterr().err
+
+
 def test_all_parts_are_in_the_table_and_those_without_orders_come_first() -> None:
     """Thousands of orders in memory are a load on the collector that no service has."""
     assert {part.name for part in PARTS} == {"queue", "api", "log", "views"}

@@ -12,7 +12,7 @@ from tests.load.asked import Asked
 from tests.load.customers import Took, draw_orders
 from tests.load.draining import drained, published
 from tests.load.figures import ratio
-from tests.load.limits import judge_processes
+from tests.load.limits import judge_intake, judge_processes
 from tests.load.reckoned import reckon, shop_of
 from tests.load.report import Report
 from tests.load.stage import WORKERS_SEAT, Stage, on_stage
@@ -25,7 +25,6 @@ IDLE: Final = 150
 AT_ONCE: Final = 200
 BESIDE_SHARE: Final = 50
 """One in so many orders is placed while workers run, before the burst and during the drain."""
-SLOWED_MIN: Final = 0.9
 
 
 async def run(emulator: Environment, folder: Path, report: Report, asked: Asked) -> None:
@@ -67,14 +66,18 @@ async def _run(stage: Stage, report: Report, *, seed: int, orders: int) -> None:
         "oldest message s": await stage.ages_s(),
     }
     figures["ratios"] = {
-        "accepted/s, workers stopped / running": ratio(stopped.per_s, running.per_s),
         "accept p50, burst / idle": _of(stopped, idle, "p50 ms"),
         "accept p99, burst / idle": _of(stopped, idle, "p99 ms"),
         "accept p50, draining / idle": _of(draining, idle, "p50 ms"),
         "accept p99, draining / idle": _of(draining, idle, "p99 ms"),
     }
     books = await reckon(stage, report, stocked=STOCKED, shop=shop_of(stage))
-    report.judge("accepted/s, workers stopped / running", ratio(stopped.per_s, running.per_s), at_least=SLOWED_MIN)
+    judge_intake(
+        report,
+        stopped_per_s=stopped.per_s,
+        running_per_s=running.per_s,
+        lasted_s=min(stopped.seconds, running.seconds),
+    )
     report.judge("orders accepted and kept", len(books.histories), at_least=before + beside)
 
 

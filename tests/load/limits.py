@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from tests.load.figures import ratio
 from tests.load.report import Report
 
 GROWTH_MIB_PER_1000_MAX: Final = 5.0
@@ -13,6 +14,19 @@ NOT_OURS: Final = ("emulator", "load program")
 LIVED_S_MIN: Final = 300.0
 CREPT_MAX: Final = 25.0
 """Connections come and go with the load; a leak goes on and on."""
+
+
+SLOWED_MIN: Final = 0.9
+LASTED_S_MIN: Final = 3.0
+"""A rate over less is one of moments: it is told, not judged."""
+
+
+def judge_intake(report: Report, *, stopped_per_s: float, running_per_s: float, lasted_s: float) -> None:
+    """Stopped workers do not slow the intake. `lasted_s`: the shorter of the two phases."""
+    found = ratio(stopped_per_s, running_per_s)
+    report.figures["accepted/s, workers stopped / running"] = found
+    if lasted_s >= LASTED_S_MIN:
+        report.judge("accepted/s, workers stopped / running", found, at_least=SLOWED_MIN)
 
 
 def judge_standing(report: Report) -> None:

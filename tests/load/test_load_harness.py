@@ -13,8 +13,9 @@ from tests.load.asked import Asked, Unable
 from tests.load.clients import ROUNDS, draw_steps
 from tests.load.customers import Answer, Took, draw_orders, promise_broken
 from tests.load.draining import Standing
-from tests.load.figures import MEBIBYTE, Sample, crept, growth_mib_per_1000, quantile, ratio, slope, usage
-from tests.load.limits import judge_processes, judge_standing
+from tests.load.figures import usage
+from tests.load.limits import judge_intake, judge_processes, judge_standing
+from tests.load.looks import sample
 from tests.load.machine import TooFewFiles, enough_files
 from tests.load.pages import series_of
 from tests.load.report import Limit, Report
@@ -22,79 +23,9 @@ from tests.load.sampling import look_at, sums
 from tests.workers.intake.csv_files import needs_whole_file, row, write_csv
 
 
-def sample(work: float, mib: float, *, descriptors: int = 10, tasks: int | None = None) -> Sample:
-    """One look at a process."""
-    return Sample(
-        at_s=work,
-        work=work,
-        resident_bytes=int(mib * MEBIBYTE),
-        descriptors=descriptors,
-        threads=1,
-        tasks=tasks,
-    )
-
-
 def report() -> Report:
     """An empty one."""
     return Report(scenario="burst", command="python -m tests.load burst --seed 7", began="then")
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.01, 1), (0.5, 50), (0.99, 99), (0.995, 100), (1, 100)])
-def test_a_quantile_is_the_value_that_so_many_do_not_exceed(share: float, expected: int) -> None:
-    """Nearest rank, whatever the order."""
-    assert quantile(list(range(100, 0, -1)), share) == expected
-
-
-@pytest.mark.parametrize("share", [0, -1, 1.01])
-def test_a_quantile_of_nothing_or_of_no_share_is_refused(share: float) -> None:
-    """No figure is made up."""
-    with pytest.raises(ValueError, match="share"):
-        quantile([1.0], share)
-    with pytest.raises(ValueError, match="no values"):
-        quantile([], 0.5)
-
-
-def test_ratios_and_slopes_need_something_to_compare_with() -> None:
-    """A rate of nought is a fault of the run, not an infinite ratio."""
-    assert ratio(3, 2) == 1.5
-    with pytest.raises(ValueError, match="compared"):
-        ratio(3, 0)
-    assert slope([(0, 1), (1, 3), (2, 5)]) == pytest.approx(2)
-    assert slope([(1, 1), (1, 3)]) is None
-    assert slope([(1, 1)]) is None
-
-
-def test_growth_is_told_for_each_thousand_orders_after_the_first_third_of_the_work() -> None:
-    """What fills up at first is no growth; two MiB that come with each thousand orders are."""
-    warm = [sample(work, 100 + work / 10) for work in range(0, 1_000, 50)]
-    steady = [sample(work, 200.0) for work in range(1_000, 3_001, 50)]
-    assert growth_mib_per_1000([*warm, *steady]) == pytest.approx(0, abs=1e-6)
-    leaking = [sample(work, 200 + (work - 1_000) / 500) for work in range(1_000, 3_001, 50)]
-    assert growth_mib_per_1000([*warm, *leaking]) == pytest.approx(2)
-
-
-def test_growth_is_not_told_of_little_work() -> None:
-    """A hundred orders say nothing of a leak, and neither does a process that was never looked at."""
-    assert growth_mib_per_1000([sample(work, work) for work in range(0, 200, 10)]) is None
-    assert growth_mib_per_1000([]) is None
-    with pytest.raises(ValueError, match="never looked at"):
-        usage("api", [], processor_s=0)
-
-
-def test_what_creeps_up_shows_between_the_middle_third_and_the_last() -> None:
-    """A peak in between is no leak."""
-    assert crept([1, 1, 1, 5, 5, 5, 9, 9, 9]) == 4
-    assert crept([1, 1, 1, 5, 90, 5, 5, 5, 5]) == 0
-    assert crept([1, 2]) == 0
-
-
-def test_a_process_comes_to_one_line() -> None:
-    """First, peak and last; tasks only of those that tell them."""
-    looks = [sample(0, 90, descriptors=5), sample(1, 120, descriptors=70, tasks=40), sample(2, 110, descriptors=6)]
-    used = usage("api", looks, processor_s=3.5)
-    assert (used.resident_first_mib, used.resident_peak_mib, used.resident_last_mib) == (90, 120, 110)
-    assert (used.descriptors_peak, used.descriptors_last, used.tasks_peak, used.tasks_last) == (70, 6, 40, 40)
-    assert usage("api", looks[:1], processor_s=0).tasks_peak is None
 
 
 def test_a_leak_and_a_giant_break_the_limits_unless_they_are_not_ours() -> None:
@@ -306,9 +237,18 @@ def test_too_few_files_are_told_before_anything_begins() -> None:
         enough_files(2**40)
 
 
+def test_the_intake_is_judged_only_by_phases_that_lasted() -> None:
+    """Slower by a fifth is broken, unless it was a matter of moments."""
+    for lasted_s, passed in ((10.0, False), (1.0, True)):
+        found = report()
+        judge_intake(found, stopped_per_s=80, running_per_s=100, lasted_s=lasted_s)
+        assert found.passed is passed
+        assert found.figures["accepted/s, workers stopped / running"] == 0.8
+
+
 def test_a_rate_is_counted_between_the_first_moment_and_the_last() -> None:
     """Eleven moments a second apart are one a second."""
-    assert year.rate_of([moment * 1_000 for moment in range(11)]) == 1
+    assert year.rate_of([moment * 1_000 for moment in range(11)]) == (1, 10)
     with pytest.raises(ValueError, match="two moments"):
         year.rate_of([5, 5])
 

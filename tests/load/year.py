@@ -20,17 +20,15 @@ from tests.e2e.chaos.reckoning import Books
 from tests.e2e.programs import orderstore
 from tests.load.asked import Asked, Unable
 from tests.load.draining import drained, published
-from tests.load.figures import ratio
-from tests.load.limits import judge_processes
+from tests.load.limits import judge_intake, judge_processes
 from tests.load.reckoned import reckon
 from tests.load.report import Report
 from tests.load.stage import WORKERS_SEAT, Stage, on_stage
 from workers.import_door import CURRENCY
 from workers.intake.online_retail.staging import stage as staged_file
 
-BESIDE: Final = 100
-"""So many sales are imported while the workers run, to hold the speed of the others against."""
-SLOWED_MIN: Final = 0.9
+BESIDE: Final = 1_000
+"""So many sales at most are imported while the workers run, to hold the speed of the others against."""
 COMMAND_S_MAX: Final = 4 * 3_600.0
 
 
@@ -66,7 +64,7 @@ def read_sales(file: Path, limit: int | None) -> dict[str, Any]:
 async def _run(stage: Stage, report: Report, *, file: Path, sold: dict[str, Any]) -> None:
     figures = report.figures
     figures["the file"] = {name: sold[name] for name in ("orders", "lines", "minor")}
-    beside = min(BESIDE, sold["orders"] // 2)
+    beside = min(BESIDE, sold["orders"] // 4)
     await _import(stage, file, beside)
     await drained(stage)
     await stage.stop(WORKERS_SEAT)
@@ -91,10 +89,10 @@ async def _run(stage: Stage, report: Report, *, file: Path, sold: dict[str, Any]
     }
     books = await reckon(stage, report, stocked=sold["pieces"], mail="suppressed")
     check_totals(books, sold)
-    running, stopped = rates(books, beside)
+    (running, running_s), (stopped, stopped_s) = rates(books, beside)
     figures["accepted/s"] = {"workers running": running, "workers stopped": stopped}
     figures["money"] = {"sold, minor units": sold["minor"], "given back, minor units": given_back(books)}
-    report.judge("accepted/s, workers stopped / running", ratio(stopped, running), at_least=SLOWED_MIN)
+    judge_intake(report, stopped_per_s=stopped, running_per_s=running, lasted_s=min(stopped_s, running_s))
 
 
 async def _import(stage: Stage, file: Path, count: int) -> dict[str, Any]:
@@ -132,14 +130,15 @@ def given_back(books: Books) -> int:
     )
 
 
-def rates(books: Books, beside: int) -> tuple[float, float]:
-    """Sales accepted each second, of the first so many and of the rest, by the moments at which they were recorded."""
+def rates(books: Books, beside: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Of the first so many sales and of the rest: accepted each second, and in how many seconds, by when they were recorded."""
     moments = sorted(history.events[0].recorded_at_ms for history in books.histories.values())
     return rate_of(moments[:beside]), rate_of(moments[beside:])
 
 
-def rate_of(moments_ms: list[int]) -> float:
-    """Moments each second. Raises ValueError where they are one moment."""
+def rate_of(moments_ms: list[int]) -> tuple[float, float]:
+    """Moments each second, and the seconds. Raises ValueError where they are one moment."""
     if len(moments_ms) < 2 or moments_ms[0] == moments_ms[-1]:
         raise ValueError("a rate needs two moments")
-    return (len(moments_ms) - 1) * 1_000 / (moments_ms[-1] - moments_ms[0])
+    lasted_s = (moments_ms[-1] - moments_ms[0]) / 1_000
+    return (len(moments_ms) - 1) / lasted_s, lasted_s

@@ -63,12 +63,13 @@ def plan(
 def show(found: Plan, console: Console) -> None:
     """Print a plan."""
     demand = found.demand
+    lines = "1 line" if demand.lines == 1 else f"{demand.lines:,} lines"
     console.print(
-        f"{demand.orders_per_second:,g} orders/s of {demand.lines:,} lines on average, {demand.peak:,g}/s at the peak; "
+        f"{demand.orders_per_second:,g} orders/s of {lines} on average, {demand.peak:,g}/s at the peak; "
         f"{demand.orders_a_month:,.0f} orders a month of 730 hours"
     )
     console.print(
-        f"${found.dollars_a_month:,.2f} a month, of which ${found.dollars_per_million:,.2f} for each million orders "
+        f"${found.dollars_a_month:,.2f} a month; each million orders causes ${found.dollars_per_million:,.2f} "
         f"(${found.mail_dollars_per_million:,.2f} of it for mails); "
         f"${found.dollars_provisioned:,.2f} with provisioned tables. "
         f"What is stored makes each month ${found.grows_dollars:,.2f} dearer than the one before."

@@ -81,7 +81,7 @@ class ConsumeLoop:
         self._stopping = anyio.Event()
         self._stopped_at: float | None = None
         self._patience = anyio.CancelScope()
-        self._background_scope = anyio.CancelScope(shield=True)
+        self._background_scope = anyio.CancelScope()
 
     @property
     def running(self) -> int:
@@ -126,8 +126,10 @@ class ConsumeLoop:
         A cancellation skips the drain: handlers are cancelled at once; the clean-up is shielded for `flush_budget_s`, then it goes on.
         """
         async with anyio.create_task_group() as outer:
-            # Shielded, so that a cancellation leaves acknowledgements and heartbeat at work until the clean-up is over.
             await outer.start(self._background)
+            # Shielded, so that a cancellation leaves acknowledgements and heartbeat at work until the clean-up is over. Not before they are
+            # known to have started: nobody would be there to end them after a cancellation in that moment.
+            self._background_scope.shield = True
             try:
                 async with anyio.create_task_group() as work:
                     self._handling.open(work)

@@ -27,6 +27,13 @@ def test_a_plan_fits_the_terminal(rate: str, columns: int) -> None:
         assert any(line.split()[:1] == [table] for line in done.output.splitlines())
 
 
+def test_what_stands_and_what_each_order_causes_are_not_mixed_up() -> None:
+    """Few orders cost less a month than a million would: the one is no part of the other. And one line is a line."""
+    said = " ".join(plan("--orders-per-second", "0.01", "--lines", "1").output.split())
+    assert "orders/s of 1 line on average" in said
+    assert "a month; each million orders causes $" in said
+
+
 def test_the_json_has_every_number_in_full() -> None:
     """The same plan, for programs."""
     document = json.loads(plan("--orders-per-second", "250", "--lines", "3", "--json").output)

@@ -3,6 +3,7 @@
 import math
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trio
 
@@ -337,5 +338,32 @@ def test_a_heartbeat_under_way_does_not_hide_again_what_is_given_back():
         assert len([at for method, at in queue.calls if method == "change_visibility"]) >= 2
         await anyio.sleep(200)
         assert (await queue.depths()).visible == 2
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_cancellation_in_the_moment_of_the_start_ends_the_loop(turns):
+    """Whatever of it has started by then: nothing that is shielded is left behind, with nobody to end it."""
+
+    async def scenario():
+        queue, clock = make_queues()
+        loop = make_loop(queue, lambda _message: None, clock=clock)
+        left_behind = []
+
+        async def rescue():
+            await anyio.sleep(600)
+            left_behind.append(turns)
+            loop._background_scope.cancel()
+
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(rescue)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(loop.run)
+                for _ in range(turns):
+                    await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
+            watching.cancel_scope.cancel()
+        assert not left_behind
 
     run_virtual(scenario)
