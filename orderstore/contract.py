@@ -133,6 +133,17 @@ def public_data(event: e.Event) -> p.PublicData:
                 currency=event.currency,
                 issuedAt=timestamp(event.issued_at),
             )
+        case e.CreditNoteIssued():
+            return p.CreditNoteIssued(
+                creditNoteNumber=event.credit_note_number,
+                series=event.series,
+                number=event.number,
+                invoiceNumber=event.invoice_number,
+                refundId=event.refund_id,
+                totalMinor=event.total_minor,
+                currency=event.currency,
+                issuedAt=timestamp(event.issued_at),
+            )
         case (
             e.PaymentVoided()
             | e.PaymentMethodChosen()

@@ -60,7 +60,7 @@ EVENT_TYPES: Final = (
     EventType("PaymentVoided", "1.0", e.PaymentVoided, "payment", published=False),
     EventType("PaymentDiscrepancyFound", "1.0", e.PaymentDiscrepancyFound, "payment", published=False),
     EventType("RefundRequested", "2.0", e.RefundRequested, "order", consumers=("payment",), earlier=("1.0",)),
-    EventType("RefundIssued", "1.0", e.RefundIssued, "payment", consumers=("notification",)),
+    EventType("RefundIssued", "1.0", e.RefundIssued, "payment", consumers=("billing", "notification")),
     EventType("InventoryReserved", "1.0", e.InventoryReserved, "inventory", consumers=("notification",)),
     EventType("InventoryFailed", "1.0", e.InventoryFailed, "inventory", consumers=("notification",)),
     EventType("InventoryReleased", "1.0", e.InventoryReleased, "inventory"),
@@ -75,6 +75,7 @@ EVENT_TYPES: Final = (
     ),
     EventType("ShipmentDelivered", "1.0", e.ShipmentDelivered, "shipping"),
     EventType("InvoiceIssued", "1.1", e.InvoiceIssued, "billing", earlier=("1.0",)),
+    EventType("CreditNoteIssued", "1.0", e.CreditNoteIssued, "billing"),
     EventType("PersonalDataErased", "1.0", e.PersonalDataErased, "order", published=False),
 )
 

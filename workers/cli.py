@@ -31,6 +31,7 @@ from workers.commands import (
     configuration,
     dlq,
     intake,
+    invoices,
     notifications,
     parked,
     payments,
@@ -79,6 +80,7 @@ def build() -> typer.Typer:
     parked.add_to(app)
     stock.add_to(app)
     payments.add_to(app)
+    invoices.add_to(app)
     dlq.add_to(app)
     intake.add_to(app)
     notifications.add_to(app)

@@ -23,6 +23,10 @@ def contradictions(settings: "Settings") -> list[str]:
         found.append("ORDERSTORE_TRACING_OTLP_HEADERS: without ORDERSTORE_TRACING_OTLP_ENDPOINT nothing is sent")
     if settings.fair_queues and settings.topic_fifo:
         found.append("ORDERSTORE_FAIR_QUEUES: a FIFO topic tells standard queues no group; choose one of the two")
+    if settings.invoice_series == settings.credit_note_series:
+        found.append(
+            "ORDERSTORE_CREDIT_NOTE_SERIES: must not be ORDERSTORE_INVOICE_SERIES, or a number would be two documents"
+        )
     found.extend(settings.notification_problems())
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         found.append("ORDERSTORE_AWS_ACCESS_KEY_ID and ORDERSTORE_AWS_SECRET_ACCESS_KEY: give both or neither")

@@ -1,6 +1,6 @@
 """Payment, stock, shipping and billing, made from the `Core`: each handler on its own department's ports and tables, and nobody else's."""
 
-from workers.billing.handler import BillingHandler
+from workers.billing.handler import BillingHandler, Series
 from workers.core import Core, now_ms
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
@@ -62,7 +62,7 @@ def billing_handler(core: Core) -> Handler:
     return BillingHandler(
         core.orders,
         vault=core.sealer,
-        series_prefix=core.settings.invoice_series,
+        series=Series(invoices=core.settings.invoice_series, credit_notes=core.settings.credit_note_series),
         now_ms=now_ms,
         sandbox=_is_sandbox(core),
         observer=WorkerMetrics(core.metrics),

@@ -18,6 +18,9 @@ class WorkerObserver(Protocol):
     def invoice(self, series: str) -> None:
         """An invoice was issued in the series."""
 
+    def credit_note(self, series: str) -> None:
+        """A credit note was issued in the series."""
+
     def notification(self, channel: str, result: str) -> None:
         """`result` is sent, suppressed or failed."""
 
@@ -38,6 +41,9 @@ class SilentWorkerObserver:
         """Do nothing."""
 
     def invoice(self, series: str) -> None:
+        """Do nothing."""
+
+    def credit_note(self, series: str) -> None:
         """Do nothing."""
 
     def notification(self, channel: str, result: str) -> None:

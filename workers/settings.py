@@ -203,6 +203,7 @@ class Settings(NotificationSettings, IntakeSettings, WebhookSettings):
         _allowance, "how long a refund may take once it was asked for", default=DEFAULTS.refund_s, unit="s"
     )
     invoice_series: str = setting(text, "how the names of invoice series begin (the year follows)", default="INV")
+    credit_note_series: str = setting(text, "the same of credit notes", default="CN")
     fiscal_retention_years: int = setting(
         count(1, 100), "how long after its year the buyer of an invoice stays readable", default=10, unit="years"
     )

@@ -20,7 +20,7 @@ from orderstore.archive.manifest import Manifest, manifest_key
 from orderstore.archive.positions import Applied, Position, Positions, Restoration
 from orderstore.archive.reader import examine, read
 from orderstore.codec import decode
-from orderstore.domain.events import InvoiceIssued
+from orderstore.domain.events import CreditNoteIssued, InvoiceIssued
 from orderstore.objects import ObjectStore
 from orderstore.store.port import Commit, EventStore
 from orderstore.store.side_by_side import side_by_side
@@ -28,6 +28,8 @@ from orderstore.store.side_by_side import side_by_side
 AT_ONCE: Final = 16
 COMMITS_AT_ONCE: Final = 500
 FAULTS_MAX: Final = 1_000
+NUMBERED: Final = (b"InvoiceIssued", b"CreditNoteIssued")
+"""The events with a number of a series, by the names that stand in their commits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,13 +206,13 @@ async def _restore_step(step: _Step, source: ObjectStore, target: Target, archiv
 
 
 def invoice_numbers(commits: Sequence[Commit]) -> dict[str, int]:
-    """The highest invoice number of each series in these commits."""
+    """The highest number of each series of invoices and of credit notes in these commits."""
     highest: dict[str, int] = {}
     for commit in commits:
-        if b"InvoiceIssued" not in commit.body:  # to decode costs far more than to look
+        if not any(name in commit.body for name in NUMBERED):  # to decode costs far more than to look
             continue
         for recorded in decode(commit):
-            if isinstance(recorded.event, InvoiceIssued):
+            if isinstance(recorded.event, InvoiceIssued | CreditNoteIssued):
                 series = recorded.event.series
                 highest[series] = max(recorded.event.number, highest.get(series, 0))
     return highest

@@ -5,7 +5,6 @@ so that the worker's next step (`next_steps`) can give back what it holds. Comma
 `rejections.CommandRejected`.
 """
 
-from datetime import datetime
 from decimal import Decimal
 
 from orderstore.domain import events as e
@@ -98,8 +97,10 @@ def request_refund(
 
 
 def issue_refund(state: State, *, outcome: e.RefundIssued) -> Decision:
-    """The provider gave the money back."""
+    """The provider gave the money back. What was never taken cannot be: a refund that was asked for before ends with the order."""
     order = _existing(state)
+    if order.payment.status is not PaymentStatus.CAPTURED:
+        return ()
     pending = {refund.refund_id for refund in order.payment.refunds_pending}
     return _with_follow_up(order, outcome) if outcome.refund_id in pending else ()
 
@@ -166,40 +167,6 @@ def deliver_shipment(state: State, *, outcome: e.ShipmentDelivered) -> Decision:
     if shipment is None or shipment.status is not ShipmentStatus.DISPATCHED:
         return ()
     return _with_follow_up(order, outcome)
-
-
-# Billing
-
-
-def invoice_number(series: str, number: int) -> str:
-    """The number as it is printed: series, then at least six digits."""
-    return f"{series}-{number:06d}"
-
-
-def issue_invoice(
-    state: State,
-    *,
-    series: str,
-    number: int,
-    issued_at: datetime,
-    supplied_at: datetime,
-    buyer: e.SealedText | None = None,
-) -> Decision:
-    """Invoice the order once its goods have left; `()` when it has its invoice, or wants none (yet)."""
-    order = _existing(state)
-    if order.invoice is not None or not isinstance(order, InFulfilment):
-        return ()
-    invoice = e.InvoiceIssued(
-        series=series,
-        number=number,
-        invoice_number=invoice_number(series, number),
-        total_minor=order.order.total_minor,
-        currency=order.order.currency,
-        issued_at=issued_at,
-        supplied_at=supplied_at,
-        buyer=buyer,
-    )
-    return _with_follow_up(order, invoice)
 
 
 # Change of mind

@@ -9,15 +9,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from orderstore.domain.billing_facts import CreditNoteIssued, InvoiceIssued
 from orderstore.domain.payment_facts import PaymentDiscrepancyFound, PaymentMethodChosen
-from orderstore.domain.values import Allowances, FreeText, OrderLine, SandboxHooks, SealedText
+from orderstore.domain.values import Allowances, FreeText, OrderLine, RefundedLine, SandboxHooks, SealedText
 
 __all__ = (
     "Allowances",
+    "CreditNoteIssued",
     "FreeText",
+    "InvoiceIssued",
     "OrderLine",
     "PaymentDiscrepancyFound",
     "PaymentMethodChosen",
+    "RefundedLine",
     "SandboxHooks",
     "SealedText",
 )  # beside everything that is defined here
@@ -81,14 +85,6 @@ class PaymentVoided:
     """Nothing is held any more; `provider_reference` is None when nothing ever was."""
 
     provider_reference: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundedLine:
-    """So many pieces of the order's line with this index (0-based)."""
-
-    line: int
-    quantity: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,21 +205,6 @@ class ShipmentDelivered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceIssued:
-    """The invoice has its number, gap-free in its series; its lines are those of the order. `buyer` is whom it was made out to, sealed
-    under the fiscal key of the year of issue; None when nobody's name is known (any more)."""
-
-    series: str
-    number: int
-    invoice_number: str
-    total_minor: int
-    currency: str
-    issued_at: datetime
-    supplied_at: datetime
-    buyer: SealedText | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCompleted:
     """Delivered, paid and invoiced."""
 
@@ -278,6 +259,7 @@ Event = (
     | ShipmentDispatched
     | ShipmentDelivered
     | InvoiceIssued
+    | CreditNoteIssued
     | OrderCompleted
     | OrderHeld
     | OrderHoldReleased

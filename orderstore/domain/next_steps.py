@@ -6,6 +6,7 @@ again until nothing is left. So repeats, reorderings and redrives are harmless.
 
 from dataclasses import dataclass
 
+from orderstore.domain.billing import uncredited
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -90,6 +91,21 @@ class CancelBooking:
 ShippingStep = Book | Dispatch | Track | CancelBooking
 
 
+@dataclass(frozen=True, slots=True)
+class IssueInvoice:
+    """The goods have left: say what they cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCreditNote:
+    """Money was given back: take its share of the invoice back."""
+
+    refund: Refund
+
+
+BillingStep = IssueInvoice | IssueCreditNote
+
+
 def payment_step(state: State) -> PaymentStep | None:
     """The payment worker's next step."""
     match state:
@@ -142,9 +158,16 @@ def shipping_step(state: State) -> ShippingStep | None:
             return None
 
 
-def wants_invoice(state: State) -> bool:
-    """Whether billing has an invoice to issue: the goods have left and there is none yet."""
-    return isinstance(state, InFulfilment) and state.invoice is None
+def billing_step(state: State) -> BillingStep | None:
+    """The billing worker's next step: first the invoice, then what refunds take back of it, one document after the other."""
+    match state:
+        case NotPlaced():
+            return None
+        case InFulfilment(invoice=None):
+            return IssueInvoice()
+        case _:
+            wanted = uncredited(state)
+            return IssueCreditNote(wanted[0]) if wanted else None
 
 
 def _shipment_may_leave(state: Cancelling) -> bool:

@@ -2,41 +2,37 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
 
 from orderstore.domain import events as e
+from orderstore.domain.parts import (
+    NOTHING_RESERVED,
+    UNPAID,
+    CreditNote,
+    Hold,
+    Inventory,
+    InventoryStatus,
+    Payment,
+    PaymentStatus,
+    Refund,
+    Shipment,
+    ShipmentStatus,
+)
+
+__all__ = (
+    "CreditNote",
+    "Hold",
+    "Inventory",
+    "InventoryStatus",
+    "Payment",
+    "PaymentStatus",
+    "Refund",
+    "Shipment",
+    "ShipmentStatus",
+)  # beside everything that is defined here
 
 _T = TypeVar("_T")
-
-
-class PaymentStatus(Enum):
-    """Where the money is. Authorized: held at the provider; captured: taken; failed: declined."""
-
-    PENDING = "pending"
-    AUTHORIZED = "authorized"
-    CAPTURED = "captured"
-    FAILED = "failed"
-    VOIDED = "voided"
-
-
-class InventoryStatus(Enum):
-    """Where the goods are set aside: all lines, or none."""
-
-    PENDING = "pending"
-    RESERVED = "reserved"
-    FAILED = "failed"
-    RELEASED = "released"
-
-
-class ShipmentStatus(Enum):
-    """Where the parcel is."""
-
-    BOOKED = "booked"
-    CANCELLED = "cancelled"
-    DISPATCHED = "dispatched"
-    DELIVERED = "delivered"
 
 
 if TYPE_CHECKING:
@@ -56,62 +52,6 @@ def _names(of: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(of))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refund:
-    """Money that is promised back, for these pieces; `issued` once the provider has given it."""
-
-    refund_id: str
-    amount_minor: int
-    lines: tuple[e.RefundedLine, ...]
-    issued: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """The order's money: `amount_minor` is the order's total until the provider says what it holds. `method` is the provider's token."""
-
-    status: PaymentStatus = PaymentStatus.PENDING
-    attempt: int = 1
-    amount_minor: int = 0
-    provider_reference: str | None = None
-    method: str | None = None
-    refunds: tuple[Refund, ...] = ()
-
-    @property
-    def refunds_pending(self) -> tuple[Refund, ...]:
-        """Promised, not given yet."""
-        return tuple(refund for refund in self.refunds if not refund.issued)
-
-    @property
-    def refunded_minor(self) -> int:
-        """Given back or promised: what a further refund may no longer touch."""
-        return sum(refund.amount_minor for refund in self.refunds)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
-    """The order's reservation."""
-
-    status: InventoryStatus = InventoryStatus.PENDING
-    reservation_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
-    """The order's parcel; one for the whole order."""
-
-    shipment_id: str
-    status: ShipmentStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Somebody stopped the order, for this reason, and has not let it go yet."""
-
-    hold_id: str
-    reason: e.HoldReason
-
-
 @dataclass(frozen=True, slots=True)
 class NotPlaced:
     """Before the first event."""
@@ -122,10 +62,12 @@ class Placed:
     """What every placed order has, whatever its status."""
 
     order: e.OrderCreated
-    payment: Payment = Payment()
-    inventory: Inventory = Inventory()
+    payment: Payment = UNPAID
+    inventory: Inventory = NOTHING_RESERVED
     shipment: Shipment | None = None
     invoice: e.InvoiceIssued | None = None
+    credit_notes: tuple[CreditNote, ...] = ()
+    """At most one for each refund, in the order in which they were issued; none without an invoice."""
     holds: tuple[Hold, ...] = ()
     """Those that are open, in the order in which they were placed. While there is one, nothing is booked and nothing leaves."""
     hold_ids: tuple[str, ...] = ()
@@ -227,6 +169,8 @@ def evolve(state: State, event: e.Event) -> State:
             return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DELIVERED))
         case e.OrderCompleted():
             return _become(Completed, state, after=(InFulfilment,))
+        case e.CreditNoteIssued():
+            return replace(state, credit_notes=(*state.credit_notes, _credit_note(state, event)))
         case e.PaymentFailed():
             return replace(state, payment=replace(payment, status=PaymentStatus.FAILED, attempt=event.attempt))
         case e.PaymentVoided():
@@ -273,6 +217,17 @@ def evolve(state: State, event: e.Event) -> State:
             assert_never(event)
 
 
+def _credit_note(state: Order, event: e.CreditNoteIssued) -> CreditNote:
+    """Raises ImpossibleTransition for one that no invoice is behind, or no refund, or that its refund has already."""
+    if state.invoice is None or state.invoice.invoice_number != event.invoice_number:
+        raise ImpossibleTransition(f"credit note {event.credit_note_number} names an invoice that the order has not")
+    if not any(refund.refund_id == event.refund_id and refund.issued for refund in state.payment.refunds):
+        raise ImpossibleTransition(f"credit note {event.credit_note_number} is for a refund that was not issued")
+    if any(note.refund_id == event.refund_id for note in state.credit_notes):
+        raise ImpossibleTransition(f"refund {event.refund_id} is credited a second time")
+    return CreditNote(refund_id=event.refund_id, total_minor=event.total_minor)
+
+
 def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...], shipment: Shipment | None = None) -> _S:
     """The same order in another status, with a newer shipment if there is one."""
     if not isinstance(state, after):
@@ -283,6 +238,7 @@ def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...], 
         inventory=state.inventory,
         shipment=shipment or state.shipment,
         invoice=state.invoice,
+        credit_notes=state.credit_notes,
         holds=() if issubclass(status, Completed | Cancelled | Rejected) else state.holds,  # the end ends them too
         hold_ids=state.hold_ids,
     )

@@ -39,6 +39,14 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundedLine:
+    """So many pieces of the order's line with this index (0-based)."""
+
+    line: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxHooks:
     """What a test asks of the sandbox providers (E038); the door refuses it everywhere else."""
 

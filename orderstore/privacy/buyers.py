@@ -34,9 +34,24 @@ async def seal_buyer(vault: Vault, order: OrderCreated, stream: str, *, year: in
     name = contact.get("name")
     if name is None:
         return None
-    return await vault.seal(
-        fiscal_subject(order.contact.subject, year), buyer_purpose(stream), orjson.dumps({"name": name})
-    )
+    return await _seal(vault, order.contact.subject, stream, name, year=year)
+
+
+async def seal_buyer_again(
+    vault: Vault, order: OrderCreated, invoice: InvoiceIssued, stream: str, *, year: int
+) -> SealedText | None:
+    """Seal the name on an order's invoice for a credit note that is issued in `year`: the customer may have been erased meanwhile, whom
+    the invoice still names. None when it names nobody, or the time that the law has it kept is over.
+
+    Raises KeyUnusable, SealBroken: the invoice's buyer or a key was tampered with.
+    """
+    if invoice.buyer is None or order.contact is None:
+        return None
+    try:
+        name = await open_buyer(vault, invoice, stream)
+    except KeyErased:
+        return None
+    return await _seal(vault, order.contact.subject, stream, name, year=year)
 
 
 async def open_buyer(vault: Vault, invoice: InvoiceIssued, stream: str) -> str:
@@ -53,6 +68,10 @@ async def open_buyer(vault: Vault, invoice: InvoiceIssued, stream: str) -> str:
     return name
 
 
+async def _seal(vault: Vault, customer: str, stream: str, name: str, *, year: int) -> SealedText:
+    return await vault.seal(fiscal_subject(customer, year), buyer_purpose(stream), orjson.dumps({"name": name}))
+
+
 def buyer_purpose(stream: str) -> str:
-    """What a buyer is sealed for: this order's invoices."""
+    """What a buyer is sealed for: this order's invoices and credit notes."""
     return f"{stream}/buyer"

@@ -32,7 +32,7 @@ def _personal(recorded: Recorded, stream: str) -> Iterator[Personal]:
     match event:
         case e.OrderCreated(contact=e.SealedText() as sealed):
             yield Personal(version=version, field="contact", sealed=sealed, purpose=stream)
-        case e.InvoiceIssued(buyer=e.SealedText() as sealed):
+        case e.InvoiceIssued(buyer=e.SealedText() as sealed) | e.CreditNoteIssued(buyer=e.SealedText() as sealed):
             yield Personal(version=version, field="buyer", sealed=sealed, purpose=buyer_purpose(stream))
         case e.OrderCancellationRequested(note=e.FreeText() as words):
             yield from _words(recorded, "note", words, cancellation_words(stream))

@@ -1,9 +1,9 @@
 """What an erasure would meet: a customer's orders, what of them is still open, and what stands in them that is personal."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from orderstore.domain.events import InvoiceIssued
+from orderstore.domain.events import CreditNoteIssued, InvoiceIssued
 from orderstore.domain.ids import stream_of
 from orderstore.domain.state import Cancelling, Confirmed, InFulfilment, Received
 from orderstore.history import History
@@ -29,7 +29,7 @@ class SurveyedOrder:
     plain_versions: tuple[int, ...]
     """Events of version 1 in which a person's words stand in the clear, for ever: the chain of hashes is over them."""
     invoices: tuple[tuple[str, str], ...]
-    """Invoices that name their buyer: (fiscal subject, invoice number)."""
+    """Invoices and credit notes that name their buyer: (fiscal subject, the document's number)."""
 
 
 async def survey_order(orders: Orders, order_id: str, *, subject: str) -> SurveyedOrder:
@@ -45,11 +45,7 @@ async def survey_order(orders: Orders, order_id: str, *, subject: str) -> Survey
         open=_is_open(history),
         sealed_texts=sum(1 for found in personal if found.sealed is not None and found.sealed.subject == subject),
         plain_versions=tuple(found.version for found in personal if found.sealed is None),
-        invoices=tuple(
-            (recorded.event.buyer.subject, recorded.event.invoice_number)
-            for recorded in history.events
-            if isinstance(recorded.event, InvoiceIssued) and recorded.event.buyer is not None
-        ),
+        invoices=tuple(_naming_their_buyer(history)),
     )
 
 
@@ -64,6 +60,17 @@ async def orders_by_scan(orders: Orders, streams: AsyncIterator[str], *, tenant:
         if operational_subject(order.customer_id, order.order_id) == subject:
             found.add(order.order_id)
     return tuple(sorted(found))
+
+
+def _naming_their_buyer(history: History) -> Iterator[tuple[str, str]]:
+    for recorded in history.events:
+        match recorded.event:
+            case InvoiceIssued(buyer=buyer, invoice_number=number) if buyer is not None:
+                yield buyer.subject, number
+            case CreditNoteIssued(buyer=buyer, credit_note_number=number) if buyer is not None:
+                yield buyer.subject, number
+            case _:
+                continue
 
 
 def _is_open(history: History) -> bool:

@@ -162,6 +162,19 @@ class InvoiceIssued(TypedDict):
     issuedAt: Moment
 
 
+class CreditNoteIssued(TypedDict):
+    """A refund's share of an invoice is taken back; `invoiceNumber` is the invoice's."""
+
+    creditNoteNumber: str
+    series: str
+    number: Count
+    invoiceNumber: str
+    refundId: str
+    totalMinor: Minor
+    currency: Annotated[str, Shape(pattern="^[A-Z]{3}$")]
+    issuedAt: Moment
+
+
 class Nothing(TypedDict):
     """The event says all by its name."""
 
@@ -184,6 +197,7 @@ PublicData = (
     | ShipmentDispatched
     | Shipment
     | InvoiceIssued
+    | CreditNoteIssued
     | Nothing
 )
 
@@ -209,6 +223,7 @@ FORMS: Final[Mapping[str, type]] = MappingProxyType(
         "ShipmentDispatched": ShipmentDispatched,
         "ShipmentDelivered": Shipment,
         "InvoiceIssued": InvoiceIssued,
+        "CreditNoteIssued": CreditNoteIssued,
     }
 )
 """The form of each published event, by its name in the registry."""

@@ -60,14 +60,15 @@ class Figure(Answer):
 
 
 class Figures(Answer):
-    """Placed on the day of the order, captured and refunded when the provider did it, invoiced on the day of issue. What is cancelled or
-    rejected stays among the placed of its day, and is counted on its own."""
+    """Placed on the day of the order, captured and refunded when the provider did it, invoiced and credited on the day of issue. What
+    is cancelled or rejected stays among the placed of its day, and is counted on its own."""
 
     currency: str
     placed: Figure
     captured: Figure
     refunded: Figure
     invoiced: Figure
+    credited: Figure
     cancelled: Figure
     rejected: Figure
 

@@ -236,6 +236,28 @@ class InvoiceLine(Answer):
     amount: str
 
 
+class CreditedLine(Answer):
+    """So many pieces of the order's line with this index (0-based)."""
+
+    line: int
+    quantity: int
+
+
+class CreditNote(Answer):
+    """What a refund takes back of the invoice; `lines` are empty when it was for no piece in particular."""
+
+    credit_note_number: str
+    invoice_number: str
+    refund_id: str
+    series: str
+    number: int
+    currency: str
+    total_minor: int
+    total: str
+    issued_at: str
+    lines: list[CreditedLine]
+
+
 class Invoice(Answer):
     """Very long orders show their first lines only: `linesOmitted` says how many more there are."""
 
@@ -253,6 +275,7 @@ class Invoice(Answer):
     line_count: int
     lines_omitted: int
     lines: list[InvoiceLine]
+    credit_notes: list[CreditNote]
 
 
 class Invoices(Answer):

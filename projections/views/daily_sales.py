@@ -7,6 +7,7 @@ counts and integer minor units:
     captured   captures, and the money taken        on the day the provider took it, be it with the authorisation or later
     refunded   refunds, and the money given back    on the day the provider gave it back, not that of the request
     invoiced   invoices, and what they came to      on the day of issue
+    credited   credit notes, and what they came to  on the day of issue
     cancelled  orders, and what they had come to    on the day the last step was undone
     rejected   orders, and what they had come to    on the day they were rejected
 
@@ -25,7 +26,7 @@ from projections.views.view import OutOfPlace, Sums, View
 
 NAME: Final = "daily_sales"
 SCHEMA: Final = 1
-KINDS: Final = ("placed", "captured", "refunded", "invoiced", "cancelled", "rejected")
+KINDS: Final = ("placed", "captured", "refunded", "invoiced", "credited", "cancelled", "rejected")
 
 
 def count_of(kind: str) -> str:
@@ -72,6 +73,8 @@ def evolve(view: DailySales | None, recorded: Recorded) -> DailySales:
             return _plus(view, "refunded", event.amount_minor, at=recorded.occurred_at)
         case e.InvoiceIssued():
             return _plus(view, "invoiced", event.total_minor, at=event.issued_at)
+        case e.CreditNoteIssued():
+            return _plus(view, "credited", event.total_minor, at=event.issued_at)
         case e.OrderCancelled():
             return _plus(view, "cancelled", view.gross_minor, at=recorded.occurred_at)
         case e.OrderRejected():
@@ -120,6 +123,7 @@ VIEW: Final[View[DailySales]] = View(
             e.PaymentCaptured,
             e.RefundIssued,
             e.InvoiceIssued,
+            e.CreditNoteIssued,
             e.OrderCancelled,
             e.OrderRejected,
         }

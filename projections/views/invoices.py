@@ -1,4 +1,5 @@
-"""The invoices of an order, as they are printed: number, dates, totals and lines; found by the order and by the number.
+"""The invoices of an order, as they are printed: number, dates, totals and lines; found by the order and by the number. With each stand
+the credit notes that take something of it back.
 
 An order has its lines from its first event and its invoice much later: the document is only written when an invoice is issued. A DynamoDB
 item ends at 400 KB, an order of 5,000 long lines does not: lines past `LINES_BYTES_MAX` are left out and counted in `linesOmitted`; the
@@ -18,7 +19,7 @@ from orderstore.recorded import Recorded
 from projections.views.view import Listing, OutOfPlace, View
 
 NAME: Final = "invoices"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 LINES_BYTES_MAX: Final = 300_000
 
 
@@ -48,6 +49,22 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote:
+    """As `Invoice`; `invoice_number` is the invoice's that it takes something back of, `lines` are (index of the order's line, pieces)."""
+
+    credit_note_number: str
+    invoice_number: str
+    refund_id: str
+    series: str
+    number: int
+    currency: str
+    total_minor: int
+    total: str
+    issued_at: str
+    lines: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoices:
     order_id: str
     customer_id: str | None
@@ -55,6 +72,7 @@ class Invoices:
     lines: tuple[Line, ...]
     line_count: int
     invoices: tuple[Invoice, ...] = ()
+    credit_notes: tuple[CreditNote, ...] = ()
 
     @property
     def lines_omitted(self) -> int:
@@ -79,6 +97,8 @@ def evolve(view: Invoices | None, recorded: Recorded) -> Invoices:
         raise OutOfPlace(f"{recorded.order_id}: {recorded.name} in commit {recorded.commit}, and no order before it")
     if isinstance(event, e.InvoiceIssued):
         return replace(view, invoices=(*view.invoices, _invoice(event)))
+    if isinstance(event, e.CreditNoteIssued):
+        return replace(view, credit_notes=(*view.credit_notes, _credit_note(event)))
     return view
 
 
@@ -113,6 +133,21 @@ def _invoice(event: e.InvoiceIssued) -> Invoice:
     )
 
 
+def _credit_note(event: e.CreditNoteIssued) -> CreditNote:
+    return CreditNote(
+        credit_note_number=event.credit_note_number,
+        invoice_number=event.invoice_number,
+        refund_id=event.refund_id,
+        series=event.series,
+        number=event.number,
+        currency=event.currency,
+        total_minor=event.total_minor,
+        total=major(event.total_minor, event.currency),
+        issued_at=timestamp(event.issued_at),
+        lines=tuple((line.line, line.quantity) for line in event.lines),
+    )
+
+
 def to_document(view: Invoices) -> dict[str, Any]:
     """The view as JSON values. These names are the API's: they are written down here and nowhere derived."""
     return {
@@ -130,6 +165,21 @@ def to_document(view: Invoices) -> dict[str, Any]:
                 "suppliedAt": invoice.supplied_at,
             }
             for invoice in view.invoices
+        ],
+        "creditNotes": [
+            {
+                "creditNoteNumber": note.credit_note_number,
+                "invoiceNumber": note.invoice_number,
+                "refundId": note.refund_id,
+                "series": note.series,
+                "number": note.number,
+                "currency": note.currency,
+                "totalMinor": note.total_minor,
+                "total": note.total,
+                "issuedAt": note.issued_at,
+                "lines": [{"line": line, "quantity": quantity} for line, quantity in note.lines],
+            }
+            for note in view.credit_notes
         ],
         "totalExact": view.total_exact,
         "lineCount": view.line_count,
@@ -178,13 +228,35 @@ def from_document(document: Mapping[str, Any]) -> Invoices:
             )
             for invoice in document["invoices"]
         ),
+        credit_notes=tuple(
+            CreditNote(
+                credit_note_number=note["creditNoteNumber"],
+                invoice_number=note["invoiceNumber"],
+                refund_id=note["refundId"],
+                series=note["series"],
+                number=note["number"],
+                currency=note["currency"],
+                total_minor=note["totalMinor"],
+                total=note["total"],
+                issued_at=note["issuedAt"],
+                lines=tuple((line["line"], line["quantity"]) for line in note["lines"]),
+            )
+            for note in document["creditNotes"]
+        ),
     )
 
 
 def single_documents(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each invoice of a document by itself, oldest first, with what the document says once for all of them."""
-    shared = {name: value for name, value in document.items() if name != "invoices"}
-    return [{**invoice, **shared} for invoice in document["invoices"]]
+    """Each invoice of a document by itself, oldest first, with its own credit notes and what the document says once for all of them."""
+    shared = {name: value for name, value in document.items() if name not in ("invoices", "creditNotes")}
+    return [
+        {**invoice, **shared, "creditNotes": _notes_on(invoice["invoiceNumber"], document)}
+        for invoice in document["invoices"]
+    ]
+
+
+def _notes_on(invoice_number: str, document: Mapping[str, Any]) -> list[Any]:
+    return [note for note in document["creditNotes"] if note["invoiceNumber"] == invoice_number]
 
 
 def number_list(invoice_number: str) -> str:
@@ -203,5 +275,5 @@ VIEW: Final[View[Invoices]] = View(
     to_document=to_document,
     from_document=from_document,
     listing=_listing,
-    reacts_to=frozenset({e.InvoiceIssued}),
+    reacts_to=frozenset({e.InvoiceIssued, e.CreditNoteIssued}),
 )

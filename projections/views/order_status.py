@@ -182,7 +182,7 @@ def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
             return replace(view, holds=(*view.holds, held))
         case e.OrderHoldReleased():
             return replace(view, holds=tuple(hold for hold in view.holds if hold.hold_id != event.hold_id))
-        case e.PersonalDataErased() | e.PaymentMethodChosen() | e.PaymentDiscrepancyFound():
+        case e.PersonalDataErased() | e.PaymentMethodChosen() | e.PaymentDiscrepancyFound() | e.CreditNoteIssued():
             return view
         case _:
             assert_never(event)

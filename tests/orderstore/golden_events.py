@@ -70,6 +70,18 @@ COMPLETE: dict[str, e.Event] = {
         supplied_at=NOON,
         buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
     ),
+    "CreditNoteIssued": e.CreditNoteIssued(
+        series="CN-2026",
+        number=1,
+        credit_note_number="CN-2026-000001",
+        invoice_number="INV-2026-000001",
+        refund_id="r1",
+        total_minor=2_500,
+        currency="USD",
+        issued_at=NOON,
+        lines=(e.RefundedLine(line=1, quantity=1),),
+        buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
+    ),
     "OrderCompleted": e.OrderCompleted(),
     "OrderHeld": e.OrderHeld(
         hold_id="hold-1",
@@ -93,6 +105,7 @@ MINIMAL: dict[str, e.Event] = {
     "OrderHeld": e.OrderHeld(hold_id="hold-1", reason="fraud_review"),
     "OrderHoldReleased": e.OrderHoldReleased(hold_id="hold-1"),
     "InvoiceIssued": replace(COMPLETE["InvoiceIssued"], buyer=None),  # type: ignore[call-arg]  # it is an InvoiceIssued
+    "CreditNoteIssued": replace(COMPLETE["CreditNoteIssued"], lines=(), buyer=None),  # type: ignore[call-arg]  # it is a CreditNoteIssued
 }
 # What older builds wrote, and the event that it is today.
 EARLIER: dict[str, e.Event] = {

@@ -5,6 +5,7 @@ from functools import partial
 import anyio
 import pytest
 
+from orderstore.domain import billing
 from orderstore.domain import decisions as d
 from orderstore.domain.events import OrderCreated
 from orderstore.domain.ids import stream_of
@@ -306,7 +307,7 @@ def test_two_hundred_invoices_at_once_are_numbered_one_to_two_hundred() -> None:
             at = sent.events[-1].occurred_at
 
             def decide_numbered(state, number):
-                return d.issue_invoice(state, series="INV-2026", number=number, issued_at=at, supplied_at=at)
+                return billing.issue_invoice(state, series="INV-2026", number=number, issued_at=at, supplied_at=at)
 
             async with turn:  # as the billing worker: one at a time in one process
                 done = await orders.record_numbered(sent, decide_numbered, counter="INV-2026", cause=cause("invoice"))

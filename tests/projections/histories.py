@@ -7,6 +7,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from orderstore.codec import decode, encode
+from orderstore.domain import billing
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain import holds as h
@@ -68,7 +69,7 @@ DECISIONS = (
     partial(d.cancel_shipment, outcome=BOOKING_CANCELLED),
     partial(d.dispatch_shipment, outcome=DISPATCHED),
     partial(d.deliver_shipment, outcome=DELIVERED),
-    partial(d.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON),
+    partial(billing.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON),
     partial(d.request_cancellation, reason="customer"),
     REFUND,
     partial(issue_pending_refund),
@@ -122,7 +123,7 @@ CANCELLED_LATE = (*_chosen(PAID, RESERVED, BOOKED), DECISIONS[13], *_chosen(BOOK
 def happy_groups(order_id: str = ORDER, **changes: object) -> Groups:
     """A whole life: eight commits, the seventh with the invoice."""
     invoice = partial(
-        d.issue_invoice,
+        billing.issue_invoice,
         series="INV-2026",
         number=int(order_id.replace("-", "")[-6:], 16),
         issued_at=NOON,

@@ -106,6 +106,8 @@ def counted_from(commits: Iterable[Commit]) -> contributions.Amounts:
                     kind, amount = "refunded", event.amount_minor
                 case e.InvoiceIssued():
                     kind, amount = "invoiced", event.total_minor
+                case e.CreditNoteIssued():
+                    kind, amount = "credited", event.total_minor
                 case e.OrderCancelled():
                     kind, amount = "cancelled", orders[commit.stream].total_minor
                 case e.OrderRejected():

@@ -45,7 +45,7 @@ STEPS: Final[Mapping[str, Callable[[State], object | None]]] = {
     "payment": next_steps.payment_step,
     "inventory": next_steps.inventory_step,
     "shipping": next_steps.shipping_step,
-    "billing": lambda state: "an invoice" if next_steps.wants_invoice(state) else None,
+    "billing": next_steps.billing_step,
 }
 UNREADABLE: Final = (StoreError, codec.CodecError, UnknownOrder)
 

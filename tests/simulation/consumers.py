@@ -13,7 +13,7 @@ from tests.workers.world import a_key
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler
 from workers.archive.remembering import remembering
-from workers.billing.handler import BillingHandler
+from workers.billing.handler import BillingHandler, Series
 from workers.classify import classify, is_outage
 from workers.inbox.writing import InboxWriter
 from workers.intake.handler import IntakeHandler
@@ -140,7 +140,7 @@ def _handlers(process: Process, wire: Wire) -> dict[str, Handler]:
         "inventory": InventoryHandler(orders, stock_for=SandboxStocks(stock).stock_for, sandbox=True),
         "shipping": ShippingHandler(orders, carrier=wire.port("carrier", carrier), sandbox=True),
         "billing": BillingHandler(
-            orders, vault=outside.vault, series_prefix=SERIES, now_ms=process.now_ms, sandbox=True
+            orders, vault=outside.vault, series=Series(invoices=SERIES, credit_notes="CREDIT"), now_ms=process.now_ms, sandbox=True
         ),
         "notification": _notifications(process, wire, table),
         "archive": ArchiveHandler(

@@ -16,7 +16,7 @@ from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold,
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
 from tests.ordering import PlainVault
-from workers.billing.handler import BillingHandler
+from workers.billing.handler import BillingHandler, Series
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
@@ -127,6 +127,7 @@ class World:
         self.wants: Callable[[str, str], bool] = lambda queue, event_type: True
         self._ids = itertools.count(1)
         store = MemoryEventStore()
+        self.log = store
         store.subscribe(self._relay)
         self.tables = {
             name: MemoryTable() for name in ("payments", "inventory", "notifications", "suppressions", "sandbox")
@@ -157,7 +158,11 @@ class World:
             "inventory": InventoryHandler(self.orders, stock_for=SandboxStocks(self.stock).stock_for, **common),
             "shipping": ShippingHandler(self.orders, carrier=self.carrier, **common),
             "billing": BillingHandler(
-                self.orders, vault=self.vault, series_prefix="SHOP", now_ms=self.now_ms, **common
+                self.orders,
+                vault=self.vault,
+                series=Series(invoices="SHOP", credit_notes="CREDIT"),
+                now_ms=self.now_ms,
+                **common,
             ),
             "notification": self.notifying(notifications, **common),
         }

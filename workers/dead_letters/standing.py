@@ -22,7 +22,7 @@ _STEPS: Final[Mapping[str, Callable[[State], object | None]]] = {
     "payment": next_steps.payment_step,
     "inventory": next_steps.inventory_step,
     "shipping": next_steps.shipping_step,
-    "billing": lambda state: "an invoice" if next_steps.wants_invoice(state) else None,
+    "billing": next_steps.billing_step,
 }
 
 Told = Callable[[str, str], Awaitable[bool]]
@@ -94,7 +94,7 @@ class Judge:
             told = not known or await self._told(order_id, letter.event_id or "")
             return None if told else "a notification"
         step = _STEPS[letter.queue](state)
-        return None if step is None else step if isinstance(step, str) else type(step).__name__
+        return None if step is None else type(step).__name__
 
 
 def _nowhere(words: str) -> Standing:

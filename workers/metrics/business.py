@@ -31,6 +31,10 @@ class WorkerMetrics:
         """Count."""
         self._metrics.count("orderstore_invoices", {"series": series})
 
+    def credit_note(self, series: str) -> None:
+        """Count."""
+        self._metrics.count("orderstore_credit_notes", {"series": series})
+
     def notification(self, channel: str, result: str) -> None:
         """Count."""
         self._metrics.count("orderstore_notifications", {"channel": channel, "result": result})

@@ -51,6 +51,7 @@ TABLE: Final = (
     Metric("orderstore_reservations", "counter", ("result",), "Reservations: reserved, short, released, withdrawn."),
     Metric("orderstore_shipments", "counter", ("step",), "Shipments: booked, dispatched, delivered, cancelled, too_late."),
     Metric("orderstore_invoices", "counter", ("series",), "Invoices issued."),
+    Metric("orderstore_credit_notes", "counter", ("series",), "Credit notes issued."),
     Metric("orderstore_notifications", "counter", ("channel", "result"), "Notifications: sent, suppressed, failed."),
     Metric("orderstore_mail_feedback", "counter", ("kind",), "What SES told of mails: delivered, bounced, complained and others."),
     Metric("orderstore_addresses_suppressed", "counter", ("reason",), "Addresses put on the suppression list: bounce or complaint."),

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given as property_given
 from hypothesis import strategies as st
 
+from orderstore.domain import billing
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.holds import hold, release_hold
-from orderstore.domain.next_steps import inventory_step, payment_step, shipping_step, wants_invoice
+from orderstore.domain.next_steps import billing_step, inventory_step, payment_step, shipping_step
 from orderstore.domain.rejections import CommandRejected, OrderClosed, TooLateToCancel, UnknownOrder
 from orderstore.domain.state import (
     INITIAL,
@@ -54,7 +55,8 @@ DECISIONS = [
     partial(d.cancel_shipment, outcome=BOOKING_CANCELLED),
     partial(d.dispatch_shipment, outcome=DISPATCHED),
     partial(d.deliver_shipment, outcome=DELIVERED),
-    partial(d.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON),
+    partial(billing.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON),
+    partial(billing.issue_credit_note, refund_id="r1", series="CN-2026", number=1, issued_at=NOON),
     partial(d.request_cancellation, reason="customer"),
     partial(d.request_refund, refund_id="r1", lines=(e.RefundedLine(line=1, quantity=1),), reason="damaged"),
     partial(d.issue_refund, outcome=e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1")),
@@ -157,4 +159,4 @@ def test_workers_want_nothing_of_an_order_that_has_ended(sequence) -> None:
             continue
     if isinstance(state, Cancelled | Rejected):
         assert payment_step(state) is inventory_step(state) is shipping_step(state) is None
-        assert not wants_invoice(state)
+        assert billing_step(state) is None

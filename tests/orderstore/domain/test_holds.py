@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given as property_given
 from hypothesis import strategies as st
 
+from orderstore.domain import billing
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.holds import EVER_MAX, OPEN_MAX, hold, release_hold
@@ -17,14 +18,16 @@ from orderstore.domain.next_steps import (
     CancelBooking,
     Capture,
     Dispatch,
+    IssueCreditNote,
+    IssueInvoice,
     Release,
     Reserve,
     Track,
     VoidPayment,
+    billing_step,
     inventory_step,
     payment_step,
     shipping_step,
-    wants_invoice,
 )
 from orderstore.domain.rejections import CommandRejected, OrderClosed, TooManyHolds, UnknownHold, UnknownOrder
 from orderstore.domain.state import (
@@ -126,7 +129,7 @@ def test_a_hold_stops_the_booking_and_the_dispatch(history: tuple[e.Event, ...],
         ((*CONFIRMED, BOOKED, ASKED), shipping_step, CancelBooking("shipment-1")),
         ((*CONFIRMED, BOOKED, DISPATCHED), shipping_step, Track("shipment-1")),
         ((*CONFIRMED, BOOKED, DISPATCHED), payment_step, Capture()),
-        ((*CONFIRMED, BOOKED, DISPATCHED), wants_invoice, True),
+        ((*CONFIRMED, BOOKED, DISPATCHED), billing_step, IssueInvoice()),
     ],
 )
 def test_a_hold_stops_nothing_else(history: tuple[e.Event, ...], look: Callable[[State], object], step: object) -> None:
@@ -270,8 +273,15 @@ def _outcomes(state: Order) -> Iterator[Decide]:
             yield partial(d.deliver_shipment, outcome=DELIVERED)
         case None:
             pass
-    if wants_invoice(state):
-        yield partial(d.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON)
+    match billing_step(state):
+        case IssueInvoice():
+            yield partial(billing.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON)
+        case IssueCreditNote(refund):
+            yield partial(
+                billing.issue_credit_note, refund_id=refund.refund_id, series="CN-2026", number=1, issued_at=NOON
+            )
+        case None:
+            pass
 
 
 PEOPLE: tuple[Decide, ...] = (

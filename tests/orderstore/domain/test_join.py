@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given as property_given
 from hypothesis import strategies as st
 
+from orderstore.domain import billing
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.state import Cancelled, Cancelling, Completed, Confirmed, Order, Rejected, fold
@@ -41,7 +42,9 @@ STEPS: dict[str, Step] = {
     "dispatched": lambda state: d.dispatch_shipment(state, outcome=DISPATCHED),
     "delivered": lambda state: d.deliver_shipment(state, outcome=DELIVERED),
     "captured": lambda state: d.capture_payment(state, outcome=CAPTURED),
-    "invoiced": lambda state: d.issue_invoice(state, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON),
+    "invoiced": lambda state: billing.issue_invoice(
+        state, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON
+    ),
     "cancel": lambda state: d.request_cancellation(state, reason="customer"),
 }
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from orderstore.audit.signing import MemorySigner
-from orderstore.domain import decisions
+from orderstore.domain import billing, decisions
 from orderstore.domain.ids import order_of, stream_of
 from orderstore.objects import MemoryObjectStore
 from orderstore.orders import Orders, placed
@@ -81,7 +81,7 @@ class Shop:
         history = await self.orders.load(order_id)
         buyer = await seal_buyer(self.sealer, placed(history).order, history.stream, year=NOON.year)
         issue = partial(
-            decisions.issue_invoice, series="INV-2026", number=number, issued_at=NOON, supplied_at=NOON, buyer=buyer
+            billing.issue_invoice, series="INV-2026", number=number, issued_at=NOON, supplied_at=NOON, buyer=buyer
         )
         await self.record(order_id, "invoice", issue)
         await self.record(order_id, "delivery", partial(decisions.deliver_shipment, outcome=DELIVERED))

@@ -29,6 +29,7 @@ PERSONAL_FIELDS = {
     ("OrderCancellationRequested", "note"),
     ("RefundRequested", "reason"),
     ("InvoiceIssued", "buyer"),
+    ("CreditNoteIssued", "buyer"),
     ("OrderHeld", "note"),
     ("OrderHoldReleased", "note"),
 }

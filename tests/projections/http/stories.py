@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from orderstore.domain import decisions
+from orderstore.domain import billing, decisions
 from tests.builders import BOOKED, DISPATCHED, PAID_AT_ONCE, RESERVED
 from tests.projections.http.api import Api
 
@@ -27,5 +27,5 @@ async def dispatched(api: Api, **changes: Any) -> str:
 async def invoiced(api: Api, number: int = 1, **changes: Any) -> str:
     order_id = await dispatched(api, **changes)
     inputs = {"series": "INV", "number": number, "issued_at": NOON, "supplied_at": NOON}
-    await api.record(order_id, decisions.issue_invoice, purpose="invoice", **inputs)
+    await api.record(order_id, billing.issue_invoice, purpose="invoice", **inputs)
     return order_id

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from orderstore.domain import decisions
+from orderstore.domain import billing, decisions
 from orderstore.recorded import Actor, Recorded
 from orderstore.store.memory import MemoryEventStore
 from projections.answers.orders import ViewQueries, current_generations
@@ -199,7 +199,7 @@ class LiveWorld:
         await self.happen(
             order_id,
             "invoice",
-            decisions.issue_invoice,
+            billing.issue_invoice,
             series="INV",
             number=1,
             issued_at=NOON,

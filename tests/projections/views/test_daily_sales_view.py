@@ -108,7 +108,7 @@ def test_buckets_are_named_as_readers_name_them() -> None:
     """By day and currency, with every measure by its kind."""
     [name] = sums_of(PLACED)
     assert name == daily_sales.bucket(date(2026, 3, 1), "USD")
-    assert len(daily_sales.MEASURES) == 12
+    assert len(daily_sales.MEASURES) == 14
     assert daily_sales.MEASURES[:2] == ("placed_count", "placed_minor")
 
 

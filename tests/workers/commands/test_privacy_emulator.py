@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from anyio import to_thread
 
-from orderstore.domain import decisions
+from orderstore.domain import billing, decisions
 from orderstore.domain.ids import order_of
 from orderstore.orders import placed
 from orderstore.privacy.buyers import seal_buyer
@@ -60,7 +60,7 @@ async def fulfil(core: Core, order_id: str, *, number: int) -> None:
     history = await core.orders.load(order_id)
     buyer = await seal_buyer(core.sealer, placed(history).order, history.stream, year=NOON.year)
     issue = partial(
-        decisions.issue_invoice, series="INV-2026", number=number, issued_at=NOON, supplied_at=NOON, buyer=buyer
+        billing.issue_invoice, series="INV-2026", number=number, issued_at=NOON, supplied_at=NOON, buyer=buyer
     )
     for purpose, decide in {
         "payment": partial(decisions.complete_payment, outcome=PAID),

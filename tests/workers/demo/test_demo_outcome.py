@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from orderstore.domain import decisions
+from orderstore.domain import billing, decisions
 from orderstore.domain.state import NotPlaced, Order, State, fold
 from orderstore.history import History
 from tests.builders import (
@@ -48,7 +48,7 @@ def ended(*outcomes: object, cancelled: bool = False) -> Order:
         state = fold(state, decisions.request_cancellation(state, reason="customer"))
     for outcome in outcomes:
         state = fold(state, DECIDED[type(outcome)](state, outcome=outcome))
-        state = fold(state, decisions.issue_invoice(state, series="INV", number=1, issued_at=NOON, supplied_at=NOON))
+        state = fold(state, billing.issue_invoice(state, series="INV", number=1, issued_at=NOON, supplied_at=NOON))
     assert isinstance(state, Order)
     return state
 

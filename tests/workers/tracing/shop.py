@@ -24,7 +24,7 @@ from tests.ordering import PlainVault
 from tests.projections.histories import record_of
 from tests.projections.http.api import ARTICLE, TENANT, WRITER, bearer, running
 from tests.projections.read_side import TARGETS
-from workers.billing.handler import BillingHandler
+from workers.billing.handler import BillingHandler, Series
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
@@ -121,7 +121,11 @@ class Shop:
                 self.orders, carrier=SandboxCarrier(self.ledger, now_ms=now_ms), sandbox=sandbox
             ),
             "billing": BillingHandler(
-                self.orders, vault=self.vault, series_prefix="SHOP", now_ms=now_ms, sandbox=sandbox
+                self.orders,
+                vault=self.vault,
+                series=Series(invoices="SHOP", credit_notes="CREDIT"),
+                now_ms=now_ms,
+                sandbox=sandbox,
             ),
         }
         return [

@@ -1,0 +1,91 @@
+"""Decisions about the documents of an order, in the shape of `decisions`: its invoice, and a credit note for each refund.
+
+A document is an event, so a rebuild never numbers anew. Its number is taken in the transaction that records it; an invoice says what the
+goods cost when they left, whatever was refunded before, and each refund takes its share back with a document of its own.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from orderstore.domain import events as e
+from orderstore.domain.follow_up import follow_up
+from orderstore.domain.rejections import UnknownOrder
+from orderstore.domain.state import InFulfilment, NotPlaced, Order, Placed, Refund, State, fold
+
+DIGITS: Final = 6
+"""Of a document's number as it is printed, at least."""
+
+
+def document_number(series: str, number: int) -> str:
+    """The number of an invoice or a credit note as it is printed: series, then at least six digits."""
+    return f"{series}-{number:0{DIGITS}d}"
+
+
+def issue_invoice(
+    state: State,
+    *,
+    series: str,
+    number: int,
+    issued_at: datetime,
+    supplied_at: datetime,
+    buyer: e.SealedText | None = None,
+) -> tuple[e.Event, ...]:
+    """Invoice the order once its goods have left; `()` when it has its invoice, or wants none (yet)."""
+    order = _existing(state)
+    if order.invoice is not None or not isinstance(order, InFulfilment):
+        return ()
+    invoice = e.InvoiceIssued(
+        series=series,
+        number=number,
+        invoice_number=document_number(series, number),
+        total_minor=order.order.total_minor,
+        currency=order.order.currency,
+        issued_at=issued_at,
+        supplied_at=supplied_at,
+        buyer=buyer,
+    )
+    return (invoice, *follow_up(fold(order, (invoice,))))
+
+
+def issue_credit_note(
+    state: State,
+    *,
+    refund_id: str,
+    series: str,
+    number: int,
+    issued_at: datetime,
+    buyer: e.SealedText | None = None,
+) -> tuple[e.Event, ...]:
+    """Take a refund's share of the invoice back; `()` when it is taken back, or nothing is to be (yet)."""
+    order = _existing(state)
+    wanted = {refund.refund_id: refund for refund in uncredited(order)}
+    if order.invoice is None or refund_id not in wanted:
+        return ()
+    refund = wanted[refund_id]
+    note = e.CreditNoteIssued(
+        series=series,
+        number=number,
+        credit_note_number=document_number(series, number),
+        invoice_number=order.invoice.invoice_number,
+        refund_id=refund_id,
+        total_minor=refund.amount_minor,
+        currency=order.invoice.currency,
+        issued_at=issued_at,
+        lines=refund.lines,
+        buyer=buyer,
+    )
+    return (note,)
+
+
+def uncredited(state: Placed) -> tuple[Refund, ...]:
+    """The refunds that were given back of an invoiced order and are not credited yet, oldest first."""
+    if state.invoice is None:
+        return ()
+    credited = {note.refund_id for note in state.credit_notes}
+    return tuple(refund for refund in state.payment.refunds if refund.issued and refund.refund_id not in credited)
+
+
+def _existing(state: State) -> Order:
+    if isinstance(state, NotPlaced):
+        raise UnknownOrder("there is no such order")
+    return state

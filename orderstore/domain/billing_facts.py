@@ -1,0 +1,39 @@
+"""What billing writes down: documents with a number of their own, which are never changed and never taken back. Events: see `events.py`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orderstore.domain.values import RefundedLine, SealedText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceIssued:
+    """The invoice has its number, gap-free in its series; its lines are those of the order. `buyer` is whom it was made out to, sealed
+    under the fiscal key of the year of issue; None when nobody's name is known (any more)."""
+
+    series: str
+    number: int
+    invoice_number: str
+    total_minor: int
+    currency: str
+    issued_at: datetime
+    supplied_at: datetime
+    buyer: SealedText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNoteIssued:
+    """What a refund takes back of an invoice, with a number gap-free in a series of its own. It names its invoice "specifically and
+    unambiguously", as Art. 219 of Directive 2006/112/EC asks of a document that corrects one. `lines` are the pieces that the refund was
+    for; () when it was for none in particular. `buyer` is sealed as the invoice's is, under the fiscal key of this document's year."""
+
+    series: str
+    number: int
+    credit_note_number: str
+    invoice_number: str
+    refund_id: str
+    total_minor: int
+    currency: str
+    issued_at: datetime
+    lines: tuple[RefundedLine, ...] = ()
+    buyer: SealedText | None = None

@@ -1,0 +1,83 @@
+"""`invoices verify`: whether every number has its document, and every order its invoice and credit notes."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import typer
+
+from orderstore.invoicing.findings import MEANINGS
+from orderstore.invoicing.verify import Report, verify
+from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counted, counting, with_core
+from workers.core import Core, now_ms
+
+GRACE_S: Final = 3_600
+GRACE_MAX_S: Final = 30 * 86_400
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Invoices and credit notes, as the log has them.", no_args_is_help=True)
+    group.command(name="verify")(verify_invoices)
+    group.callback()(_group)
+    app.add_typer(group, name="invoices")
+
+
+def _group() -> None:
+    """Keep `verify` a command of its own while it is the only one."""
+
+
+def verify_invoices(
+    *,
+    grace_s: Annotated[
+        int,
+        typer.Option(
+            "--grace-s", min=0, max=GRACE_MAX_S, help="Seconds that billing may take before a missing document is one."
+        ),
+    ] = GRACE_S,
+    as_json: AsJson = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Read the whole log: gaps and repeats in each series, missing documents, credits above their invoice, sums that do not meet.
+
+    Changes nothing; may run beside live traffic. Exits with 1 naming everything that is wrong.
+    """
+    progress, show = counting("reading")
+
+    async def work(core: Core) -> Report:
+        def told(report: Report) -> None:
+            show(report.orders, f"orders, {counted(report.findings_count, 'finding', 'findings')}")
+
+        return await verify(core.store, now_ms=now_ms(), grace_s=grace_s, progress=told)
+
+    with progress:
+        report = with_core(state_dir, work)
+    if as_json:
+        typer.echo(json.dumps(_document(report), indent=2))
+    else:
+        _tell(report)
+    if report.findings:
+        raise typer.Exit(1)
+
+
+def _tell(report: Report) -> None:
+    for found in report.findings:
+        typer.echo(str(found))
+    if report.findings_count > len(report.findings):
+        typer.echo(f"and {report.findings_count - len(report.findings):,} more")
+    for series, numbers in report.series.items():
+        typer.echo(f"{series}: {counted(numbers, 'number', 'numbers')} taken")
+    verdict = "complete" if not report.findings else counted(report.findings_count, "finding", "findings")
+    orders, documents = counted(report.orders, "order", "orders"), counted(report.documents, "document", "documents")
+    typer.echo(f"{orders}, {documents}: {verdict}")
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "ok": not report.findings,
+        "orders": report.orders,
+        "documents": report.documents,
+        "series": report.series,
+        "findingsCount": report.findings_count,
+        "findings": [{**asdict(found), "meaning": MEANINGS[found.kind]} for found in report.findings],
+    }
