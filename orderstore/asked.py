@@ -2,20 +2,23 @@
 
 import hashlib
 from datetime import datetime
+from typing import Any, Final
 
 import orjson
 
+from orderstore.asked_prices import pricing_of, total_of
 from orderstore.domain.events import Allowances, OrderCreated, OrderLine, SandboxHooks, SealedText
 from orderstore.domain.ids import OrderId
-from orderstore.domain.money import round_to_minor
-from orderstore.requests import PlaceOrder
+from orderstore.requests import Item, PlaceOrder, Shipping
+
+ADDED_LATER: Final = ("payment_method", "tax_mode", "tax_rounding", "discount", "shipping")
 
 
 def created_of(
     request: PlaceOrder, *, order_id: OrderId, contact: SealedText | None, allowances: Allowances, now: datetime
 ) -> OrderCreated:
     """The order as it was asked for, its personal data sealed already."""
-    total_exact = request.total_exact
+    total_exact, total_minor = total_of(request)
     return OrderCreated(
         order_id=order_id,
         customer_id=request.customer_id,
@@ -27,13 +30,14 @@ def created_of(
             for item in request.items
         ),
         total_exact=total_exact,
-        total_minor=round_to_minor(total_exact, request.currency),
+        total_minor=total_minor,
         placed_at=request.placed_at or now,
         request_hash=request_hash(request),
         contact=contact,
         reference=request.reference,
         hooks=hooks_of(request),
         allowances=allowances,
+        pricing=pricing_of(request),
     )
 
 
@@ -56,11 +60,26 @@ def request_hash(request: PlaceOrder) -> str:
     """SHA-256 of the request as it was understood, without personal data: 850 and "850.00" are the same price, another price is
     another request."""
     understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name", "customer_phone"})
-    if request.payment_method is None:  # requests from before there was one keep their hash, and so their answer
-        del understood["payment_method"]
+    for name in ADDED_LATER:  # requests from before there was such a field keep their hash, and so their answer
+        if understood[name] is None:
+            del understood[name]
     for item, line in zip(request.items, understood["items"], strict=True):
-        line["price"] = format(item.price.normalize(), "f")
+        _understand(item, line)
+    if request.shipping is not None:
+        _understand(request.shipping, understood["shipping"])
+    if request.discount is not None:
+        understood["discount"] = format(request.discount.normalize(), "f")
     return hashlib.sha256(orjson.dumps(understood, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _understand(priced: Item | Shipping, written: dict[str, Any]) -> None:
+    """Numbers in the one form that they have, and what was not asked for left out."""
+    for name in ("price", "tax_rate_percent", "discount"):
+        value = getattr(priced, name)
+        if value is None:
+            del written[name]
+        else:
+            written[name] = format(value.normalize(), "f")
 
 
 def hooks_of(request: PlaceOrder) -> SandboxHooks | None:

@@ -37,7 +37,9 @@ class EventType:
 
 
 EVENT_TYPES: Final = (
-    EventType("OrderCreated", "1.1", e.OrderCreated, "order", consumers=("payment", "inventory"), earlier=("1.0",)),
+    EventType(
+        "OrderCreated", "1.2", e.OrderCreated, "order", consumers=("payment", "inventory"), earlier=("1.0", "1.1")
+    ),
     EventType("OrderConfirmed", "1.0", e.OrderConfirmed, "order", consumers=("shipping",)),
     EventType("OrderRejected", "1.0", e.OrderRejected, "order", consumers=("notification",)),
     EventType(
@@ -74,7 +76,7 @@ EVENT_TYPES: Final = (
         consumers=("payment", "shipping", "billing", "notification"),
     ),
     EventType("ShipmentDelivered", "1.0", e.ShipmentDelivered, "shipping"),
-    EventType("InvoiceIssued", "1.1", e.InvoiceIssued, "billing", earlier=("1.0",)),
+    EventType("InvoiceIssued", "1.2", e.InvoiceIssued, "billing", earlier=("1.0", "1.1")),
     EventType("CreditNoteIssued", "1.0", e.CreditNoteIssued, "billing"),
     EventType("PersonalDataErased", "1.0", e.PersonalDataErased, "order", published=False),
 )

@@ -9,7 +9,9 @@ from typing import Final
 
 from orderstore.domain import events as e
 from orderstore.domain.follow_up import follow_up
+from orderstore.domain.pricing import taxes_of
 from orderstore.domain.rejections import UnknownOrder
+from orderstore.domain.shares import refund_taxes
 from orderstore.domain.state import InFulfilment, NotPlaced, Order, Placed, Refund, State, fold
 
 DIGITS: Final = 6
@@ -43,6 +45,7 @@ def issue_invoice(
         issued_at=issued_at,
         supplied_at=supplied_at,
         buyer=buyer,
+        taxes=None if order.order.pricing is None else taxes_of(order.order.pricing),
     )
     return (invoice, *follow_up(fold(order, (invoice,))))
 
@@ -73,6 +76,7 @@ def issue_credit_note(
         issued_at=issued_at,
         lines=refund.lines,
         buyer=buyer,
+        taxes=refund_taxes(order.order, _asked_before(order, refund), refund.lines),
     )
     return (note,)
 
@@ -83,6 +87,11 @@ def uncredited(state: Placed) -> tuple[Refund, ...]:
         return ()
     credited = {note.refund_id for note in state.credit_notes}
     return tuple(refund for refund in state.payment.refunds if refund.issued and refund.refund_id not in credited)
+
+
+def _asked_before(state: Order, refund: Refund) -> tuple[Refund, ...]:
+    refunds = state.payment.refunds
+    return refunds[: refunds.index(refund)]
 
 
 def _existing(state: State) -> Order:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orderstore.domain.price_facts import TaxAmount
 from orderstore.domain.values import RefundedLine, SealedText
 
 
@@ -19,6 +20,8 @@ class InvoiceIssued:
     issued_at: datetime
     supplied_at: datetime
     buyer: SealedText | None = None
+    taxes: tuple[TaxAmount, ...] | None = None
+    """By rate; None: the order was placed without taxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +40,5 @@ class CreditNoteIssued:
     issued_at: datetime
     lines: tuple[RefundedLine, ...] = ()
     buyer: SealedText | None = None
+    taxes: tuple[TaxAmount, ...] | None = None
+    """What of the invoice's is taken back, by rate; None: the invoice has none."""

@@ -5,12 +5,10 @@ so that the worker's next step (`next_steps`) can give back what it holds. Comma
 `rejections.CommandRejected`.
 """
 
-from decimal import Decimal
-
 from orderstore.domain import events as e
 from orderstore.domain.follow_up import follow_up
-from orderstore.domain.money import exact_sum, round_to_minor
-from orderstore.domain.rejections import NothingToRefund, OrderClosed, RefundTooLarge, TooLateToCancel, UnknownOrder
+from orderstore.domain.rejections import OrderClosed, TooLateToCancel, UnknownOrder
+from orderstore.domain.shares import refund_amount
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -92,7 +90,8 @@ def request_refund(
             pass
     if order.payment.status is PaymentStatus.FAILED:
         raise OrderClosed("the payment was declined: there is nothing to refund")
-    amount_minor = _refund_amount(order, lines)
+    left_minor = order.payment.amount_minor - order.payment.refunded_minor
+    amount_minor = refund_amount(order.order, order.payment.refunds, lines, left_minor=left_minor)
     return (e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=reason, lines=lines),)
 
 
@@ -208,29 +207,3 @@ def _with_follow_up(order: Order, fact: e.Event) -> Decision:
 
 def _is_booked(shipment: Shipment | None, shipment_id: str) -> bool:
     return shipment is not None and shipment.status is ShipmentStatus.BOOKED and shipment.shipment_id == shipment_id
-
-
-def _refund_amount(order: Order, lines: tuple[e.RefundedLine, ...]) -> int:
-    """What the pieces cost, rounded half-even once, and never more than what is left of the order."""
-    ordered = order.order.lines
-    pieces_left = {index: line.quantity for index, line in enumerate(ordered)}
-    for refund in order.payment.refunds:
-        for line in refund.lines:
-            pieces_left[line.line] -= line.quantity
-    for line in lines:
-        if line.quantity < 1 or line.line not in pieces_left:
-            raise NothingToRefund(f"line {line.line} with quantity {line.quantity} is no piece of this order")
-        pieces_left[line.line] -= line.quantity
-        if pieces_left[line.line] < 0:
-            raise RefundTooLarge(f"line {line.line} has fewer pieces left than {line.quantity}")
-    left_minor = order.payment.amount_minor - order.payment.refunded_minor
-    if not any(pieces_left.values()):
-        amount_minor = left_minor  # the last piece takes the rounding with it, so that parts add up to the whole
-    else:
-        exact: Decimal = exact_sum([(line.quantity, ordered[line.line].unit_price) for line in lines])
-        amount_minor = round_to_minor(exact, order.order.currency)
-    if amount_minor > left_minor:
-        raise RefundTooLarge(f"{amount_minor} minor units are more than the {left_minor} that are left")
-    if amount_minor < 1:
-        raise NothingToRefund("the named pieces cost nothing")
-    return amount_minor

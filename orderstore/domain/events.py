@@ -11,6 +11,7 @@ from typing import Literal
 
 from orderstore.domain.billing_facts import CreditNoteIssued, InvoiceIssued
 from orderstore.domain.payment_facts import PaymentDiscrepancyFound, PaymentMethodChosen
+from orderstore.domain.price_facts import PricedLine, Pricing, TaxAmount
 from orderstore.domain.values import Allowances, FreeText, OrderLine, RefundedLine, SandboxHooks, SealedText
 
 __all__ = (
@@ -21,9 +22,12 @@ __all__ = (
     "OrderLine",
     "PaymentDiscrepancyFound",
     "PaymentMethodChosen",
+    "PricedLine",
+    "Pricing",
     "RefundedLine",
     "SandboxHooks",
     "SealedText",
+    "TaxAmount",
 )  # beside everything that is defined here
 
 CancellationReason = Literal["customer", "operator", "payment_failed", "inventory_failed"]
@@ -51,6 +55,8 @@ class OrderCreated:
     hooks: SandboxHooks | None = None
     allowances: Allowances | None = None
     """None: an order from before they were kept, which has the defaults."""
+    pricing: Pricing | None = None
+    """Tax and discounts of each line; None: none were asked for, and the total is the exact sum of the lines, rounded once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

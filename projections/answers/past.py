@@ -7,6 +7,7 @@ from orderstore.audit.moments import CommitAhead, Moment
 from orderstore.audit.time_travel import Difference, difference
 from orderstore.recorded import Recorded
 from projections.views import invoices, order_status
+from projections.views.invoice_documents import Invoices
 
 STANDING_FIELDS: Final = frozenset({"updatedAt", "lastRecordedAtMs", "version", "commit"})
 """These say where a document stands, and so differ between any two commits; the moments themselves tell that."""
@@ -22,7 +23,7 @@ def document_of(events: Sequence[Recorded]) -> dict[str, Any] | None:
 
 def invoices_of(events: Sequence[Recorded]) -> list[dict[str, Any]]:
     """Every invoice that an order with these events has, oldest first, as the view shows them. Raises OutOfPlace."""
-    view: invoices.Invoices | None = None
+    view: Invoices | None = None
     for recorded in events:
         view = invoices.evolve(view, recorded)
     return [] if view is None else invoices.single_documents(invoices.to_document(view))

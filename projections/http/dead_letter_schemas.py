@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from orderstore.requests import VISIBLE, Whole
+from orderstore.request_fields import VISIBLE, Whole
 from projections.http.json_types import Number, YesNo
 
 SENT_MAX = 500

@@ -8,7 +8,7 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 
 from orderstore.expected import Exactly, Expected, OneOf, StreamExists, Whatever
-from orderstore.requests import check_key
+from orderstore.request_fields import check_key
 from orderstore.tracing import TRACEPARENT, current, parse_traceparent
 from projections.http.problems import SEE_ERRORS, FieldError, Problem
 

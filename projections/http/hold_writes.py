@@ -13,7 +13,8 @@ from orderstore.domain.events import OrderCancelled, OrderCompleted, OrderHeld, 
 from orderstore.history import History
 from orderstore.orders import hold_id_of
 from orderstore.recorded import Recorded
-from orderstore.requests import HOLD_ID_PATTERN, HoldOrder, ReleaseHold, check_key
+from orderstore.request_fields import HOLD_ID_PATTERN, check_key
+from orderstore.requests import HoldOrder, ReleaseHold
 from projections.http import schemas
 from projections.http.answers import written
 from projections.http.auth import Writer

@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, Field
 from starlette.requests import Request
 
-from orderstore.requests import check_key
+from orderstore.request_fields import check_key
 from projections.http.places import PAGE_ITEMS, Asked, Cursor, Limit
 from projections.http.problems import SEE_ERRORS, FieldError, Problem
 from projections.live.positions import POSITION_CHARACTERS_MAX

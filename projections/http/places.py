@@ -15,7 +15,7 @@ from orderstore.audit.moments import AsOf, AtCommit, Clock, Moment, NotAMoment, 
 from orderstore.audit.trail import NotAFilter, Span, Wanted, check_type
 from orderstore.recorded import ActorType
 from orderstore.registry import BY_NAME
-from orderstore.requests import check_key
+from orderstore.request_fields import check_key
 from projections.http.notes import note_order
 from projections.http.problems import SEE_ERRORS, FieldError, Problem
 

@@ -14,7 +14,7 @@ from projections.answers import past
 from projections.answers.fresh_reads import Shown, Source
 from projections.answers.ports import Document
 from projections.answers.publication import Publication
-from projections.http import documents, schemas
+from projections.http import documents, invoice_schemas, schemas
 from projections.http.answers import JsonAnswer
 from projections.http.auth import Reader
 from projections.http.conditional import IfNoneMatch, etag_of, has, not_modified
@@ -116,7 +116,7 @@ def add_routes(router: APIRouter) -> None:
         summary="The invoices of an order",
         responses=answers(
             200,
-            schemas.Invoices,
+            invoice_schemas.Invoices,
             "All of them, oldest first.",
             ("bad_parameter", "unknown_order", "unknown_commit", *READ_PROBLEMS),
             headers={"Order-Source": _SOURCE, "Order-Commit": f"{_COMMIT} Only with `minCommit`."},
@@ -128,7 +128,9 @@ def add_routes(router: APIRouter) -> None:
         methods=["GET"],
         tags=["invoices"],
         summary="An invoice by its number",
-        responses=answers(200, schemas.Invoice, "The invoice.", ("bad_parameter", "unknown_invoice", *READ_PROBLEMS)),
+        responses=answers(
+            200, invoice_schemas.Invoice, "The invoice.", ("bad_parameter", "unknown_invoice", *READ_PROBLEMS)
+        ),
     )
 
 

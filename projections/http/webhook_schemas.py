@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from orderstore.registry import HEARS_ALL_PUBLIC, consumed_by
-from orderstore.requests import VISIBLE, Whole
+from orderstore.request_fields import VISIBLE, Whole
 from projections.http.json_types import Number, YesNo
 from projections.http.places import Time
 from projections.http.webhook_desk import DeliveryState, Ended

@@ -6,9 +6,8 @@ item ends at 400 KB, an order of 5,000 long lines does not: lines past `LINES_BY
 log has them all.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import orjson
 
@@ -16,68 +15,24 @@ from orderstore.codec import timestamp
 from orderstore.domain import events as e
 from orderstore.domain.money import exact_sum, major
 from orderstore.recorded import Recorded
+from projections.views.invoice_documents import (
+    CreditNote,
+    Invoice,
+    Invoices,
+    Line,
+    Tax,
+    from_document,
+    line_document,
+    single_documents,
+    to_document,
+)
 from projections.views.view import Listing, OutOfPlace, View
+
+__all__ = ("from_document", "single_documents", "to_document")  # beside everything that is defined here
 
 NAME: Final = "invoices"
 SCHEMA: Final = 2
 LINES_BYTES_MAX: Final = 300_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """Prices and amounts are exact decimals of the invoice's currency, written out."""
-
-    sku: str
-    description: str
-    quantity: int
-    unit_price: str
-    amount: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoice:
-    """Times are ISO 8601 in UTC; `total` is what people read, `total_minor` the same in minor units."""
-
-    invoice_number: str
-    series: str
-    number: int
-    currency: str
-    total_minor: int
-    total: str
-    issued_at: str
-    supplied_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditNote:
-    """As `Invoice`; `invoice_number` is the invoice's that it takes something back of, `lines` are (index of the order's line, pieces)."""
-
-    credit_note_number: str
-    invoice_number: str
-    refund_id: str
-    series: str
-    number: int
-    currency: str
-    total_minor: int
-    total: str
-    issued_at: str
-    lines: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoices:
-    order_id: str
-    customer_id: str | None
-    total_exact: str
-    lines: tuple[Line, ...]
-    line_count: int
-    invoices: tuple[Invoice, ...] = ()
-    credit_notes: tuple[CreditNote, ...] = ()
-
-    @property
-    def lines_omitted(self) -> int:
-        """How many of the order's last lines are not in the document."""
-        return self.line_count - len(self.lines)
 
 
 def evolve(view: Invoices | None, recorded: Recorded) -> Invoices:
@@ -113,7 +68,7 @@ def _lines(ordered: tuple[e.OrderLine, ...]) -> tuple[Line, ...]:
             unit_price=format(line.unit_price, "f"),
             amount=format(exact_sum([(line.quantity, line.unit_price)]), "f"),
         )
-        bytes_left -= len(orjson.dumps(_line_document(shown))) + 1
+        bytes_left -= len(orjson.dumps(line_document(shown))) + 1
         if bytes_left < 0:
             break
         kept.append(shown)
@@ -130,6 +85,7 @@ def _invoice(event: e.InvoiceIssued) -> Invoice:
         total=major(event.total_minor, event.currency),
         issued_at=timestamp(event.issued_at),
         supplied_at=timestamp(event.supplied_at),
+        taxes=_taxes(event.taxes),
     )
 
 
@@ -145,118 +101,17 @@ def _credit_note(event: e.CreditNoteIssued) -> CreditNote:
         total=major(event.total_minor, event.currency),
         issued_at=timestamp(event.issued_at),
         lines=tuple((line.line, line.quantity) for line in event.lines),
+        taxes=_taxes(event.taxes),
     )
 
 
-def to_document(view: Invoices) -> dict[str, Any]:
-    """The view as JSON values. These names are the API's: they are written down here and nowhere derived."""
-    return {
-        "orderId": view.order_id,
-        "customerId": view.customer_id,
-        "invoices": [
-            {
-                "invoiceNumber": invoice.invoice_number,
-                "series": invoice.series,
-                "number": invoice.number,
-                "currency": invoice.currency,
-                "totalMinor": invoice.total_minor,
-                "total": invoice.total,
-                "issuedAt": invoice.issued_at,
-                "suppliedAt": invoice.supplied_at,
-            }
-            for invoice in view.invoices
-        ],
-        "creditNotes": [
-            {
-                "creditNoteNumber": note.credit_note_number,
-                "invoiceNumber": note.invoice_number,
-                "refundId": note.refund_id,
-                "series": note.series,
-                "number": note.number,
-                "currency": note.currency,
-                "totalMinor": note.total_minor,
-                "total": note.total,
-                "issuedAt": note.issued_at,
-                "lines": [{"line": line, "quantity": quantity} for line, quantity in note.lines],
-            }
-            for note in view.credit_notes
-        ],
-        "totalExact": view.total_exact,
-        "lineCount": view.line_count,
-        "linesOmitted": view.lines_omitted,
-        "lines": [_line_document(line) for line in view.lines],
-    }
-
-
-def _line_document(line: Line) -> dict[str, Any]:
-    return {
-        "sku": line.sku,
-        "description": line.description,
-        "quantity": line.quantity,
-        "unitPrice": line.unit_price,
-        "amount": line.amount,
-    }
-
-
-def from_document(document: Mapping[str, Any]) -> Invoices:
-    """The view in a document that `to_document` made. Raises KeyError for any other."""
-    return Invoices(
-        order_id=document["orderId"],
-        customer_id=document["customerId"],
-        total_exact=document["totalExact"],
-        lines=tuple(
-            Line(
-                sku=line["sku"],
-                description=line["description"],
-                quantity=line["quantity"],
-                unit_price=line["unitPrice"],
-                amount=line["amount"],
-            )
-            for line in document["lines"]
-        ),
-        line_count=document["lineCount"],
-        invoices=tuple(
-            Invoice(
-                invoice_number=invoice["invoiceNumber"],
-                series=invoice["series"],
-                number=invoice["number"],
-                currency=invoice["currency"],
-                total_minor=invoice["totalMinor"],
-                total=invoice["total"],
-                issued_at=invoice["issuedAt"],
-                supplied_at=invoice["suppliedAt"],
-            )
-            for invoice in document["invoices"]
-        ),
-        credit_notes=tuple(
-            CreditNote(
-                credit_note_number=note["creditNoteNumber"],
-                invoice_number=note["invoiceNumber"],
-                refund_id=note["refundId"],
-                series=note["series"],
-                number=note["number"],
-                currency=note["currency"],
-                total_minor=note["totalMinor"],
-                total=note["total"],
-                issued_at=note["issuedAt"],
-                lines=tuple((line["line"], line["quantity"]) for line in note["lines"]),
-            )
-            for note in document["creditNotes"]
-        ),
+def _taxes(taxes: tuple[e.TaxAmount, ...] | None) -> tuple[Tax, ...] | None:
+    if taxes is None:
+        return None
+    return tuple(
+        Tax(rate_percent=format(tax.rate_percent, "f"), net_minor=tax.net_minor, tax_minor=tax.tax_minor)
+        for tax in taxes
     )
-
-
-def single_documents(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each invoice of a document by itself, oldest first, with its own credit notes and what the document says once for all of them."""
-    shared = {name: value for name, value in document.items() if name not in ("invoices", "creditNotes")}
-    return [
-        {**invoice, **shared, "creditNotes": _notes_on(invoice["invoiceNumber"], document)}
-        for invoice in document["invoices"]
-    ]
-
-
-def _notes_on(invoice_number: str, document: Mapping[str, Any]) -> list[Any]:
-    return [note for note in document["creditNotes"] if note["invoiceNumber"] == invoice_number]
 
 
 def number_list(invoice_number: str) -> str:

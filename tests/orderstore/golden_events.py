@@ -1,6 +1,7 @@
 """What the golden files say, as the events that this build makes of them: every type and stored version, complete and minimal."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from orderstore.domain import events as e
 from orderstore.registry import BY_NAME
@@ -20,12 +21,26 @@ from tests.builders import (
     order_created,
 )
 
+TAXES = (
+    e.TaxAmount(rate_percent=Decimal(7), net_minor=4_673, tax_minor=327),
+    e.TaxAmount(rate_percent=Decimal("19.5"), net_minor=71_130, tax_minor=13_870),
+)
+PRICING = e.Pricing(
+    tax_mode="inclusive",
+    tax_rounding="line",
+    lines=(
+        e.PricedLine(net_minor=71_130, tax_minor=13_870, tax_rate_percent=Decimal("19.5")),
+        e.PricedLine(net_minor=4_206, tax_minor=294, tax_rate_percent=Decimal(7), discount_minor=500),
+    ),
+    shipping=e.PricedLine(net_minor=467, tax_minor=33, tax_rate_percent=Decimal(7)),
+)
 COMPLETE: dict[str, e.Event] = {
     "OrderCreated": order_created(
         contact=e.SealedText(subject="customer-1", ciphertext="c2VhbGVk"),
         reference="online-retail:536365",
         hooks=e.SandboxHooks(payment_outcome="declined", inventory_outcome="out_of_stock", technical_failure="payment"),
         allowances=e.Allowances(outcomes_s=1, dispatch_s=2, delivery_s=3, undo_s=4, refund_s=5),
+        pricing=PRICING,
     ),
     "PaymentMethodChosen": e.PaymentMethodChosen(method="pm_1MtwBwLkdIwHu7ix28a3tqPa"),
     "PaymentCompleted": PAID,
@@ -69,6 +84,7 @@ COMPLETE: dict[str, e.Event] = {
         issued_at=NOON,
         supplied_at=NOON,
         buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
+        taxes=TAXES,
     ),
     "CreditNoteIssued": e.CreditNoteIssued(
         series="CN-2026",
@@ -81,6 +97,7 @@ COMPLETE: dict[str, e.Event] = {
         issued_at=NOON,
         lines=(e.RefundedLine(line=1, quantity=1),),
         buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
+        taxes=(e.TaxAmount(rate_percent=Decimal(7), net_minor=2_336, tax_minor=164),),
     ),
     "OrderCompleted": e.OrderCompleted(),
     "OrderHeld": e.OrderHeld(
@@ -104,12 +121,16 @@ MINIMAL: dict[str, e.Event] = {
     "OrderCancellationRequested": e.OrderCancellationRequested(reason="customer"),
     "OrderHeld": e.OrderHeld(hold_id="hold-1", reason="fraud_review"),
     "OrderHoldReleased": e.OrderHoldReleased(hold_id="hold-1"),
-    "InvoiceIssued": replace(COMPLETE["InvoiceIssued"], buyer=None),  # type: ignore[call-arg]  # it is an InvoiceIssued
-    "CreditNoteIssued": replace(COMPLETE["CreditNoteIssued"], lines=(), buyer=None),  # type: ignore[call-arg]  # it is a CreditNoteIssued
+    "InvoiceIssued": replace(COMPLETE["InvoiceIssued"], buyer=None, taxes=None),  # type: ignore[call-arg]  # it is an InvoiceIssued
+    "CreditNoteIssued": replace(COMPLETE["CreditNoteIssued"], lines=(), buyer=None, taxes=None),  # type: ignore[call-arg]  # it is a CreditNoteIssued
 }
 # What older builds wrote, and the event that it is today.
 EARLIER: dict[str, e.Event] = {
-    "OrderCreated-1.0-complete": replace(COMPLETE["OrderCreated"], allowances=None),  # type: ignore[call-arg]  # it is an OrderCreated
+    "OrderCreated-1.1-complete": replace(COMPLETE["OrderCreated"], pricing=None),  # type: ignore[call-arg]  # it is an OrderCreated
+    "OrderCreated-1.1-minimal": MINIMAL["OrderCreated"],
+    "InvoiceIssued-1.1-complete": replace(COMPLETE["InvoiceIssued"], taxes=None),  # type: ignore[call-arg]  # it is an InvoiceIssued
+    "InvoiceIssued-1.1-minimal": MINIMAL["InvoiceIssued"],
+    "OrderCreated-1.0-complete": replace(COMPLETE["OrderCreated"], allowances=None, pricing=None),  # type: ignore[call-arg]  # it is an OrderCreated
     "OrderCreated-1.0-minimal": MINIMAL["OrderCreated"],
     "RefundRequested-1.0-complete": e.RefundRequested(
         refund_id="r1",

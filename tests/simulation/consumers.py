@@ -140,7 +140,11 @@ def _handlers(process: Process, wire: Wire) -> dict[str, Handler]:
         "inventory": InventoryHandler(orders, stock_for=SandboxStocks(stock).stock_for, sandbox=True),
         "shipping": ShippingHandler(orders, carrier=wire.port("carrier", carrier), sandbox=True),
         "billing": BillingHandler(
-            orders, vault=outside.vault, series=Series(invoices=SERIES, credit_notes="CREDIT"), now_ms=process.now_ms, sandbox=True
+            orders,
+            vault=outside.vault,
+            series=Series(invoices=SERIES, credit_notes="CREDIT"),
+            now_ms=process.now_ms,
+            sandbox=True,
         ),
         "notification": _notifications(process, wire, table),
         "archive": ArchiveHandler(

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from orderstore.recorded import Actor
-from orderstore.requests import check_clear_text, check_identifier
+from orderstore.request_fields import check_clear_text, check_identifier
 from workers.commands.running import checked
 
 REASON_CHARACTERS_MAX: Final = 500

@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 import typer
 
-from orderstore.requests import QUANTITY_MAX, check_identifier
+from orderstore.request_fields import check_identifier
+from orderstore.requests import QUANTITY_MAX
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, fail, with_core
 from workers.core import Core
 from workers.departments import stock_of

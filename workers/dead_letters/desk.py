@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
-from orderstore.requests import check_clear_text, check_identifier
+from orderstore.request_fields import check_clear_text, check_identifier
 from orderstore.store.errors import StoreError
 from orderstore.store.side_by_side import side_by_side
 from workers.dead_letters import documents

@@ -11,7 +11,8 @@ from typing import Any, Final
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from orderstore.refusals import SEE_REASONS, Reason, Refusal, RequestRefused, refusal_of, validated
-from orderstore.requests import PlaceOrder, check_key
+from orderstore.request_fields import check_key
+from orderstore.requests import PlaceOrder
 from orderstore.tracing import parse_traceparent
 
 KEY: Final = "idempotencyKey"

@@ -13,7 +13,7 @@ from uuid import uuid4
 from orderstore.privacy.keys import PrivacyError
 from orderstore.recorded import Actor
 from orderstore.registry import HEARS_ALL_PUBLIC, consumed_by
-from orderstore.requests import check_clear_text, check_identifier
+from orderstore.request_fields import check_clear_text, check_identifier
 from orderstore.store.errors import StoreError
 from workers.tables.errors import TableError
 from workers.webhooks import documents

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from orderstore.privacy import patterns as p
 from orderstore.privacy.scanner import IDENTIFIER_DIGITS_MIN, kinds_in
-from orderstore.requests import CancelOrder, RequestRefund, check_clear_text, check_identifier
+from orderstore.request_fields import check_clear_text, check_identifier
+from orderstore.requests import CancelOrder, RequestRefund
 from tests.ordering import request
 from tests.workers.intake.csv_files import WHOLE_FILE
 from workers.notification.channels import Contact

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstore.privacy.scanner import UNPACKED_BYTES_MAX, Finding, Scanner
-from orderstore.requests import check_clear_text
+from orderstore.request_fields import check_clear_text
 from orderstore.store import items
 from orderstore.store.memory import MemoryEventStore
 from tests.ordering import orders_over, request

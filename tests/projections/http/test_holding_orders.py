@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orderstore.domain import decisions, ids
 from orderstore.domain.holds import OPEN_MAX
-from orderstore.requests import check_key
+from orderstore.request_fields import check_key
 from tests.builders import DECLINED, SHORT
 from tests.projections.http.api import ADMIN, WRITER, Api, running
 from tests.projections.http.stories import NOWHERE, dispatched

@@ -118,3 +118,44 @@ def test_a_second_invoice_of_an_order_stands_behind_the_first() -> None:
     view = folded(recorded_of(commits_for((*groups, (second,)))))
 
     assert [invoice.invoice_number for invoice in view.invoices] == ["INV-2026-7274497", "INV-2026-000002"]
+
+
+def test_a_credit_note_stands_with_its_own_invoice_and_says_what_it_takes_back() -> None:
+    """Number, refund, pieces and taxes; an invoice that nothing was taken back of has none."""
+    groups = happy_groups()
+    note = e.CreditNoteIssued(
+        series="CN-2026",
+        number=3,
+        credit_note_number="CN-2026-000003",
+        invoice_number="INV-2026-7274497",
+        refund_id="r1",
+        total_minor=2_500,
+        currency="USD",
+        issued_at=NOON,
+        lines=(e.RefundedLine(line=1, quantity=1),),
+        taxes=(e.TaxAmount(rate_percent=Decimal("19.5"), net_minor=2_092, tax_minor=408),),
+    )
+    view = folded(recorded_of(commits_for((*groups, (note,)))))
+
+    document = orjson.loads(orjson.dumps(invoices.to_document(view)))
+    [shown] = invoices.single_documents(document)
+
+    assert shown["creditNotes"] == [
+        {
+            "creditNoteNumber": "CN-2026-000003",
+            "invoiceNumber": "INV-2026-7274497",
+            "refundId": "r1",
+            "series": "CN-2026",
+            "number": 3,
+            "currency": "USD",
+            "totalMinor": 2_500,
+            "total": "25.00",
+            "issuedAt": "2026-03-01T12:00:00.000Z",
+            "lines": [{"line": 1, "quantity": 1}],
+            "taxes": [{"ratePercent": "19.5", "netMinor": 2_092, "taxMinor": 408}],
+        }
+    ]
+    assert shown["taxes"] is None
+    assert invoices.from_document(document) == view
+    elsewhere = {**document, "creditNotes": [{**shown["creditNotes"][0], "invoiceNumber": "INV-2026-000001"}]}
+    assert invoices.single_documents(elsewhere)[0]["creditNotes"] == []

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orderstore.domain.rejections import UnknownOrder
-from orderstore.requests import check_key
+from orderstore.request_fields import check_key
 from workers.commands.acting import By, operator, reason_of
 from workers.commands.audit.options import order_id_of
 from workers.commands.notifications.options import OrderArgument, Reason

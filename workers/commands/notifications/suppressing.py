@@ -11,7 +11,7 @@ import typer
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.orders import placed
 from orderstore.privacy.keys import KeyErased
-from orderstore.requests import check_key
+from orderstore.request_fields import check_key
 from workers.commands.acting import By, operator, reason_of
 from workers.commands.audit.options import order_id_of
 from workers.commands.notifications.options import Reason, block, moment
