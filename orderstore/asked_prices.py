@@ -7,6 +7,8 @@ from orderstore.domain.money import exact_sum, exponent, major, round_to_minor
 from orderstore.domain.price_facts import Pricing, TaxMode, TaxRounding
 from orderstore.domain.pricing import Asked, gross_minor, price
 
+TAX_RATES_MAX: Final = 20
+"""Different ones in one order. A document says net and tax of each, in every list that shows it."""
 _NO_TAX: Final = Decimal(0)
 
 
@@ -64,10 +66,13 @@ def total_of(order: AskedOrder) -> tuple[Decimal, int]:
 def pricing_of(order: AskedOrder) -> Pricing | None:
     """Tax and discounts of each line; None when the request names neither: its total is then the exact sum of its lines.
 
-    Raises ValueError: a discount is not of whole minor units, or larger than what it is taken off.
+    Raises ValueError: a discount is not of whole minor units, or larger than what it is taken off; too many tax rates.
     """
     if not _is_priced(order):
         return None
+    charged = order.items if order.shipping is None else (*order.items, order.shipping)
+    if (rates := len({_rate(one) for one in charged})) > TAX_RATES_MAX:
+        raise ValueError(f"an order has at most {TAX_RATES_MAX} different tax rates, not {rates}")
     return price(
         [
             Asked(

@@ -37,16 +37,16 @@ def _whole(value: object) -> object:
 def _decimal(value: object) -> object:
     """Take ints, decimals and decimal strings as they are written; refuse binary floats and booleans."""
     if isinstance(value, bool | float):
-        raise ValueError("write the price as a JSON number or as a decimal string")  # noqa: TRY004 - pydantic's way to refuse
+        raise ValueError("write the number as JSON has it, or as a decimal string")  # noqa: TRY004 - pydantic's way to refuse
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise ValueError("write the price in digits, such as 12.50")
+        raise ValueError("write the number in digits, such as 12.50")
     return value
 
 
 def _price(value: Decimal) -> Decimal:
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > PRICE_DIGITS_MAX:
-        raise ValueError(f"a price has at most {PRICE_DIGITS_MAX} digits after the point")
+        raise ValueError(f"an amount has at most {PRICE_DIGITS_MAX} digits after the point")
     if not value:  # -0 would look like a debt, and 0E+999999 is a number that no reader of the log takes
         return Decimal(0) if exponent > 0 else abs(value)
     return value

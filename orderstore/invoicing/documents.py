@@ -17,11 +17,12 @@ from orderstore.recorded import Recorded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """An invoice or a credit note, by its place in its series."""
+    """An invoice or a credit note, by its place in its series, and in the log: the order, and which of its events it is."""
 
     series: str
     number: int
     order: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ def documents_of(order: str, events: Sequence[Recorded]) -> Iterator[Document]:
     """Every number that the order's documents have taken, oldest first."""
     for recorded in events:
         if isinstance(recorded.event, e.InvoiceIssued | e.CreditNoteIssued):
-            yield Document(series=recorded.event.series, number=recorded.event.number, order=order)
+            yield Document(
+                series=recorded.event.series, number=recorded.event.number, order=order, version=recorded.version
+            )
 
 
 def examine(order: str, state: State, events: Sequence[Recorded], *, grace: Grace) -> Iterator[Finding]:
@@ -43,20 +46,37 @@ def examine(order: str, state: State, events: Sequence[Recorded], *, grace: Grac
     if isinstance(state, NotPlaced):
         return
     yield from _invoice(order, state, events)
+    yield from _taxes(order, events)
     yield from _missing(order, state, events, grace)
     yield from _sums(order, state)
 
 
 def _invoice(order: str, state: Order, events: Sequence[Recorded]) -> Iterator[Finding]:
-    left = False
+    left, invoiced = False, False
     for recorded in events:
         if isinstance(recorded.event, e.ShipmentDispatched):
             left = True
         if isinstance(recorded.event, e.InvoiceIssued):
             if not left:
                 yield Finding(kind="no_trigger", where=order, about=recorded.event.invoice_number)
+            if invoiced:
+                yield Finding(kind="invoiced_twice", where=order, about=recorded.event.invoice_number)
+            invoiced = True
             if recorded.event.total_minor != state.order.total_minor:
                 yield Finding(kind="wrong_total", where=order, about=recorded.event.invoice_number)
+
+
+def _taxes(order: str, events: Sequence[Recorded]) -> Iterator[Finding]:
+    for recorded in events:
+        match recorded.event:
+            case e.InvoiceIssued(taxes=taxes, total_minor=total, invoice_number=number):
+                pass
+            case e.CreditNoteIssued(taxes=taxes, total_minor=total, credit_note_number=number):
+                pass
+            case _:
+                continue
+        if taxes is not None and sum(rate.net_minor + rate.tax_minor for rate in taxes) != total:
+            yield Finding(kind="wrong_taxes", where=order, about=number)
 
 
 def _missing(order: str, state: Order, events: Sequence[Recorded], grace: Grace) -> Iterator[Finding]:

@@ -9,7 +9,9 @@ from orderstore.scratch import open_scratch, scratch_trouble
 
 CACHE_KIB: Final = 16 * 1024
 _SCHEMA: Final = """
-    CREATE TABLE numbers (series TEXT, number INTEGER, place TEXT, PRIMARY KEY (series, number, place)) WITHOUT ROWID;
+    CREATE TABLE numbers (
+        series TEXT, number INTEGER, place TEXT, version INTEGER, PRIMARY KEY (series, number, place, version)
+    ) WITHOUT ROWID;
 """
 # Each used number beside the one before it; a step of more than one is a gap.
 _GAPS: Final = """
@@ -38,8 +40,8 @@ class Numbers:
     def put(self, document: Document) -> None:
         """Note that the order has a document of this number; a second look at the same order changes nothing."""
         with scratch_trouble():
-            row = (document.series, document.number, document.order)
-            self._database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?, ?)", row)
+            row = (document.series, document.number, document.order, document.version)
+            self._database.execute("INSERT OR IGNORE INTO numbers VALUES (?, ?, ?, ?)", row)
 
     def highest(self) -> dict[str, int]:
         """The highest number of each series."""

@@ -6,14 +6,26 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """What is payable for a line, or for shipping: net and tax, in minor units, after the discount was taken off; the rate is a decimal,
+    written out."""
+
+    net_minor: int
+    tax_minor: int
+    tax_rate_percent: str
+    discount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Prices and amounts are exact decimals of the invoice's currency, written out."""
+    """Prices and amounts are exact decimals of the invoice's currency, written out; `priced` is None for an order without taxes."""
 
     sku: str
     description: str
     quantity: int
     unit_price: str
     amount: str
+    priced: Priced | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +54,8 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """As `Invoice`; `invoice_number` is the invoice's that it takes something back of, `lines` are (index of the order's line, pieces)."""
+    """As `Invoice`; `invoice_number` is the invoice's that it takes something back of, `lines` are (index of the order's line, pieces), of
+    which `lines_omitted` more are not in the document."""
 
     credit_note_number: str
     invoice_number: str
@@ -54,6 +67,7 @@ class CreditNote:
     total: str
     issued_at: str
     lines: tuple[tuple[int, int], ...]
+    lines_omitted: int
     taxes: tuple[Tax, ...] | None
 
 
@@ -64,8 +78,13 @@ class Invoices:
     total_exact: str
     lines: tuple[Line, ...]
     line_count: int
+    tax_mode: str | None = None
+    """Whether the unit prices hold their tax already; None for an order without taxes."""
+    shipping: Priced | None = None
     invoices: tuple[Invoice, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
+    credit_notes_omitted: int = 0
+    """How many of the order's last credit notes are not in the document."""
 
     @property
     def lines_omitted(self) -> int:
@@ -92,23 +111,11 @@ def to_document(view: Invoices) -> dict[str, Any]:
             }
             for invoice in view.invoices
         ],
-        "creditNotes": [
-            {
-                "creditNoteNumber": note.credit_note_number,
-                "invoiceNumber": note.invoice_number,
-                "refundId": note.refund_id,
-                "series": note.series,
-                "number": note.number,
-                "currency": note.currency,
-                "totalMinor": note.total_minor,
-                "total": note.total,
-                "issuedAt": note.issued_at,
-                "lines": [{"line": line, "quantity": quantity} for line, quantity in note.lines],
-                "taxes": _tax_documents(note.taxes),
-            }
-            for note in view.credit_notes
-        ],
+        "creditNotes": [credit_note_document(note) for note in view.credit_notes],
+        "creditNotesOmitted": view.credit_notes_omitted,
         "totalExact": view.total_exact,
+        "taxMode": view.tax_mode,
+        "shipping": _priced_document(view.shipping),
         "lineCount": view.line_count,
         "linesOmitted": view.lines_omitted,
         "lines": [line_document(line) for line in view.lines],
@@ -129,6 +136,46 @@ def _taxes_in(documents: list[dict[str, Any]] | None) -> tuple[Tax, ...] | None:
     )
 
 
+def credit_note_document(note: CreditNote) -> dict[str, Any]:
+    """One credit note as it stands in the document."""
+    return {
+        "creditNoteNumber": note.credit_note_number,
+        "invoiceNumber": note.invoice_number,
+        "refundId": note.refund_id,
+        "series": note.series,
+        "number": note.number,
+        "currency": note.currency,
+        "totalMinor": note.total_minor,
+        "total": note.total,
+        "issuedAt": note.issued_at,
+        "lines": [{"line": line, "quantity": quantity} for line, quantity in note.lines],
+        "linesOmitted": note.lines_omitted,
+        "taxes": _tax_documents(note.taxes),
+    }
+
+
+def _priced_document(priced: Priced | None) -> dict[str, Any] | None:
+    if priced is None:
+        return None
+    return {
+        "netMinor": priced.net_minor,
+        "taxMinor": priced.tax_minor,
+        "taxRatePercent": priced.tax_rate_percent,
+        "discountMinor": priced.discount_minor,
+    }
+
+
+def _priced_in(document: Mapping[str, Any] | None) -> Priced | None:
+    if document is None:
+        return None
+    return Priced(
+        net_minor=document["netMinor"],
+        tax_minor=document["taxMinor"],
+        tax_rate_percent=document["taxRatePercent"],
+        discount_minor=document["discountMinor"],
+    )
+
+
 def line_document(line: Line) -> dict[str, Any]:
     """One line as it stands in the document."""
     return {
@@ -137,6 +184,7 @@ def line_document(line: Line) -> dict[str, Any]:
         "quantity": line.quantity,
         "unitPrice": line.unit_price,
         "amount": line.amount,
+        "priced": _priced_document(line.priced),
     }
 
 
@@ -153,10 +201,13 @@ def from_document(document: Mapping[str, Any]) -> Invoices:
                 quantity=line["quantity"],
                 unit_price=line["unitPrice"],
                 amount=line["amount"],
+                priced=_priced_in(line["priced"]),
             )
             for line in document["lines"]
         ),
         line_count=document["lineCount"],
+        tax_mode=document["taxMode"],
+        shipping=_priced_in(document["shipping"]),
         invoices=tuple(
             Invoice(
                 invoice_number=invoice["invoiceNumber"],
@@ -183,10 +234,12 @@ def from_document(document: Mapping[str, Any]) -> Invoices:
                 total=note["total"],
                 issued_at=note["issuedAt"],
                 lines=tuple((line["line"], line["quantity"]) for line in note["lines"]),
+                lines_omitted=note["linesOmitted"],
                 taxes=_taxes_in(note["taxes"]),
             )
             for note in document["creditNotes"]
         ),
+        credit_notes_omitted=document["creditNotesOmitted"],
     )
 
 

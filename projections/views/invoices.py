@@ -2,8 +2,8 @@
 the credit notes that take something of it back.
 
 An order has its lines from its first event and its invoice much later: the document is only written when an invoice is issued. A DynamoDB
-item ends at 400 KB, an order of 5,000 long lines does not: lines past `LINES_BYTES_MAX` are left out and counted in `linesOmitted`; the
-log has them all.
+item ends at 400 KB, an order of 5,000 long lines does not: lines past `LINES_BYTES_MAX` are left out and counted in `linesOmitted`. So are
+the pieces of a credit note past `CREDITED_LINES_MAX`, and credit notes past `CREDIT_NOTES_BYTES_MAX`. The log has them all.
 """
 
 from dataclasses import replace
@@ -20,7 +20,9 @@ from projections.views.invoice_documents import (
     Invoice,
     Invoices,
     Line,
+    Priced,
     Tax,
+    credit_note_document,
     from_document,
     line_document,
     single_documents,
@@ -33,6 +35,8 @@ __all__ = ("from_document", "single_documents", "to_document")  # beside everyth
 NAME: Final = "invoices"
 SCHEMA: Final = 2
 LINES_BYTES_MAX: Final = 300_000
+CREDITED_LINES_MAX: Final = 100
+CREDIT_NOTES_BYTES_MAX: Final = 60_000
 
 
 def evolve(view: Invoices | None, recorded: Recorded) -> Invoices:
@@ -45,28 +49,41 @@ def evolve(view: Invoices | None, recorded: Recorded) -> Invoices:
             order_id=event.order_id,
             customer_id=event.customer_id,
             total_exact=format(event.total_exact, "f"),
-            lines=_lines(event.lines),
+            lines=_lines(event),
             line_count=len(event.lines),
+            tax_mode=None if event.pricing is None else event.pricing.tax_mode,
+            shipping=None if event.pricing is None else _priced(event.pricing.shipping),
         )
     if view is None:
         raise OutOfPlace(f"{recorded.order_id}: {recorded.name} in commit {recorded.commit}, and no order before it")
     if isinstance(event, e.InvoiceIssued):
         return replace(view, invoices=(*view.invoices, _invoice(event)))
     if isinstance(event, e.CreditNoteIssued):
-        return replace(view, credit_notes=(*view.credit_notes, _credit_note(event)))
+        return _credited(view, _credit_note(event))
     return view
 
 
-def _lines(ordered: tuple[e.OrderLine, ...]) -> tuple[Line, ...]:
+def _credited(view: Invoices, note: CreditNote) -> Invoices:
+    """The first that fit are shown, and none behind one that did not."""
+    grown = (*view.credit_notes, note)
+    size = sum(len(orjson.dumps(credit_note_document(shown))) + 1 for shown in grown)
+    if view.credit_notes_omitted or size > CREDIT_NOTES_BYTES_MAX:
+        return replace(view, credit_notes_omitted=view.credit_notes_omitted + 1)
+    return replace(view, credit_notes=grown)
+
+
+def _lines(order: e.OrderCreated) -> tuple[Line, ...]:
     kept: list[Line] = []
     bytes_left = LINES_BYTES_MAX
-    for line in ordered:
+    prices = [None] * len(order.lines) if order.pricing is None else order.pricing.lines
+    for line, priced in zip(order.lines, prices, strict=True):
         shown = Line(
             sku=line.sku,
             description=line.description,
             quantity=line.quantity,
             unit_price=format(line.unit_price, "f"),
             amount=format(exact_sum([(line.quantity, line.unit_price)]), "f"),
+            priced=_priced(priced),
         )
         bytes_left -= len(orjson.dumps(line_document(shown))) + 1
         if bytes_left < 0:
@@ -100,8 +117,20 @@ def _credit_note(event: e.CreditNoteIssued) -> CreditNote:
         total_minor=event.total_minor,
         total=major(event.total_minor, event.currency),
         issued_at=timestamp(event.issued_at),
-        lines=tuple((line.line, line.quantity) for line in event.lines),
+        lines=tuple((line.line, line.quantity) for line in event.lines[:CREDITED_LINES_MAX]),
+        lines_omitted=max(0, len(event.lines) - CREDITED_LINES_MAX),
         taxes=_taxes(event.taxes),
+    )
+
+
+def _priced(priced: e.PricedLine | None) -> Priced | None:
+    if priced is None:
+        return None
+    return Priced(
+        net_minor=priced.net_minor,
+        tax_minor=priced.tax_minor,
+        tax_rate_percent=format(priced.tax_rate_percent, "f"),
+        discount_minor=priced.discount_minor,
     )
 
 

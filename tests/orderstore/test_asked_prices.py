@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from orderstore.asked import request_hash
-from orderstore.asked_prices import pricing_of, total_of
+from orderstore.asked_prices import TAX_RATES_MAX, pricing_of, total_of
 from orderstore.domain import billing, decisions
 from orderstore.domain import events as e
 from orderstore.domain.pricing import gross_minor
@@ -77,6 +77,16 @@ def test_what_does_not_add_up_is_refused_in_words(changes: dict[str, Any], words
     """Before anything is stored; no discount is silently cut."""  # domain 5.5-13
     with pytest.raises(ValidationError, match=words):
         asked(**changes)
+
+
+def test_an_order_has_so_many_tax_rates_and_no_more() -> None:
+    """Each document lists them all, so there is a bound; one rate in several spellings is one, and shipping's counts too."""
+    rates = [f"{rate}.0" for rate in range(TAX_RATES_MAX - 1)] + ["0", "1.00"]
+    items = [{**LAPTOP, "taxRatePercent": rate} for rate in rates]
+    assert asked(items=items, shipping={"price": 1, "taxRatePercent": 99}).shipping is not None
+
+    with pytest.raises(ValidationError, match=f"at most {TAX_RATES_MAX} different tax rates, not {TAX_RATES_MAX + 1}"):
+        asked(items=[*items, {**LAPTOP, "taxRatePercent": 98}], shipping={"price": 1, "taxRatePercent": 99})
 
 
 def test_the_client_s_total_is_compared_with_what_is_payable() -> None:

@@ -157,7 +157,7 @@ class Checker:
     async def _invoices(self) -> AsyncIterator[str]:
         numbers: dict[str, list[int]] = {}
         async for recorded in self._recorded():
-            if isinstance(recorded.event, e.InvoiceIssued):
+            if isinstance(recorded.event, e.InvoiceIssued | e.CreditNoteIssued):
                 numbers.setdefault(recorded.event.series, []).append(recorded.event.number)
         for series, taken in numbers.items():
             if sorted(taken) != list(range(1, len(taken) + 1)):

@@ -51,6 +51,26 @@ def money(order: Placed, events: Sequence[e.Event], ledger: Sequence[Entry]) -> 
         found.append(f"{captured} were taken, and the invoices say {invoiced}")
     if kinds["dispatched"] and isinstance(order, Cancelled | Rejected):
         found.append("its goods have left")
+    return [*found, *_documents(events, captured=captured)]
+
+
+def _documents(events: Sequence[e.Event], *, captured: int) -> list[str]:
+    """What does not fit between an order's money and its documents, once billing has nothing left to do."""
+    invoices = [event for event in events if isinstance(event, e.InvoiceIssued)]
+    notes = [event for event in events if isinstance(event, e.CreditNoteIssued)]
+    issued = {event.refund_id: event.amount_minor for event in events if isinstance(event, e.RefundIssued)}
+    if not invoices:
+        return [f"{len(notes)} credit notes, and no invoice"] if notes else []
+    found = []
+    if len(invoices) > 1:
+        found.append(f"{len(invoices)} invoices")
+    if strangers := [note.invoice_number for note in notes if note.invoice_number != invoices[0].invoice_number]:
+        found.append(f"credit notes for {strangers}, and its invoice is {invoices[0].invoice_number}")
+    if sorted((note.refund_id, note.total_minor) for note in notes) != sorted(issued.items()):
+        found.append(f"{len(issued)} refunds were given back, and {len(notes)} credit notes do not say the same")
+    net = sum(invoice.total_minor for invoice in invoices) - sum(note.total_minor for note in notes)
+    if captured - sum(issued.values()) != net:
+        found.append(f"{captured - sum(issued.values())} of the money were kept, and the documents come to {net}")
     return found
 
 

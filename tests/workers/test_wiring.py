@@ -34,7 +34,13 @@ async def test_what_every_role_stands_on_is_opened_without_a_call() -> None:
 async def test_the_server_starts_before_what_may_be_unable_to() -> None:
     """A reader whose stream is out of reach waits for it; meanwhile `/healthz` answers, so that ECS does not kill a live process."""
     async with open_service(out_of_reach(), ["relay"], Metrics()) as running:
-        assert list(running.service.readiness()) == ["metrics", "relay reader", "relay parking watch", "queue watch"]
+        assert list(running.service.readiness()) == [
+            "metrics",
+            "relay reader",
+            "relay parking watch",
+            "queue watch",
+            "task watch",
+        ]
         running.service.stop_now()
 
 

@@ -1,6 +1,7 @@
 """`invoices verify` over logs of billing and of something else: what is wrong is named, what is only late is not."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -126,8 +127,8 @@ def test_a_refund_that_is_not_credited_is_named_only_after_its_grace() -> None:
 @pytest.mark.parametrize(
     ("change", "kinds"),
     [
-        (lambda invoice: replace(invoice, total_minor=80_000), ["sums_differ", "wrong_total"]),
-        (lambda invoice: replace(invoice, total_minor=100_000), ["sums_differ", "wrong_total"]),
+        (lambda invoice: replace(invoice, total_minor=80_000), ["invoiced_twice", "sums_differ", "wrong_total"]),
+        (lambda invoice: replace(invoice, total_minor=100_000), ["invoiced_twice", "sums_differ", "wrong_total"]),
     ],
 )
 def test_an_invoice_over_another_sum_than_the_orders_is_named(change, kinds) -> None:
@@ -141,6 +142,38 @@ def test_an_invoice_over_another_sum_than_the_orders_is_named(change, kinds) -> 
         found = said(await look(world))
 
         assert [kind for kind, _ in found if kind != "number_twice"] == kinds
+
+    run_virtual(scenario)
+
+
+def test_taxes_that_do_not_add_up_to_their_document_are_named() -> None:
+    """A rate that lacks a penny of the invoice's total; where no rates are said there is nothing to add."""
+
+    async def scenario() -> None:
+        world = World()
+        (order_id,) = await completed(world)
+        short = (e.TaxAmount(rate_percent=Decimal(19), net_minor=75_630, tax_minor=14_369),)
+        await forge(world, order_id, lambda invoice: replace(invoice, number=2, taxes=short))
+
+        found = [kind for kind, _ in said(await look(world))]
+        assert "wrong_taxes" in found
+        assert found.count("wrong_taxes") == 1
+
+    run_virtual(scenario)
+
+
+def test_two_invoices_of_one_order_are_named_also_under_one_number() -> None:
+    """The same number twice in one order is as wrong as in two, and a second invoice is one too many whatever its number."""
+
+    async def scenario() -> None:
+        world = World()
+        (order_id,) = await completed(world)
+        await forge(world, order_id, lambda invoice: replace(invoice))
+
+        assert said(await look(world)) == [
+            ("invoiced_twice", "SHOP-2026-000001"),
+            ("number_twice", f"1 ({order_id}, {order_id})"),
+        ]
 
     run_virtual(scenario)
 

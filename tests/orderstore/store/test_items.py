@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orderstore.store import items, requests
 from orderstore.store.chain import seal
 from orderstore.store.errors import CorruptCommit
-from orderstore.store.port import BODY_BYTES_MAX, Commit
+from orderstore.store.port import BODY_BYTES_MAX, RECORDED_AT_MS_MAX, Commit
 
 STREAM = "demo/order-6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001"
 OUTCOME = (
@@ -32,7 +32,7 @@ def decoded(item: items.Item, offloaded: bytes | None = None) -> Commit:
     return items.parse(item).complete(offloaded)
 
 
-@given(body=st.binary(max_size=5_000), repeats=st.integers(1, 200), at_ms=st.integers(0, 10**15))
+@given(body=st.binary(max_size=5_000), repeats=st.integers(1, 200), at_ms=st.integers(0, RECORDED_AT_MS_MAX))
 def test_an_item_gives_back_the_very_commit(body: bytes, repeats: int, at_ms: int) -> None:
     """Whatever form was chosen, each field comes back, and so does the hash."""
     commit = seal(stream="täglich/order-✓", number=1, recorded_at_ms=at_ms, body=body * repeats, previous=None)

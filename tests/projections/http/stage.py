@@ -45,7 +45,7 @@ _BEYOND_SCHEMAS: Final = frozenset(
         *("contradictory", "bad_cursor", "not_a_moment", "not_a_position"),
     }
 )
-_AMOUNTS: Final = ("/price", "/total")
+_AMOUNTS: Final = ("/price", "/discount", "/total")
 """As text their bounds are beyond a schema."""
 
 

@@ -1,5 +1,6 @@
 """The invoices view: written when there is an invoice, exact to the last digit, and never larger than an item may be."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -39,8 +40,8 @@ def test_an_invoice_shows_number_dates_total_and_lines() -> None:
     assert (document["totalMinor"], document["total"], document["currency"]) == (90_000, "900.00", "USD")
     assert document["issuedAt"] == document["suppliedAt"] == "2026-03-01T12:00:00.000Z"
     assert document["lines"] == [
-        {"sku": "LAPTOP-001", "description": "", "quantity": 1, "unitPrice": "850", "amount": "850"},
-        {"sku": "MOUSE-002", "description": "", "quantity": 2, "unitPrice": "25", "amount": "50"},
+        {"sku": "LAPTOP-001", "description": "", "quantity": 1, "unitPrice": "850", "amount": "850", "priced": None},
+        {"sku": "MOUSE-002", "description": "", "quantity": 2, "unitPrice": "25", "amount": "50", "priced": None},
     ]
     assert document["linesOmitted"] == 0
     assert invoices.VIEW.listing(view) == ("number/INV-2026-7274497", view.order_id)
@@ -152,6 +153,7 @@ def test_a_credit_note_stands_with_its_own_invoice_and_says_what_it_takes_back()
             "total": "25.00",
             "issuedAt": "2026-03-01T12:00:00.000Z",
             "lines": [{"line": 1, "quantity": 1}],
+            "linesOmitted": 0,
             "taxes": [{"ratePercent": "19.5", "netMinor": 2_092, "taxMinor": 408}],
         }
     ]
@@ -159,3 +161,66 @@ def test_a_credit_note_stands_with_its_own_invoice_and_says_what_it_takes_back()
     assert invoices.from_document(document) == view
     elsewhere = {**document, "creditNotes": [{**shown["creditNotes"][0], "invoiceNumber": "INV-2026-000001"}]}
     assert invoices.single_documents(elsewhere)[0]["creditNotes"] == []
+
+
+def credit_note(number: int, *, pieces: int, rates: int = 1) -> e.CreditNoteIssued:
+    return e.CreditNoteIssued(
+        series="CN-2026",
+        number=number,
+        credit_note_number=f"CN-2026-{number:06d}",
+        invoice_number="INV-2026-7274497",
+        refund_id=f"00000000-0000-5000-8000-{number:012d}",
+        total_minor=10**15,
+        currency="USD",
+        issued_at=NOON,
+        lines=tuple(e.RefundedLine(line=line, quantity=1_000_000) for line in range(pieces)),
+        taxes=tuple(
+            e.TaxAmount(rate_percent=Decimal("33.3333") + rate, net_minor=10**15, tax_minor=10**15)
+            for rate in range(rates)
+        ),
+    )
+
+
+def test_credit_notes_over_the_longest_order_fit_an_item_and_the_rest_is_counted() -> None:
+    """Every line goes back in one refund, then hundreds of refunds follow: the view stays within its bound, and says what it leaves out."""
+    lines = tuple(
+        e.OrderLine(sku=f"{index:064d}", quantity=100, unit_price=Decimal("9999999.999999"), description="é" * 200)
+        for index in range(5_000)
+    )
+    notes = (credit_note(1, pieces=5_000, rates=20), *(credit_note(n, pieces=1) for n in range(2, 400)))
+    commits = commits_for((*happy_groups(lines=lines), *((note,) for note in notes)))
+
+    write = write_of(TARGET, "main", "o1", step(invoices.VIEW, NOTHING, log_of(commits)))
+
+    document = orjson.loads(write.document)
+    assert len(write.document) < DOCUMENT_BYTES_MAX
+    first = document["creditNotes"][0]
+    assert len(first["lines"]) + first["linesOmitted"] == 5_000
+    assert 50 < len(document["creditNotes"]) == 399 - document["creditNotesOmitted"]
+    assert [note["number"] for note in document["creditNotes"]] == list(range(1, len(document["creditNotes"]) + 1))
+
+
+def test_the_lines_and_the_shipping_of_an_invoice_add_up_to_it() -> None:
+    """Discounts and shipping are shown where they are: net and tax of each add up to the total, and to the taxes by rate."""
+    pricing = e.Pricing(
+        tax_mode="exclusive",
+        tax_rounding="line",
+        lines=(
+            e.PricedLine(net_minor=79_200, tax_minor=15_048, tax_rate_percent=Decimal(19), discount_minor=5_800),
+            e.PricedLine(net_minor=4_950, tax_minor=346, tax_rate_percent=Decimal(7), discount_minor=50),
+        ),
+        shipping=e.PricedLine(net_minor=490, tax_minor=93, tax_rate_percent=Decimal(19)),
+    )
+    (placed, *rest), *groups = happy_groups()
+    commits = commits_for(((replace(placed, pricing=pricing, total_minor=100_127), *rest), *groups))
+    view = folded(recorded_of(commits))
+
+    document = orjson.loads(orjson.dumps(invoices.to_document(view)))
+    [shown] = invoices.single_documents(document)
+
+    payable = [line["priced"] for line in shown["lines"]] + [shown["shipping"]]
+    assert sum(part["netMinor"] + part["taxMinor"] for part in payable) == 100_127
+    assert [part["discountMinor"] for part in payable] == [5_800, 50, 0]
+    assert [part["taxRatePercent"] for part in payable] == ["19", "7", "19"]
+    assert shown["taxMode"] == "exclusive"
+    assert invoices.from_document(document) == view

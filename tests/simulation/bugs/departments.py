@@ -1,4 +1,4 @@
-"""Bugs in payment and inventory."""
+"""Bugs in payment, inventory and billing."""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -6,8 +6,10 @@ from typing import Any, Final, cast
 from unittest.mock import patch
 
 from orderstore.domain import next_steps
+from orderstore.domain.next_steps import IssueInvoice
 from orderstore.domain.state import Cancelling, State
 from tests.simulation.bugs.bug import Bug, another
+from workers.billing import handler as billing_handler
 from workers.inventory import reservation
 from workers.payment import handler as payment_handler
 from workers.payment.attempts import Attempt, TableAttempts
@@ -75,6 +77,17 @@ def _stock_is_not_released() -> AbstractContextManager[Any]:
     return patch.object(next_steps, "inventory_step", step)
 
 
+def _billing_hears_of_no_refund() -> AbstractContextManager[Any]:
+    """Only goods that leave ask billing for anything, as before there were credit notes."""
+    real = next_steps.billing_step
+
+    def step(state: State) -> Any:
+        wanted = real(state)
+        return wanted if isinstance(wanted, IssueInvoice) else None
+
+    return patch.object(billing_handler, "billing_step", step)
+
+
 BUGS: Final = (
     Bug("another payment key for each try", _new_key_for_each_try),
     Bug("a time-out is a decline", _time_out_is_a_decline),
@@ -82,4 +95,5 @@ BUGS: Final = (
     Bug("a refund is made again under a new key", _refund_under_a_new_key),
     Bug("a reservation is taken again", _stock_without_a_record),
     Bug("a cancellation keeps the stock", _stock_is_not_released),
+    Bug("billing does not hear of refunds", _billing_hears_of_no_refund),
 )
