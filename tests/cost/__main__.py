@@ -29,12 +29,15 @@ from tests.cost.scenarios import REPEATS, SCENARIOS, Counted, count
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
 from workers.planning import counted as planned
 
+TABLE_WIDTH = 150
 COLUMNS = ("calls", "write", "index", "read", "sqs", "sns", "s3_put", "s3_get", "kms", "mails", "streams")
 
 
 def main() -> None:
     """Count and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cost", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cost", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--scenario", action="append", choices=tuple(SCENARIOS), help="one of them; may be repeated")
     parser.add_argument("--calls", action="store_true", help="with every kind of call")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -53,6 +56,8 @@ def main() -> None:
         sys.stdout.write(json.dumps([document(each) for each in found], indent=2) + "\n")
         return
     console = Console(emoji=False)
+    # A narrow terminal wraps lines: cells that are cut would say nothing.
+    console.width = max(console.width, TABLE_WIDTH)
     for each in found:
         show(each, console, with_calls=options.calls)
 

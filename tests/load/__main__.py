@@ -10,10 +10,12 @@ Each starts an emulator of its own and a process for each role, and takes minute
 """
 
 import argparse
+import math
 import shlex
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,17 +38,34 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 }
 
 
+def above(number: Callable[[str], float]) -> Callable[[str], float]:
+    """Take a number above 0, which is no NaN and has an end."""
+
+    def read(text: str) -> float:
+        value = number(text)
+        if not 0 < value < math.inf:
+            raise ValueError(text)
+        return value
+
+    read.__name__ = "number above 0"  # argparse names it: invalid number above 0 value
+    return read
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="python -m tests.load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("scenario", choices=SCENARIOS)
-    made.add_argument("--orders", type=int, help="how many orders, or clients")
+    made.add_argument("--orders", type=above(int), help="how many orders, or clients")
     made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--minutes", type=float, default=20.0, help="how long the soak lasts")
-    made.add_argument("--per-s", type=float, default=2.0, help="orders each second of the soak")
-    made.add_argument("--data", type=Path, help="the data set Online Retail, as CSV, plain or gzipped")
+    made.add_argument("--minutes", type=above(float), default=20.0, help="how long the soak lasts")
+    made.add_argument("--per-s", type=above(float), default=2.0, help="orders each second of the soak")
+    made.add_argument(
+        "--data",
+        type=Path,
+        help="the data set Online Retail, as CSV, plain or gzipped; else where the project keeps it",
+    )
     made.add_argument("--json", type=Path, help="write the report there too")
     made.add_argument("--keep", type=Path, help="a folder for the processes' logs and what happened when")
     return made
@@ -56,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run it, and say what came of it: 0, or 1 when anything broke, or 2 when it could not begin."""
     given = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(given)
+    if options.json is not None and not options.json.parent.is_dir():
+        parser().error(f"--json: there is no folder {options.json.parent}; nothing was begun")
     asked = Asked(
         seed=options.seed,
         orders=options.orders,

@@ -37,11 +37,13 @@ def command(seed: int, bug: str | None) -> str:
 
 def main(
     *,
-    seeds: Annotated[str, typer.Option(help="FIRST:LAST, the last one not included.")] = "0:200",
-    seed: Annotated[int | None, typer.Option(help="Only this one.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="FIRST:LAST, the last one not included; 0:200 if nothing is said.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Only this one.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print what happened, moment by moment.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
-    bug: Annotated[str | None, typer.Option(help="Play with this deliberate bug.")] = None,
+    bug: Annotated[str | None, typer.Option(help="Play with this deliberate bug, until a seed shows it.")] = None,
     bugs: Annotated[bool, typer.Option("--bugs", help="Play every deliberate bug until it is caught.")] = False,
     digests: Annotated[bool, typer.Option("--digests", help="Print the digest of each run's trace.")] = False,
 ) -> None:
@@ -51,9 +53,11 @@ def main(
     prepare()
     if bugs:
         raise typer.Exit(_catch_all(workers))
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("--seed and --seeds: give one of the two")
     if seed is not None:
         raise typer.Exit(_one(seed, bug=bug, trace=trace))
-    first, _, last = seeds.partition(":")
+    first, _, last = (seeds or f"0:{BUG_SEEDS_MAX}").partition(":")
     if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
         raise typer.BadParameter("--seeds: two numbers such as 0:1000, the first below the last")
     raise typer.Exit(_many(range(int(first), int(last)), workers=workers, bug=bug, digests=digests))
@@ -105,6 +109,10 @@ def _many(seeds: range, *, workers: int, bug: str | None, digests: bool) -> int:
                 for problem in problems[:PROBLEMS_SHOWN]:
                     console.print(f"  {problem}")
                 console.print(f"  again: {command(seed, bug)}")
+                if bug is not None:  # it is shown: more of it would show nothing more
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    typer.echo(f"caught by seed {seed}, after {done} runs")
+                    return 1
             progress.update(task, advance=1, failed=failed)
             if not console.is_terminal and time.monotonic() - told_s >= LINE_EVERY_S:
                 told_s = time.monotonic()

@@ -30,15 +30,19 @@ def plan(
     orders_per_second: Annotated[
         float, typer.Option("--orders-per-second", help="On average over a month, 0.01 to 100,000.")
     ],
-    lines: Annotated[int, typer.Option("--lines", help="Of each order.")] = 2,
+    lines: Annotated[int, typer.Option("--lines", help="Of each order, 1 to 5,000.")] = 2,
     peak_factor: Annotated[
-        float, typer.Option("--peak-factor", help="How much higher the highest second is than the average.")
+        float, typer.Option("--peak-factor", help="How much higher the highest second is than the average, 1 to 100.")
     ] = 3.0,
     transaction_ms: Annotated[
-        float, typer.Option("--transaction-ms", help="What a transaction of DynamoDB takes, for invoice numbers.")
+        float,
+        typer.Option(
+            "--transaction-ms", help="What a transaction of DynamoDB takes, for invoice numbers, 0.1 to 10,000."
+        ),
     ] = 10.0,
     new_customers: Annotated[
-        float, typer.Option("--new-customers", help="Share of orders whose customer's key no process has at hand.")
+        float,
+        typer.Option("--new-customers", help="Share of orders whose customer's key no process has at hand, 0 to 1."),
     ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
@@ -151,19 +155,16 @@ def _charges(found: Plan) -> Table:
 
 
 def _quotas(found: Plan) -> Table:
-    """One line a quota: of the tables it is the same for each, and those past it are named with what they need."""
+    """A quota's name stands once, before all that are past it, the furthest first."""
     groups: dict[str, list[ToRaise]] = {}
     for one in found.quotas:
         groups.setdefault(one.name, []).append(one)
     rows = [
-        (
-            name,
-            f"{_number(group[0].default)} {group[0].unit}",
-            ", ".join(f"{one.where} {_number(one.needed)}" for one in sorted(group, key=lambda one: -one.needed)),
-        )
+        ("" if number else name, one.where, f"{_number(one.default)} {one.unit}", _number(one.needed))
         for name, group in groups.items()
-    ] or [("none: the defaults are enough", "", "")]
-    return _grid("Quotas of AWS to raise, or to get round", ("quota", "default", "needed"), rows, left=3)
+        for number, one in enumerate(sorted(group, key=lambda one: -one.needed))
+    ] or [("none: the defaults are enough", "", "", "")]
+    return _grid("Quotas of AWS to raise, or to get round", ("quota", "where", "default", "needed"), rows, left=2)
 
 
 def _grid(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, left: int) -> Table:
