@@ -9,7 +9,7 @@ from typing import Any, Final
 import anyio
 
 from orderstore.contract import publish
-from orderstore.domain.events import InvoiceIssued, RefundIssued
+from orderstore.domain.events import CreditNoteIssued, InvoiceIssued, RefundIssued
 from orderstore.domain.ids import order_of
 from orderstore.domain.state import Cancelled, Completed, InventoryStatus, Placed, Rejected
 from orderstore.history import History
@@ -236,13 +236,21 @@ def check_stock(books: Books, stocked: Mapping[str, int]) -> None:
 
 
 def check_invoices(books: Books) -> None:
-    """One for each completed order; numbers 1 … n, none twice, none left out, as the counter says."""
+    """One for each completed order, a credit note for each of its refunds; numbers 1 … n, none twice, none left out, as the counter says."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for order_id, history in books.histories.items():
         issued = [recorded.event for recorded in history.events if isinstance(recorded.event, InvoiceIssued)]
         assert len(issued) == isinstance(history.state, Completed), f"{order_id}: {len(issued)} invoices"
         for invoice in issued:
             numbers[invoice.series].append(invoice.number)
+        notes = [recorded.event for recorded in history.events if isinstance(recorded.event, CreditNoteIssued)]
+        refunds = books.state(order_id).payment.refunds if issued else ()
+        assert {note.refund_id: note.total_minor for note in notes} == {
+            refund.refund_id: refund.amount_minor for refund in refunds
+        }, f"{order_id}: {len(notes)} credit notes for {len(refunds)} refunds"
+        assert len(notes) == len(refunds), f"{order_id}: a refund is credited twice"
+        for note in notes:
+            numbers[note.series].append(note.number)
     assert books.series.keys() == numbers.keys()
     for series, taken in numbers.items():
         assert sorted(taken) == list(range(1, len(taken) + 1)), f"{series}: {sorted(taken)}"
