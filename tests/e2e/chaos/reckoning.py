@@ -236,7 +236,7 @@ def check_stock(books: Books, stocked: Mapping[str, int]) -> None:
 
 
 def check_invoices(books: Books) -> None:
-    """One for each completed order, a credit note for each of its refunds; numbers 1 … n, none twice, none left out, as the counter says."""
+    """One for each completed order, a credit note for each refund; numbers 1 … n, none twice, none left out, as the counter says."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for order_id, history in books.histories.items():
         issued = [recorded.event for recorded in history.events if isinstance(recorded.event, InvoiceIssued)]
