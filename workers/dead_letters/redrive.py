@@ -171,7 +171,8 @@ class _Run:
         self._records = records
         self._source = source
         self._bucket = TokenBucket(plan.rate_per_s)
-        self._sent_events: set[str] = set()
+        self._sent: dict[str, int] = {}
+        """How often each event had been sent on before this run did, by the event."""
         self.left = plan.sent_max
         self.late = False
         """Whether the time is up: at this rate none has its turn before the look ends."""
@@ -188,7 +189,7 @@ class _Run:
         try:
             outcome, why = await self._one(letter)
         except (QueueError, StoreError, TableError) as error:
-            self._sent_events.discard(letter.identity)
+            self._sent.pop(letter.identity, None)
             outcome, why = FAILED, f"{type(error).__name__}: it lies in the dead letters still"
         return Told(
             letter=letter.id,
@@ -202,8 +203,8 @@ class _Run:
     async def _one(self, letter: Letter) -> tuple[str, str]:
         if letter.unreadable is not None:
             return UNREADABLE, f"{letter.unreadable}: correct it, purge it, or deploy a build that reads it"
-        if letter.identity in self._sent_events:
-            return await self._drop_copy(letter, "another letter of the same event was sent on in this run")
+        if letter.identity in self._sent:
+            return await self._again_in_this_run(letter)
         earlier = await self._records.earlier(letter)
         if earlier is not None:
             return await self._drop_copy(letter, f"the event was sent on at {earlier.at} by {earlier.actor_id}")
@@ -212,15 +213,15 @@ class _Run:
             return MOVED_ON, standing.words
         if self.left <= 0:
             return LEFT, "as many as were asked for were sent on before it"
-        if letter.identity in self._sent_events:
-            return await self._drop_copy(letter, "another letter of the same event was sent on in this run")
-        self._sent_events.add(letter.identity)
+        if letter.identity in self._sent:
+            return await self._again_in_this_run(letter)
+        self._sent[letter.identity] = letter.redrive_count
         self.left -= 1
         mandate = self._plan.mandate
         if mandate is None:
             return REDRIVEN, standing.words
         if not await self._bucket.take(until=self._look.ends_at):
-            self._sent_events.discard(letter.identity)
+            self._sent.pop(letter.identity, None)
             self.left += 1
             self.late = True
             return LEFT, "the time for one run was up before its turn"
@@ -231,6 +232,12 @@ class _Run:
         await self._again(lambda: self._send(letter))
         await self._delete(letter)
         return REDRIVEN, standing.words
+
+    async def _again_in_this_run(self, letter: Letter) -> tuple[str, str]:
+        """A copy of what was sent on goes; what was sent on and is back already is no copy: it is all that is left of the event."""
+        if letter.redrive_count > self._sent[letter.identity]:
+            return LEFT, "it was sent on in this run and is back already: look at what stops it"
+        return await self._drop_copy(letter, "another letter of the same event was sent on in this run")
 
     async def _send(self, letter: Letter) -> None:
         attributes = {

@@ -468,3 +468,31 @@ def test_every_refusal_is_one_of_the_trees_and_the_actor_is_recorded_as_given() 
     assert issubclass(errors.DeskUnavailable, ConnectionError)
     assert all(issubclass(kind, DeadLetterError) for kind in (errors.UnknownQueue, errors.NotAllowed))
     assert ADA.type == "operator"
+
+
+def test_what_was_sent_on_and_is_back_in_the_same_run_is_no_copy_of_itself() -> None:
+    """A worker that gives it back at once, in a queue of one receive: nothing else is left of the event, so it stays, and is told of."""
+
+    async def story() -> None:
+        world = DeskWorld()
+        order_id, _ = await world.buried_order()
+        source, _ = behind_doors(world)
+        honest = source.send
+
+        async def and_back(body: str, *, attributes: Mapping[str, str] | None = None, group: str | None = None) -> str:
+            sent = await honest(body, attributes=attributes, group=group)
+            (message,) = await source.receive(max_messages=1, wait_s=0, visibility_timeout_s=30)
+            await world.queues["payment"].dead_letter(message, "given back")
+            return sent
+
+        source.send = and_back  # type: ignore[method-assign]
+        assert outcomes(await world.redrive()) == {"redriven": 1, "left": 1}
+        assert await world.letters() == 1, "it is all that is left of the event"
+
+        source.send = honest  # type: ignore[method-assign]
+        assert outcomes(await world.redrive()) == {"redriven": 1}
+        assert await world.work("payment") == 1
+        await world.deliver()
+        assert await world.status(order_id) == "Completed"
+
+    run_virtual(story)
