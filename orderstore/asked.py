@@ -18,7 +18,8 @@ def created_of(
     request: PlaceOrder, *, order_id: OrderId, contact: SealedText | None, allowances: Allowances, now: datetime
 ) -> OrderCreated:
     """The order as it was asked for, its personal data sealed already."""
-    total_exact, total_minor = total_of(request)
+    pricing = pricing_of(request)
+    total_exact, total_minor = total_of(request, pricing)
     return OrderCreated(
         order_id=order_id,
         customer_id=request.customer_id,
@@ -37,7 +38,7 @@ def created_of(
         reference=request.reference,
         hooks=hooks_of(request),
         allowances=allowances,
-        pricing=pricing_of(request),
+        pricing=pricing,
     )
 
 

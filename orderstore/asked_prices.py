@@ -12,19 +12,6 @@ TAX_RATES_MAX: Final = 20
 _NO_TAX: Final = Decimal(0)
 
 
-class AskedItem(Protocol):
-    """A line of a request."""
-
-    @property
-    def quantity(self) -> int: ...
-    @property
-    def price(self) -> Decimal: ...
-    @property
-    def tax_rate_percent(self) -> Decimal | None: ...
-    @property
-    def discount(self) -> Decimal | None: ...
-
-
 class AskedShipping(Protocol):
     """What a request has the customer pay for the way."""
 
@@ -34,6 +21,13 @@ class AskedShipping(Protocol):
     def tax_rate_percent(self) -> Decimal | None: ...
     @property
     def discount(self) -> Decimal | None: ...
+
+
+class AskedItem(AskedShipping, Protocol):
+    """A line of a request: so many pieces, each at that price."""
+
+    @property
+    def quantity(self) -> int: ...
 
 
 class AskedOrder(Protocol):
@@ -53,9 +47,8 @@ class AskedOrder(Protocol):
     def shipping(self) -> AskedShipping | None: ...
 
 
-def total_of(order: AskedOrder) -> tuple[Decimal, int]:
-    """What the order comes to: exactly, in the currency's units, and payable, in minor units. Raises ValueError as `pricing_of`."""
-    pricing = pricing_of(order)
+def total_of(order: AskedOrder, pricing: Pricing | None) -> tuple[Decimal, int]:
+    """What the order comes to with its pricing: exactly, in the currency's units, and payable, in minor units."""
     if pricing is None:
         exact = exact_sum([(item.quantity, item.price) for item in order.items])
         return exact, round_to_minor(exact, order.currency)
@@ -106,7 +99,7 @@ def _freight(order: AskedOrder) -> Asked | None:
     return Asked(quantity=1, unit_price=order.shipping.price, tax_rate_percent=rate, discount_minor=discount_minor)
 
 
-def _rate(priced: AskedItem | AskedShipping) -> Decimal:
+def _rate(priced: AskedShipping) -> Decimal:
     if priced.tax_rate_percent is None:
         return _NO_TAX
     return Decimal(format(priced.tax_rate_percent.normalize(), "f"))  # one form: 19.0 is 19, and 100 is no 1E+2

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-from orderstore.asked_prices import total_of
+from orderstore.asked_prices import pricing_of, total_of
 from orderstore.domain.events import HoldReason
 from orderstore.domain.price_facts import TaxMode, TaxRounding
 from orderstore.request_fields import (
@@ -103,7 +103,7 @@ class PlaceOrder(_Request):
     @property
     def total_exact(self) -> Decimal:
         """What it comes to: the sum of quantity x price, to the last digit, or what taxes and discounts make of it."""
-        return total_of(self)[0]
+        return total_of(self, pricing_of(self))[0]
 
     @field_validator("placed_at")
     @classmethod
@@ -118,7 +118,7 @@ class PlaceOrder(_Request):
 
     @model_validator(mode="after")
     def _payable(self) -> "PlaceOrder":
-        total_exact, total_minor = total_of(self)
+        total_exact, total_minor = total_of(self, pricing_of(self))
         if self.total is not None and self.total != total_exact:
             raise ValueError(f"the total is {total_exact:f} by our sum, not {self.total:f}")
         if not 0 < total_minor <= TOTAL_MINOR_MAX:

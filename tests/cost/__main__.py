@@ -24,10 +24,10 @@ from rich.table import Table
 
 from deploy.local.environment import Environment
 from tests.cost import processor, table, telling, writing
-from tests.cost.fleet import ROLES
 from tests.cost.scenarios import REPEATS, SCENARIOS, Counted, count
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
 from workers.planning import counted as planned
+from workers.settings import ROLES
 
 TABLE_WIDTH = 150
 COLUMNS = ("calls", "write", "index", "read", "sqs", "sns", "s3_put", "s3_get", "kms", "mails", "streams")

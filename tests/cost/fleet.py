@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final, TextIO, cast
+from typing import Any, TextIO, cast
 
 import anyio
 import anyio.lowlevel
@@ -17,22 +17,8 @@ from workers.core import Core, open_core
 from workers.logs import configure
 from workers.metrics.table import Metrics
 from workers.service import Service
-from workers.settings import Role, from_environment
+from workers.settings import ROLES, Role, from_environment
 from workers.wiring import open_service
-
-ROLES: Final[tuple[Role, ...]] = (
-    "api",
-    "projector",
-    "relay",
-    "payment",
-    "inventory",
-    "shipping",
-    "billing",
-    "notification",
-    "archive",
-    "webhooks",
-    "intake",
-)
 
 
 class Logged:

@@ -39,7 +39,7 @@ def asked(**changes: Any) -> PlaceOrder:
 def test_an_order_without_taxes_costs_what_it_always_did() -> None:
     """No pricing is kept, the total is the exact sum, and its hash is that of the builds before: a repeat still meets its order."""
     assert pricing_of(asked()) is None
-    assert total_of(asked()) == (Decimal("900.00"), 90_000)
+    assert total_of(asked(), pricing_of(asked())) == (Decimal("900.00"), 90_000)
     assert request_hash(asked()) == BEFORE_TAXES
 
 
@@ -54,7 +54,7 @@ def test_tax_on_top_discounts_and_shipping_make_the_total() -> None:
     ]
     assert priced.shipping is not None
     assert (priced.shipping.net_minor, priced.shipping.tax_minor) == (490, 93)
-    assert total_of(asked(**TAXED)) == (Decimal("1001.27"), 100_127)
+    assert total_of(asked(**TAXED), pricing_of(asked(**TAXED))) == (Decimal("1001.27"), 100_127)
     assert gross_minor(priced) == 100_127
 
 
