@@ -144,8 +144,74 @@ def public_data(event: e.Event) -> p.PublicData:
                 currency=event.currency,
                 issuedAt=timestamp(event.issued_at),
             )
+        case e.LinesCancelled():
+            return p.LinesCancelled(
+                cancellationId=event.cancellation_id,
+                lines=_pieces(event.lines),
+                amountMinor=event.amount_minor,
+                reason=event.reason,
+            )
+        case e.OrderActionRequired():
+            return p.OrderActionRequired(actionId=event.action_id, kind=event.kind, deadline=timestamp(event.deadline))
+        case e.PaymentAttemptStarted():
+            return p.PaymentAttemptStarted(attempt=event.attempt)
+        case e.PaymentDisputed():
+            return p.PaymentDisputed(disputeId=event.dispute_id, amountMinor=event.amount_minor, reason=event.reason)
+        case e.PaymentDisputeClosed():
+            return p.PaymentDisputeClosed(disputeId=event.dispute_id, outcome=event.outcome)
+        case e.RefundRetried():
+            return p.RefundRetried(refundId=event.refund_id, attempt=event.attempt)
+        case e.InventoryPartiallyReserved():
+            return p.InventoryPartiallyReserved(reservationId=event.reservation_id, missing=_pieces(event.missing))
+        case e.BackorderFilled():
+            came = tuple(part for allocation in event.allocations for part in allocation.lines)
+            return p.BackorderFilled(reservationId=event.reservation_id, lines=_pieces(came))
+        case e.ShipmentFailed():
+            return p.ShipmentFailed(shipmentId=event.shipment_id, code=event.code)
+        case e.ShipmentDelayed():
+            consent_by = None if event.consent_by is None else timestamp(event.consent_by)
+            return p.ShipmentDelayed(
+                delayId=event.delay_id,
+                promisedAt=timestamp(event.promised_at),
+                reason=event.reason,
+                consentBy=consent_by,
+            )
+        case e.TrackingUpdated():
+            return p.TrackingUpdated(
+                shipmentId=event.shipment_id, code=event.code, seenAt=timestamp(event.seen_at), place=event.place
+            )
+        case e.ReturnRequested():
+            return p.ReturnRequested(returnId=event.return_id, lines=_pieces(event.lines), reason=event.reason)
+        case e.ReturnApproved() | e.ReturnDeclined() | e.ReturnReceived():
+            return p.Return(returnId=event.return_id)
+        case e.ReturnInspected():
+            return p.ReturnInspected(
+                returnId=event.return_id,
+                pieces=[
+                    p.InspectedPieces(line=part.line, quantity=part.quantity, condition=part.condition)
+                    for part in event.pieces
+                ],
+            )
         case (
             e.PaymentVoided()
+            | e.PaymentAuthorizationExpired()
+            | e.PaymentActionRequired()
+            | e.PaymentOutcomeUnknown()
+            | e.RefundFailed()
+            | e.ReservationExpired()
+            | e.PiecesReleased()
+            | e.InventoryCommitted()
+            | e.InventoryRestocked()
+            | e.OrderExpired()
+            | e.OrderActionAnswered()
+            | e.OrderProcessStalled()
+            | e.OrderProcessResumed()
+            | e.OrderNoteAdded()
+            | e.FraudReviewRequested()
+            | e.FraudReviewPassed()
+            | e.FraudReviewFailed()
+            | e.ReturnCancelled()
+            | e.DiscrepancyFound()
             | e.PaymentMethodChosen()
             | e.PaymentDiscrepancyFound()
             | e.InventoryReleased()
@@ -156,3 +222,7 @@ def public_data(event: e.Event) -> p.PublicData:
             return p.Nothing()
         case _:
             assert_never(event)
+
+
+def _pieces(lines: tuple[e.Pieces, ...]) -> list[p.Pieces]:
+    return [p.Pieces(line=part.line, quantity=part.quantity) for part in lines]

@@ -15,7 +15,7 @@ from orderstore.domain.events import (
     Event,
     OrderCreated,
     OrderHeld,
-    RefundedLine,
+    Pieces,
     RefundRequested,
 )
 from orderstore.domain.ids import OrderId
@@ -149,7 +149,7 @@ class Orders(OrderLog):
         """Set money aside to be given back. Raises UnknownOrder, OrderClosed, RefundTooLarge, NothingToRefund, WrongVersion."""
         key = idempotency_key if idempotency_key is not None else str(uuid4())
         refund_id = refund_id_for_key(order_id, key)
-        lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in request.lines)
+        lines = tuple(Pieces(line=line.line, quantity=line.quantity) for line in request.lines)
         history = await self.load(order_id)
         decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=None)
         if request.reason and decide(history.state):
@@ -162,7 +162,7 @@ class Orders(OrderLog):
 
     async def is_same_refund(self, history: History, refund: RefundRequested, request: RequestRefund) -> bool:
         """Whether a repeat says what the refund in the log said. Raises StoreError."""
-        lines = tuple(RefundedLine(line=line.line, quantity=line.quantity) for line in request.lines)
+        lines = tuple(Pieces(line=line.line, quantity=line.quantity) for line in request.lines)
         purpose = refund_words(history.stream, refund.refund_id)
         return refund.lines == lines and await words_say(self._vault, refund.reason, request.reason, purpose)
 

@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Final
 
 from orderstore.domain import events as e
-from orderstore.domain.follow_up import follow_up
-from orderstore.domain.pricing import taxes_of
-from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.shares import refund_taxes
-from orderstore.domain.state import InFulfilment, NotPlaced, Order, Placed, Refund, State, fold
+from orderstore.domain.deciding import existing, with_follow_up
+from orderstore.domain.parcels import all_gone, pieces_of, wanted
+from orderstore.domain.shares import refund_taxes, taken_before_refund, taxes_due
+from orderstore.domain.state import InFulfilment, Placed, Refund, State
 
 DIGITS: Final = 6
 """Of a document's number as it is printed, at least."""
@@ -32,22 +31,24 @@ def issue_invoice(
     supplied_at: datetime,
     buyer: e.SealedText | None = None,
 ) -> tuple[e.Event, ...]:
-    """Invoice the order once its goods have left; `()` when it has its invoice, or wants none (yet)."""
-    order = _existing(state)
-    if order.invoice is not None or not isinstance(order, InFulfilment):
+    """Invoice the order once all of its goods have left; `()` when it has its invoice, or wants none (yet). Pieces that were cancelled
+    are on no invoice."""
+    order = existing(state)
+    if not wants_invoice(order):
         return ()
     invoice = e.InvoiceIssued(
         series=series,
         number=number,
         invoice_number=document_number(series, number),
-        total_minor=order.order.total_minor,
+        total_minor=order.due_minor,
         currency=order.order.currency,
         issued_at=issued_at,
         supplied_at=supplied_at,
         buyer=buyer,
-        taxes=None if order.order.pricing is None else taxes_of(order.order.pricing),
+        taxes=taxes_due(order),
+        lines=pieces_of(wanted(order)) if order.cancelled else (),
     )
-    return (invoice, *follow_up(fold(order, (invoice,))))
+    return with_follow_up(order, invoice)
 
 
 def issue_credit_note(
@@ -60,7 +61,7 @@ def issue_credit_note(
     buyer: e.SealedText | None = None,
 ) -> tuple[e.Event, ...]:
     """Take a refund's share of the invoice back; `()` when it is taken back, or nothing is to be (yet)."""
-    order = _existing(state)
+    order = existing(state)
     wanted = {refund.refund_id: refund for refund in uncredited(order)}
     if order.invoice is None or refund_id not in wanted:
         return ()
@@ -76,25 +77,24 @@ def issue_credit_note(
         issued_at=issued_at,
         lines=refund.lines,
         buyer=buyer,
-        taxes=refund_taxes(order.order, _asked_before(order, refund), refund.lines),
+        taxes=refund_taxes(order.order, taken_before_refund(order, refund), refund.lines),
     )
     return (note,)
 
 
+def wants_invoice(state: Placed) -> bool:
+    """Whether all of its goods have left, and nothing says yet what they cost."""
+    return isinstance(state, InFulfilment) and state.invoice is None and all_gone(state)
+
+
 def uncredited(state: Placed) -> tuple[Refund, ...]:
-    """The refunds that were given back of an invoiced order and are not credited yet, oldest first."""
+    """The refunds that were given back of an invoiced order and are not credited yet, oldest first. What was cancelled before is on no
+    invoice, so nothing takes it back."""
     if state.invoice is None:
         return ()
     credited = {note.refund_id for note in state.credit_notes}
-    return tuple(refund for refund in state.payment.refunds if refund.issued and refund.refund_id not in credited)
-
-
-def _asked_before(state: Order, refund: Refund) -> tuple[Refund, ...]:
-    refunds = state.payment.refunds
-    return refunds[: refunds.index(refund)]
-
-
-def _existing(state: State) -> Order:
-    if isinstance(state, NotPlaced):
-        raise UnknownOrder("there is no such order")
-    return state
+    return tuple(
+        refund
+        for refund in state.payment.refunds
+        if refund.issued and not refund.of_cancellation and refund.refund_id not in credited
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orderstore.domain.price_facts import TaxAmount
-from orderstore.domain.values import RefundedLine, SealedText
+from orderstore.domain.values import Pieces, SealedText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class InvoiceIssued:
     buyer: SealedText | None = None
     taxes: tuple[TaxAmount, ...] | None = None
     """By rate; None: the order was placed without taxes."""
+    lines: tuple[Pieces, ...] = ()
+    """What of the order it is for; (): everything that was ordered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class CreditNoteIssued:
     total_minor: int
     currency: str
     issued_at: datetime
-    lines: tuple[RefundedLine, ...] = ()
+    lines: tuple[Pieces, ...] = ()
     buyer: SealedText | None = None
     taxes: tuple[TaxAmount, ...] | None = None
     """What of the invoice's is taken back, by rate; None: the invoice has none."""

@@ -4,7 +4,10 @@ whichever outcome came last; it is appended in the same commit as the fact that 
 `tests/orderstore/domain/test_join.py` holds the whole table of payment x inventory outcomes.
 """
 
+from typing import Final
+
 from orderstore.domain import events as e
+from orderstore.domain.parcels import LIVE, all_arrived, shipments_in
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -17,10 +20,23 @@ from orderstore.domain.state import (
     PaymentStatus,
     Received,
     Rejected,
-    ShipmentStatus,
     State,
     fold,
 )
+
+READY: Final = frozenset({InventoryStatus.RESERVED, InventoryStatus.BACKORDERED})
+"""What is set aside suffices to go on."""
+HELD: Final = frozenset(
+    {
+        InventoryStatus.PENDING,
+        InventoryStatus.RESERVED,
+        InventoryStatus.PARTIAL,
+        InventoryStatus.BACKORDERED,
+        InventoryStatus.EXPIRED,
+    }
+)
+"""Goods are set aside, or may be."""
+PAID: Final = frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.CAPTURED})
 
 
 def follow_up(state: State) -> tuple[e.Event, ...]:
@@ -28,31 +44,38 @@ def follow_up(state: State) -> tuple[e.Event, ...]:
     match state:
         case Received():
             return _join(state)
+        case Confirmed():
+            return _undo(state, "payment_failed") if _declined_for_good(state.payment) else ()
         case Cancelling():
             return _close(state)
         case InFulfilment():
             return _complete(state)
-        case NotPlaced() | Confirmed() | Completed() | Cancelled() | Rejected():
+        case NotPlaced() | Completed() | Cancelled() | Rejected():
             return ()
 
 
 def _join(state: Received) -> tuple[e.Event, ...]:
-    paid = state.payment.status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
+    paid = state.payment.status in PAID
     declined = state.payment.status is PaymentStatus.FAILED
-    reserved = state.inventory.status is InventoryStatus.RESERVED
+    ready = state.inventory.status in READY
     short = state.inventory.status is InventoryStatus.FAILED
-    if paid and reserved:
+    if paid and ready:
         return (e.OrderConfirmed(),)
     if declined and short:
         return (e.OrderRejected(reasons=("payment_failed", "inventory_failed")),)
-    if declined and reserved:
-        return _undo(state, "payment_failed")
     if paid and short:
         return _undo(state, "inventory_failed")
+    set_aside = ready or state.inventory.status is InventoryStatus.PARTIAL
+    if _declined_for_good(state.payment) and set_aside:
+        return _undo(state, "payment_failed")
     return ()
 
 
-def _undo(state: Received, reason: e.CancellationReason) -> tuple[e.Event, ...]:
+def _declined_for_good(payment: Payment) -> bool:
+    return payment.status is PaymentStatus.FAILED and payment.retry_until is None
+
+
+def _undo(state: Received | Confirmed, reason: e.CancellationReason) -> tuple[e.Event, ...]:
     request = e.OrderCancellationRequested(reason=reason)
     cancelling = fold(state, (request,))
     return (request, *follow_up(cancelling))
@@ -60,33 +83,38 @@ def _undo(state: Received, reason: e.CancellationReason) -> tuple[e.Event, ...]:
 
 def _close(state: Cancelling) -> tuple[e.Event, ...]:
     """Cancelled once nothing is held. Captured money is asked back at once, in the same commit."""
-    if state.shipment is not None and state.shipment.status is not ShipmentStatus.CANCELLED:
-        return ()  # while the parcel may still leave, the order may still go on: promise nothing yet
+    if shipments_in(state, LIVE):
+        return ()  # while a parcel may still leave, the order may still go on: promise nothing yet
     payment = state.payment
-    left_minor = payment.amount_minor - payment.refunded_minor
+    given = sum(refund.amount_minor for refund in payment.refunds)
+    left_minor = payment.amount_minor - given - payment.disputed_minor
     if payment.status is PaymentStatus.CAPTURED and left_minor > 0:
         refund_id = f"{state.order.order_id}:cancellation"
         reason = e.FreeText(plain="cancellation")
         return (e.RefundRequested(refund_id=refund_id, amount_minor=left_minor, reason=reason),)
-    stock_held = state.inventory.status in (InventoryStatus.PENDING, InventoryStatus.RESERVED)
-    if _money_held(payment) or stock_held:
+    if _money_held(payment) or state.inventory.status in HELD:
         return ()
     return (e.OrderCancelled(reason=state.reason, compensations=_compensations(state)),)
 
 
 def _money_held(payment: Payment) -> bool:
     match payment.status:
-        case PaymentStatus.PENDING | PaymentStatus.AUTHORIZED:
+        case (
+            PaymentStatus.PENDING
+            | PaymentStatus.ACTION_REQUIRED
+            | PaymentStatus.AUTHORIZED
+            | PaymentStatus.PARTIALLY_CAPTURED
+        ):
             return True
         case PaymentStatus.CAPTURED:
-            return bool(payment.refunds_pending)
+            return bool(payment.refunds_owed)
         case PaymentStatus.FAILED | PaymentStatus.VOIDED:
             return False
 
 
 def _compensations(state: Cancelling) -> tuple[str, ...]:
     done = []
-    if state.shipment is not None:
+    if state.shipments:
         done.append("shipment_cancelled")
     if state.payment.status is PaymentStatus.VOIDED:
         done.append("payment_voided")
@@ -98,8 +126,7 @@ def _compensations(state: Cancelling) -> tuple[str, ...]:
 
 
 def _complete(state: InFulfilment) -> tuple[e.Event, ...]:
-    delivered = state.shipment is not None and state.shipment.status is ShipmentStatus.DELIVERED
     captured = state.payment.status is PaymentStatus.CAPTURED
-    if delivered and captured and state.invoice is not None:
+    if captured and state.invoice is not None and all_arrived(state):
         return (e.OrderCompleted(),)
     return ()

@@ -6,7 +6,12 @@ again until nothing is left. So repeats, reorderings and redrives are harmless.
 
 from dataclasses import dataclass
 
-from orderstore.domain.billing import uncredited
+from orderstore.domain import events as e
+from orderstore.domain import ids
+from orderstore.domain.billing import uncredited, wants_invoice
+from orderstore.domain.follow_up import HELD, PAID
+from orderstore.domain.parcels import LEFT, Parcel, all_gone, next_parcel, shipments_in, shipped
+from orderstore.domain.shares import amount_of
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -14,11 +19,16 @@ from orderstore.domain.state import (
     Confirmed,
     InFulfilment,
     InventoryStatus,
+    LineCancellation,
     NotPlaced,
     PaymentStatus,
+    Placed,
     Received,
     Refund,
     Rejected,
+    Return,
+    ReturnStatus,
+    Shipment,
     ShipmentStatus,
     State,
 )
@@ -26,12 +36,18 @@ from orderstore.domain.state import (
 
 @dataclass(frozen=True, slots=True)
 class Authorize:
-    """Hold (or take) the money of the order."""
+    """Hold (or take) so much of the customer's money, in the present attempt."""
+
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Take the money that is held."""
+    """Take money that is held: all that is due, or what this parcel costs. `final`: nothing else will be taken."""
+
+    amount_minor: int
+    shipment_id: str | None = None
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ PaymentStep = Authorize | Capture | VoidPayment | IssueRefund
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Set every line aside, or none."""
+    """Set every line aside, or none, or what there is: as the order's terms say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +75,44 @@ class Release:
     """Put back what is set aside, and make sure that nothing will be."""
 
 
-InventoryStep = Reserve | Release
+@dataclass(frozen=True, slots=True)
+class CommitStock:
+    """The pieces of this parcel are gone."""
+
+    shipment: Shipment
+    lines: tuple[e.Pieces, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePieces:
+    """Put back what was set aside of a cancelled part."""
+
+    cancellation: LineCancellation
+
+
+@dataclass(frozen=True, slots=True)
+class FillBackorder:
+    """Set aside what was missing, as far as it has come."""
+
+    missing: tuple[e.Pieces, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restock:
+    """Take back what an inspection found."""
+
+    returned: Return
+
+
+InventoryStep = Reserve | Release | CommitStock | ReleasePieces | FillBackorder | Restock
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Book the carrier."""
+    """Book the carrier for this parcel."""
+
+    shipment_id: str
+    parcel: Parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +124,9 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Ask whether the goods have arrived."""
+    """Ask whether these parcels have arrived."""
 
-    shipment_id: str
+    shipment_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +160,26 @@ def payment_step(state: State) -> PaymentStep | None:
         case NotPlaced() | Cancelled() | Rejected():
             return None
         case Received() | Confirmed():
-            if state.payment.status is PaymentStatus.PENDING:
-                return Authorize()
+            if state.payment.status in (PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED):
+                return Authorize(state.due_minor)
         case InFulfilment() | Completed():
-            if state.payment.status is PaymentStatus.AUTHORIZED:
-                return Capture()
+            if state.payment.status in (PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED):
+                return Authorize(state.due_minor)  # what was held ran out before it was taken
+            if state.payment.status in (PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED):
+                taking = _capture(state)
+                if taking is not None:
+                    return taking
         case Cancelling():
-            if _shipment_may_leave(state):
-                return None  # compensation runs in reverse: the parcel first, then the money
-            if state.payment.status in (PaymentStatus.PENDING, PaymentStatus.AUTHORIZED):
+            if _may_leave(state):
+                return None  # compensation runs in reverse: the parcels first, then the money
+            if state.payment.status in (
+                PaymentStatus.PENDING,
+                PaymentStatus.ACTION_REQUIRED,
+                PaymentStatus.AUTHORIZED,
+            ):
                 return VoidPayment()
-    if state.payment.status is PaymentStatus.CAPTURED and state.payment.refunds_pending:
+    taken = state.payment.status is PaymentStatus.CAPTURED
+    if taken and state.payment.refunds_pending:
         return IssueRefund(state.payment.refunds_pending[0])
     return None
 
@@ -130,45 +187,111 @@ def payment_step(state: State) -> PaymentStep | None:
 def inventory_step(state: State) -> InventoryStep | None:
     """The inventory worker's next step."""
     match state:
-        case Received():
-            return Reserve() if state.inventory.status is InventoryStatus.PENDING else None
-        case Cancelling():
-            if _shipment_may_leave(state):
-                return None
-            held = state.inventory.status in (InventoryStatus.PENDING, InventoryStatus.RESERVED)
-            return Release() if held else None
-        case NotPlaced() | Confirmed() | InFulfilment() | Completed() | Cancelled() | Rejected():
+        case NotPlaced() | Cancelled() | Rejected():
             return None
+        case Received():
+            if state.inventory.status is InventoryStatus.PENDING:
+                return Reserve()
+            return _release_pieces(state)
+        case Cancelling():
+            return Release() if state.inventory.status in HELD and not _may_leave(state) else None
+        case Confirmed() | InFulfilment() | Completed():
+            return _commit(state) or _release_pieces(state) or _fill(state) or _restock(state)
 
 
 def shipping_step(state: State) -> ShippingStep | None:
-    """The shipping worker's next step. A hold stops what brings the goods nearer to their leaving, and nothing else."""
+    """The shipping worker's next step. A hold, a review and money that is not there stop what brings goods nearer to their leaving, and
+    nothing else."""
     match state:
-        case Confirmed(holds=(_, *_)):
-            return None
-        case Confirmed(shipment=None):
-            return Book()
-        case Confirmed(shipment=shipment) if shipment is not None and shipment.status is ShipmentStatus.BOOKED:
-            return Dispatch(shipment.shipment_id)
-        case InFulfilment(shipment=shipment) if shipment is not None and shipment.status is ShipmentStatus.DISPATCHED:
-            return Track(shipment.shipment_id)
-        case Cancelling(shipment=shipment) if shipment is not None and shipment.status is ShipmentStatus.BOOKED:
-            return CancelBooking(shipment.shipment_id)
-        case _:
+        case Confirmed() | InFulfilment():
+            return (_send(state) if _may_send(state) else None) or _track(state)
+        case Cancelling():
+            booked = shipments_in(state, frozenset({ShipmentStatus.BOOKED}))
+            return CancelBooking(booked[0].shipment_id) if booked else None
+        case NotPlaced() | Received() | Completed() | Cancelled() | Rejected():
             return None
 
 
 def billing_step(state: State) -> BillingStep | None:
     """The billing worker's next step: first the invoice, then what refunds take back of it, one document after the other."""
-    match state:
-        case NotPlaced():
-            return None
-        case InFulfilment(invoice=None):
-            return IssueInvoice()
-        case _:
-            wanted = uncredited(state)
-            return IssueCreditNote(wanted[0]) if wanted else None
+    if isinstance(state, NotPlaced):
+        return None
+    if wants_invoice(state):
+        return IssueInvoice()
+    wanted = uncredited(state)
+    return IssueCreditNote(wanted[0]) if wanted else None
 
 
-def _shipment_may_leave(state: Cancelling) -> bool:
-    return state.shipment is not None and state.shipment.status is ShipmentStatus.BOOKED
+def shipment_id(state: Placed, parcel: Parcel) -> str:
+    """The id of the next parcel: the same for every try, and another one for other pieces."""
+    pieces = ",".join(f"{part.line}x{part.quantity}" for part in parcel.lines)
+    purpose = f"shipment:{parcel.location}:{pieces}" if pieces else "shipment"
+    return ids.event_id(state.order.order_id, purpose, len(state.shipments))
+
+
+def _may_send(state: Placed) -> bool:
+    return not state.holds and state.review != "open" and state.payment.status in PAID
+
+
+def _may_leave(state: Cancelling) -> bool:
+    return any(shipment.status is ShipmentStatus.BOOKED for shipment in state.shipments)
+
+
+def _send(state: Placed) -> ShippingStep | None:
+    parcel = next_parcel(state)
+    if parcel is not None:
+        return Book(shipment_id(state, parcel), parcel)
+    booked = shipments_in(state, frozenset({ShipmentStatus.BOOKED}))
+    return Dispatch(booked[0].shipment_id) if booked else None
+
+
+def _track(state: Placed) -> Track | None:
+    under_way = shipments_in(state, frozenset({ShipmentStatus.DISPATCHED}))
+    return Track(tuple(shipment.shipment_id for shipment in under_way)) if under_way else None
+
+
+def _capture(state: Placed) -> Capture | None:
+    """What is to be taken now: everything with the first parcel, or parcel by parcel, and with the last of them what is left."""
+    terms, payment = state.order.terms, state.payment
+    left_minor = state.due_minor - payment.captured_minor
+    if terms is None or terms.charge == "per_order":
+        return Capture(left_minor) if left_minor > 0 else None
+    gone = shipments_in(state, LEFT)
+    paid_for = {capture.shipment_id for capture in payment.captures}
+    for at, shipment in enumerate(gone):
+        if shipment.shipment_id in paid_for or left_minor <= 0:
+            continue
+        if at == len(gone) - 1 and all_gone(state):
+            return Capture(left_minor, shipment.shipment_id)
+        before = [LineCancellation(cancellation_id="", lines=shipped(state, one), amount_minor=0) for one in gone[:at]]
+        amount_minor = min(left_minor, amount_of(state.order, before, shipped(state, shipment)))
+        if amount_minor > 0:
+            return Capture(amount_minor, shipment.shipment_id, final=False)
+    return None
+
+
+def _commit(state: Placed) -> CommitStock | None:
+    for shipment in shipments_in(state, LEFT):
+        if shipment.shipment_id not in state.inventory.committed:
+            return CommitStock(shipment, shipped(state, shipment))
+    return None
+
+
+def _release_pieces(state: Placed) -> ReleasePieces | None:
+    for part in state.cancelled:
+        if part.freed and part.cancellation_id not in state.inventory.released:
+            return ReleasePieces(part)
+    return None
+
+
+def _fill(state: Placed) -> FillBackorder | None:
+    waits = state.inventory.status is InventoryStatus.BACKORDERED and state.inventory.missing
+    return FillBackorder(state.inventory.missing) if waits else None
+
+
+def _restock(state: Placed) -> Restock | None:
+    for one in state.returns:
+        back = one.status is ReturnStatus.INSPECTED and not one.restocked
+        if back and any(part.condition != "dismissed" for part in one.inspected):
+            return Restock(one)
+    return None

@@ -1,78 +1,162 @@
-"""What an order is made of besides what was ordered: its money, its goods, its parcel, its holds and what billing took back."""
+"""What an order is made of besides what was ordered: its money, its goods, its parcels, what comes back, and who has to decide what."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from orderstore.domain import events as e
 
 
 class PaymentStatus(Enum):
-    """Where the money is. Authorized: held at the provider; captured: taken; failed: declined."""
+    """Where the money is. Action required: the provider waits for the customer. Authorized: held at the provider; captured: taken;
+    failed: declined. Of some parcels taken and of others held is partially captured."""
 
     PENDING = "pending"
+    ACTION_REQUIRED = "action_required"
     AUTHORIZED = "authorized"
+    PARTIALLY_CAPTURED = "partially_captured"
     CAPTURED = "captured"
     FAILED = "failed"
     VOIDED = "voided"
 
 
 class InventoryStatus(Enum):
-    """Where the goods are set aside: all lines, or none."""
+    """Where the goods are set aside. Partial: some are missing, and the customer is asked; backordered: the rest is sent when it comes."""
 
     PENDING = "pending"
     RESERVED = "reserved"
+    PARTIAL = "partial"
+    BACKORDERED = "backordered"
     FAILED = "failed"
+    EXPIRED = "expired"
     RELEASED = "released"
 
 
 class ShipmentStatus(Enum):
-    """Where the parcel is."""
+    """Where the parcel is. Failed: refused by the carrier before it left. Lost: gone, and it will not arrive."""
 
     BOOKED = "booked"
     CANCELLED = "cancelled"
+    FAILED = "failed"
     DISPATCHED = "dispatched"
     DELIVERED = "delivered"
+    LOST = "lost"
+
+
+class ReturnStatus(Enum):
+    """How far a return is."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    RECEIVED = "received"
+    INSPECTED = "inspected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money that is promised back, for these pieces; `issued` once the provider has given it."""
+    """Money that is promised back, for these pieces; `issued` once the provider has given it, `failed` while it could not.
+    `of_cancellation`: for pieces that were cancelled, which no document names. `after` counts the cancellations of lines before it."""
 
     refund_id: str
     amount_minor: int
-    lines: tuple[e.RefundedLine, ...]
+    lines: tuple[e.Pieces, ...]
     issued: bool = False
+    failed: bool = False
+    attempt: int = 1
+    of_cancellation: bool = False
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCancellation:
+    """Pieces that are no part of the order any more. `freed` is what of them was set aside, and where; the others were missing.
+    `after` counts the refunds that were asked for before it."""
+
+    cancellation_id: str
+    lines: tuple[e.Pieces, ...]
+    amount_minor: int
+    refund_id: str | None = None
+    freed: tuple[e.Allocation, ...] = ()
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Money that was taken; `shipment_id` is the parcel that it pays for, None for everything."""
+
+    amount_minor: int
+    provider_reference: str
+    shipment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """The bank has taken the money back, for now or (lost) for ever."""
+
+    dispute_id: str
+    amount_minor: int
+    status: Literal["open", "won", "lost"] = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """The order's money: `amount_minor` is the order's total until the provider says what it holds. `method` is the provider's token."""
+    """The order's money: `amount_minor` is the order's total until the provider says what it holds. `method` is the provider's token,
+    `unknown` that nobody can say what became of the present attempt."""
 
     status: PaymentStatus = PaymentStatus.PENDING
     attempt: int = 1
     amount_minor: int = 0
     provider_reference: str | None = None
     method: str | None = None
+    unknown: bool = False
+    retry_until: datetime | None = None
+    capture_before: datetime | None = None
+    action_until: datetime | None = None
+    captures: tuple[Capture, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def refunds_pending(self) -> tuple[Refund, ...]:
-        """Promised, not given yet."""
+        """Promised, and the provider's turn."""
+        return tuple(refund for refund in self.refunds if not refund.issued and not refund.failed)
+
+    @property
+    def refunds_owed(self) -> tuple[Refund, ...]:
+        """Promised, not given yet, whether it is being tried or not."""
         return tuple(refund for refund in self.refunds if not refund.issued)
 
     @property
     def refunded_minor(self) -> int:
-        """Given back or promised: what a further refund may no longer touch."""
-        return sum(refund.amount_minor for refund in self.refunds)
+        """Given back or promised, for pieces that are part of the order: what a further refund may no longer touch."""
+        return sum(refund.amount_minor for refund in self.refunds if not refund.of_cancellation)
+
+    @property
+    def disputed_minor(self) -> int:
+        """What the bank has taken back, for now or for ever: nobody can give it back a second time."""
+        return sum(dispute.amount_minor for dispute in self.disputes if dispute.status != "won")
+
+    @property
+    def captured_minor(self) -> int:
+        """What was taken."""
+        return sum(capture.amount_minor for capture in self.captures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The order's reservation."""
+    """The order's reservation. `allocations` are (): all of it at the one location that there is, unless some of it is `missing`.
+    `committed` are the parcels whose pieces are gone from stock, `released` the cancellations whose pieces are back."""
 
     status: InventoryStatus = InventoryStatus.PENDING
     reservation_id: str | None = None
+    allocations: tuple[e.Allocation, ...] = ()
+    missing: tuple[e.Pieces, ...] = ()
+    expires_at: datetime | None = None
+    committed: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
 
 
 UNPAID: Final = Payment()
@@ -81,10 +165,12 @@ NOTHING_RESERVED: Final = Inventory()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
-    """The order's parcel; one for the whole order."""
+    """A parcel; `lines` are (): everything that was ordered."""
 
     shipment_id: str
     status: ShipmentStatus
+    location: str | None = None
+    lines: tuple[e.Pieces, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +181,37 @@ class CreditNote:
     total_minor: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """What comes back. `inspected` are the pieces that came, `restocked` that stock has them."""
+
+    return_id: str
+    lines: tuple[e.Pieces, ...]
+    status: ReturnStatus = ReturnStatus.REQUESTED
+    inspected: tuple[e.InspectedPieces, ...] = ()
+    restocked: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Somebody stopped the order, for this reason, and has not let it go yet."""
 
     hold_id: str
     reason: e.HoldReason
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the customer has to decide, and until when."""
+
+    action_id: str
+    kind: e.ActionKind
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A stage that takes too long, and nobody has done anything about it yet."""
+
+    stage: e.StalledStage
+    subject: str | None

@@ -8,7 +8,17 @@ CommandRejected
 ├── NothingToRefund      no line, no piece, no money
 ├── UnknownHold          the order never had this hold
 ├── TooManyHolds         more holds than an order can have
-└── HoldReused           the hold's name was given to another hold of the order
+├── HoldReused           the hold's name was given to another hold of the order
+├── NothingToRetry       no payment was declined, or it is being tried again
+├── TooManyAttempts      the payment or the refund was tried as often as it may be
+├── UnknownRefund        the order never had this refund
+├── NothingToCancel      no such pieces, or all that is left of the order
+├── UnknownQuestion      the order never asked this
+├── NotStalled           nobody waits for this stage of the order
+├── NothingToReturn      no such pieces have arrived, or they are on their way back or refunded
+├── TooManyReturns       more returns than an order can have
+├── UnknownReturn        the order never had this return
+└── WrongReturnStatus    the return is not that far, or further
 """
 
 
@@ -64,3 +74,63 @@ class HoldReused(CommandRejected):
     """The hold's name was given to another hold of the order."""
 
     code = "hold_reused"
+
+
+class NothingToRetry(CommandRejected):
+    """No payment of the order was declined, or it is being tried again already."""
+
+    code = "nothing_to_retry"
+
+
+class TooManyAttempts(CommandRejected):
+    """The payment or the refund was tried as often as it may be."""
+
+    code = "too_many_attempts"
+
+
+class UnknownRefund(CommandRejected):
+    """The order never had this refund."""
+
+    code = "unknown_refund"
+
+
+class NothingToCancel(CommandRejected):
+    """The request names no pieces of the order, or all that is left of it."""
+
+    code = "nothing_to_cancel"
+
+
+class UnknownQuestion(CommandRejected):
+    """The order never asked this."""
+
+    code = "unknown_question"
+
+
+class NotStalled(CommandRejected):
+    """Nobody waits for this stage of the order."""
+
+    code = "not_stalled"
+
+
+class NothingToReturn(CommandRejected):
+    """No such pieces have arrived, or they are on their way back or refunded."""
+
+    code = "nothing_to_return"
+
+
+class TooManyReturns(CommandRejected):
+    """More returns than an order can have."""
+
+    code = "too_many_returns"
+
+
+class UnknownReturn(CommandRejected):
+    """The order never had this return."""
+
+    code = "unknown_return"
+
+
+class WrongReturnStatus(CommandRejected):
+    """The return is not that far yet, or further."""
+
+    code = "wrong_return_status"

@@ -1,36 +1,33 @@
-"""What the pieces of a refund have of the order's money: the amount that is promised back, and its taxes.
+"""What some pieces have of the order's money: an amount, and its taxes.
 
-A refund's share follows from the pieces that were asked back before it, in the order of the requests: so the shares of all add up to the
-order to the last minor unit, whichever is given back or credited first.
+A share follows from the pieces that were taken out before it, by a refund or a cancellation of lines, in the order in which that was asked
+for: so the shares of all add up to the order to the last minor unit, whichever is given back or credited first.
 """
 
 from collections.abc import Sequence
 
 from orderstore.domain import events as e
 from orderstore.domain.money import exact_sum, round_to_minor
-from orderstore.domain.parts import Refund
-from orderstore.domain.pricing import taxes_of_pieces
+from orderstore.domain.parts import LineCancellation, Refund
+from orderstore.domain.pricing import taxes_of, taxes_of_pieces
 from orderstore.domain.rejections import NothingToRefund, RefundTooLarge
+from orderstore.domain.statuses import Placed
+
+Taken = Refund | LineCancellation
+"""Pieces that were taken out of the order's money."""
 
 
-def refund_amount(
-    order: e.OrderCreated, refunds: Sequence[Refund], lines: Sequence[e.RefundedLine], *, left_minor: int
-) -> int:
+def refund_amount(order: e.OrderCreated, before: Sequence[Taken], lines: Sequence[e.Pieces], *, left_minor: int) -> int:
     """What these pieces cost, and never more than what is left of the order. Raises NothingToRefund, RefundTooLarge."""
-    pieces_left = [line.quantity - gone for line, gone in zip(order.lines, _pieces(order, refunds), strict=True)]
+    pieces_left = [line.quantity - gone for line, gone in zip(order.lines, _pieces(order, before), strict=True)]
     for line in lines:
         if line.quantity < 1 or not 0 <= line.line < len(pieces_left):
             raise NothingToRefund(f"line {line.line} with quantity {line.quantity} is no piece of this order")
         pieces_left[line.line] -= line.quantity
         if pieces_left[line.line] < 0:
             raise RefundTooLarge(f"line {line.line} has fewer pieces left than {line.quantity}")
-    if not any(pieces_left):
-        amount_minor = left_minor  # the last piece takes the rounding with it, so that parts add up to the whole
-    elif order.pricing is not None:
-        amount_minor = sum(part.net_minor + part.tax_minor for part in refund_taxes(order, refunds, lines) or ())
-    else:
-        exact = exact_sum([(line.quantity, order.lines[line.line].unit_price) for line in lines])
-        amount_minor = round_to_minor(exact, order.currency)
+    # the last piece takes the rounding with it, so that parts add up to the whole
+    amount_minor = amount_of(order, before, lines) if any(pieces_left) else left_minor
     if amount_minor > left_minor:
         raise RefundTooLarge(f"{amount_minor} minor units are more than the {left_minor} that are left")
     if amount_minor < 1:
@@ -38,10 +35,19 @@ def refund_amount(
     return amount_minor
 
 
+def amount_of(order: e.OrderCreated, before: Sequence[Taken], lines: Sequence[e.Pieces]) -> int:
+    """What these pieces come to when those were taken out before, in minor units."""
+    if order.pricing is not None:
+        return sum(part.net_minor + part.tax_minor for part in refund_taxes(order, before, lines) or ())
+    return round_to_minor(
+        exact_sum([(line.quantity, order.lines[line.line].unit_price) for line in lines]), order.currency
+    )
+
+
 def refund_taxes(
-    order: e.OrderCreated, before: Sequence[Refund], lines: Sequence[e.RefundedLine]
+    order: e.OrderCreated, before: Sequence[Taken], lines: Sequence[e.Pieces]
 ) -> tuple[e.TaxAmount, ...] | None:
-    """The taxes of these pieces by rate, when the refunds `before` were asked for already; None for an order without taxes."""
+    """The taxes of these pieces by rate, when those were taken out before; None for an order without taxes."""
     if order.pricing is None:
         return None
     counts = [0] * len(order.lines)
@@ -50,10 +56,36 @@ def refund_taxes(
     return taxes_of_pieces(order.pricing, [line.quantity for line in order.lines], _pieces(order, before), counts)
 
 
-def _pieces(order: e.OrderCreated, refunds: Sequence[Refund]) -> list[int]:
-    """How many pieces of each line these refunds are for."""
+def taken_out(state: Placed) -> tuple[Taken, ...]:
+    """Everything that was taken out of the order's money so far; a refund of cancelled pieces is the cancellation over again."""
+    return (*state.cancelled, *(refund for refund in state.payment.refunds if not refund.of_cancellation))
+
+
+def taken_before_refund(state: Placed, refund: Refund) -> tuple[Taken, ...]:
+    """What was taken out when this refund was asked for."""
+    refunds = state.payment.refunds[: state.payment.refunds.index(refund)]
+    return (*state.cancelled[: refund.after], *(one for one in refunds if not one.of_cancellation))
+
+
+def taxes_due(state: Placed) -> tuple[e.TaxAmount, ...] | None:
+    """The taxes of the order by rate without those of the pieces that were cancelled; None for an order without taxes."""
+    if state.order.pricing is None:
+        return None
+    due = {part.rate_percent: (part.net_minor, part.tax_minor) for part in taxes_of(state.order.pricing)}
+    for at, cancelled in enumerate(state.cancelled):
+        refunds = (one for one in state.payment.refunds[: cancelled.after] if not one.of_cancellation)
+        for part in refund_taxes(state.order, (*state.cancelled[:at], *refunds), cancelled.lines) or ():
+            net, tax = due[part.rate_percent]
+            due[part.rate_percent] = (net - part.net_minor, tax - part.tax_minor)
+    return tuple(
+        e.TaxAmount(rate_percent=rate, net_minor=net, tax_minor=tax) for rate, (net, tax) in sorted(due.items())
+    )
+
+
+def _pieces(order: e.OrderCreated, taken: Sequence[Taken]) -> list[int]:
+    """How many pieces of each line these are for."""
     gone = [0] * len(order.lines)
-    for refund in refunds:
-        for line in refund.lines:
+    for one in taken:
+        for line in one.lines:
             gone[line.line] += line.quantity
     return gone

@@ -1,120 +1,76 @@
-"""The order as its events tell it: one class per status. `evolve` holds no rules; an impossible transition is a bug."""
+"""The order as its events tell it. `evolve` holds no rules; an impossible transition is a bug."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
+from typing import Final, TypeVar, assert_never
 
 from orderstore.domain import events as e
+from orderstore.domain.copying import names_of, replace
+from orderstore.domain.evolving import (
+    inventory_after,
+    payment_after,
+    refund_of,
+    returns_after,
+    shipments_after,
+    without,
+)
 from orderstore.domain.parts import (
-    NOTHING_RESERVED,
-    UNPAID,
     CreditNote,
     Hold,
     Inventory,
     InventoryStatus,
+    LineCancellation,
     Payment,
     PaymentStatus,
+    Question,
     Refund,
+    Return,
+    ReturnStatus,
     Shipment,
     ShipmentStatus,
+    Stall,
+)
+from orderstore.domain.statuses import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    NotPlaced,
+    Order,
+    Placed,
+    Received,
+    Rejected,
+    State,
 )
 
 __all__ = (
+    "Cancelled",
+    "Cancelling",
+    "Completed",
+    "Confirmed",
     "CreditNote",
     "Hold",
+    "InFulfilment",
     "Inventory",
     "InventoryStatus",
+    "LineCancellation",
+    "NotPlaced",
+    "Order",
     "Payment",
     "PaymentStatus",
+    "Placed",
+    "Question",
+    "Received",
     "Refund",
+    "Rejected",
+    "Return",
+    "ReturnStatus",
     "Shipment",
     "ShipmentStatus",
+    "Stall",
+    "State",
 )  # beside everything that is defined here
 
-_T = TypeVar("_T")
-
-
-if TYPE_CHECKING:
-    from dataclasses import replace
-else:
-
-    def replace(value: _T, **changes: Any) -> _T:  # noqa: ANN401 - checked as `dataclasses.replace` is
-        """As `dataclasses.replace`, in two thirds of the time: most of a fold is copies. No state has a `__post_init__`."""
-        copy = object.__new__(type(value))
-        for name in _names(type(value)):
-            object.__setattr__(copy, name, changes[name] if name in changes else getattr(value, name))
-        return copy
-
-
-@cache
-def _names(of: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(of))
-
-
-@dataclass(frozen=True, slots=True)
-class NotPlaced:
-    """Before the first event."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """What every placed order has, whatever its status."""
-
-    order: e.OrderCreated
-    payment: Payment = UNPAID
-    inventory: Inventory = NOTHING_RESERVED
-    shipment: Shipment | None = None
-    invoice: e.InvoiceIssued | None = None
-    credit_notes: tuple[CreditNote, ...] = ()
-    """At most one for each refund, in the order in which they were issued; none without an invoice."""
-    holds: tuple[Hold, ...] = ()
-    """Those that are open, in the order in which they were placed. While there is one, nothing is booked and nothing leaves."""
-    hold_ids: tuple[str, ...] = ()
-    """The ids of all that there ever were: a hold that has ended never comes back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received(Placed):
-    """Durable; payment and inventory are at work."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmed(Placed):
-    """Paid for and set aside; the goods have not left."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InFulfilment(Placed):
-    """The goods have left."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed(Placed):
-    """Delivered, paid and invoiced. Refunds are still possible."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelling(Placed):
-    """Being undone; it ends as Cancelled once nothing is held, or goes on when the goods had already left."""
-
-    reason: e.CancellationReason = "customer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled(Placed):
-    """Undone: no money, no stock and no parcel is held."""
-
-    reason: e.CancellationReason = "customer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected(Placed):
-    """It never came about: neither money nor stock was ever held."""
-
-
-Order = Received | Confirmed | InFulfilment | Completed | Cancelling | Cancelled | Rejected
-State = NotPlaced | Order
 _S = TypeVar("_S", bound=Placed)
 
 INITIAL: Final = NotPlaced()
@@ -139,79 +95,101 @@ def evolve(state: State, event: e.Event) -> State:
         return Received(order=event, payment=Payment(amount_minor=event.total_minor))
     if isinstance(state, NotPlaced):
         raise ImpossibleTransition(f"{type(event).__name__} before OrderCreated")
-    payment, inventory = state.payment, state.inventory
     match event:  # cases are tried in turn: what every order meets comes first
-        case e.PaymentCompleted():
-            status = PaymentStatus.CAPTURED if event.mode == "captured" else PaymentStatus.AUTHORIZED
-            paid = replace(
-                payment,
-                status=status,
-                attempt=event.attempt,
-                amount_minor=event.amount_minor,
-                provider_reference=event.provider_reference,
-            )
-            return replace(state, payment=paid)
-        case e.InventoryReserved():
-            reserved = Inventory(status=InventoryStatus.RESERVED, reservation_id=event.reservation_id)
-            return replace(state, inventory=reserved)
+        case e.PaymentCompleted() | e.PaymentCaptured():
+            return replace(state, payment=payment_after(state.payment, event, due_minor=state.due_minor))
+        case e.InventoryReserved() | e.InventoryCommitted():
+            return replace(state, inventory=inventory_after(state.inventory, event, backorder=False))
         case e.OrderConfirmed():
             return _become(Confirmed, state, after=(Received,))
-        case e.ShipmentCreated():
-            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.BOOKED))
+        case e.ShipmentCreated() | e.ShipmentDelivered() | e.ShipmentCancelled() | e.ShipmentFailed():
+            return replace(state, shipments=shipments_after(state.shipments, event))
         case e.ShipmentDispatched():
-            shipment = Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DISPATCHED)
-            return _become(InFulfilment, state, after=(Confirmed, Cancelling), shipment=shipment)
-        case e.PaymentCaptured():
-            return replace(state, payment=replace(payment, status=PaymentStatus.CAPTURED))
+            sent = replace(state, shipments=shipments_after(state.shipments, event))
+            return (
+                sent if isinstance(sent, InFulfilment) else _become(InFulfilment, sent, after=(Confirmed, Cancelling))
+            )
         case e.InvoiceIssued():
             return replace(state, invoice=event)
-        case e.ShipmentDelivered():
-            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.DELIVERED))
         case e.OrderCompleted():
             return _become(Completed, state, after=(InFulfilment,))
         case e.CreditNoteIssued():
             return replace(state, credit_notes=(*state.credit_notes, _credit_note(state, event)))
-        case e.PaymentFailed():
-            return replace(state, payment=replace(payment, status=PaymentStatus.FAILED, attempt=event.attempt))
-        case e.PaymentVoided():
-            return replace(state, payment=replace(payment, status=PaymentStatus.VOIDED))
-        case e.RefundRequested():
-            refund = Refund(refund_id=event.refund_id, amount_minor=event.amount_minor, lines=event.lines)
-            return replace(state, payment=replace(payment, refunds=(*payment.refunds, refund)))
-        case e.RefundIssued():
-            refunds = tuple(
-                replace(refund, issued=True) if refund.refund_id == event.refund_id else refund
-                for refund in payment.refunds
-            )
-            return replace(state, payment=replace(payment, refunds=refunds))
-        case e.InventoryFailed():
-            return replace(state, inventory=replace(inventory, status=InventoryStatus.FAILED))
-        case e.InventoryReleased():
-            return replace(state, inventory=replace(inventory, status=InventoryStatus.RELEASED))
-        case e.ShipmentCancelled():
-            return replace(state, shipment=Shipment(shipment_id=event.shipment_id, status=ShipmentStatus.CANCELLED))
         case e.OrderRejected():
             return _become(Rejected, state, after=(Received,))
         case e.OrderCancellationRequested():
-            cancelling = _become(Cancelling, state, after=(Received, Confirmed))
-            return replace(cancelling, reason=event.reason)
-        case e.OrderCancellationDeclined():
-            return state
+            return replace(_become(Cancelling, state, after=(Received, Confirmed)), reason=event.reason)
         case e.OrderCancelled():
             return replace(_become(Cancelled, state, after=(Cancelling,)), reason=event.reason)
-        case e.OrderHeld():
-            if event.hold_id in state.hold_ids:
-                raise ImpossibleTransition(f"hold {event.hold_id} is placed a second time")
-            holds = (*state.holds, Hold(event.hold_id, event.reason))
-            return replace(state, holds=holds, hold_ids=(*state.hold_ids, event.hold_id))
-        case e.OrderHoldReleased():
-            left = tuple(hold for hold in state.holds if hold.hold_id != event.hold_id)
-            if len(left) == len(state.holds):
-                raise ImpossibleTransition(f"hold {event.hold_id} is released and is not open")
-            return replace(state, holds=left)
-        case e.PaymentMethodChosen():
-            return replace(state, payment=replace(payment, method=event.method))
-        case e.PersonalDataErased() | e.PaymentDiscrepancyFound():
+        case e.RefundRequested():
+            return _refunding(state, event)
+        case (
+            e.PaymentFailed()
+            | e.PaymentVoided()
+            | e.PaymentMethodChosen()
+            | e.PaymentAttemptStarted()
+            | e.PaymentActionRequired()
+            | e.PaymentAuthorizationExpired()
+            | e.PaymentOutcomeUnknown()
+            | e.PaymentDisputed()
+            | e.PaymentDisputeClosed()
+            | e.RefundIssued()
+            | e.RefundFailed()
+            | e.RefundRetried()
+        ):
+            return replace(state, payment=payment_after(state.payment, event, due_minor=state.due_minor))
+        case (
+            e.InventoryPartiallyReserved()
+            | e.InventoryFailed()
+            | e.InventoryReleased()
+            | e.BackorderFilled()
+            | e.ReservationExpired()
+            | e.PiecesReleased()
+        ):
+            return replace(state, inventory=inventory_after(state.inventory, event, backorder=_backorders(state)))
+        case e.LinesCancelled():
+            return _without(state, event)
+        case e.OrderHeld() | e.OrderHoldReleased():
+            return _held(state, event)
+        case e.OrderActionRequired():
+            question = Question(event.action_id, event.kind, event.deadline)
+            return replace(
+                state, questions=(*state.questions, question), question_ids=(*state.question_ids, event.action_id)
+            )
+        case e.OrderActionAnswered():
+            open_ones = tuple(question for question in state.questions if question.action_id != event.action_id)
+            return replace(state, questions=open_ones)
+        case e.FraudReviewRequested():
+            return replace(state, review="open")
+        case e.FraudReviewPassed():
+            return replace(state, review="passed")
+        case e.FraudReviewFailed():
+            return replace(state, review="failed")
+        case e.ReturnRequested():
+            return replace(state, returns=(*state.returns, Return(return_id=event.return_id, lines=event.lines)))
+        case (
+            e.ReturnApproved()
+            | e.ReturnDeclined()
+            | e.ReturnCancelled()
+            | e.ReturnReceived()
+            | e.ReturnInspected()
+            | e.InventoryRestocked()
+        ):
+            return replace(state, returns=returns_after(state.returns, event))
+        case e.OrderProcessStalled():
+            return replace(state, stalls=(*state.stalls, Stall(event.stage, event.subject)))
+        case e.OrderProcessResumed():
+            return replace(state, stalls=tuple(one for one in state.stalls if one != Stall(event.stage, event.subject)))
+        case (
+            e.OrderCancellationDeclined()
+            | e.OrderExpired()
+            | e.OrderNoteAdded()
+            | e.ShipmentDelayed()
+            | e.TrackingUpdated()
+            | e.PaymentDiscrepancyFound()
+            | e.DiscrepancyFound()
+            | e.PersonalDataErased()
+        ):
             return state
         case _:
             assert_never(event)
@@ -228,17 +206,50 @@ def _credit_note(state: Order, event: e.CreditNoteIssued) -> CreditNote:
     return CreditNote(refund_id=event.refund_id, total_minor=event.total_minor)
 
 
-def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...], shipment: Shipment | None = None) -> _S:
-    """The same order in another status, with a newer shipment if there is one."""
+def _refunding(state: Order, event: e.RefundRequested) -> Order:
+    promised = refund_of(event, of_cancellation=event.refund_id in _refunds_of(state), after=len(state.cancelled))
+    return replace(state, payment=replace(state.payment, refunds=(*state.payment.refunds, promised)))
+
+
+def _refunds_of(state: Order) -> frozenset[str]:
+    return frozenset(part.refund_id for part in state.cancelled if part.refund_id is not None)
+
+
+def _without(state: Order, event: e.LinesCancelled) -> Order:
+    """The order without these pieces."""
+    inventory, freed = without(state.inventory, event.lines)
+    part = LineCancellation(
+        cancellation_id=event.cancellation_id,
+        lines=event.lines,
+        amount_minor=event.amount_minor,
+        refund_id=event.refund_id,
+        freed=freed,
+        after=len(state.payment.refunds),
+    )
+    return replace(state, cancelled=(*state.cancelled, part), inventory=inventory)
+
+
+def _held(state: Order, event: e.OrderHeld | e.OrderHoldReleased) -> Order:
+    if isinstance(event, e.OrderHeld):
+        if event.hold_id in state.hold_ids:
+            raise ImpossibleTransition(f"hold {event.hold_id} is placed a second time")
+        holds = (*state.holds, Hold(event.hold_id, event.reason))
+        return replace(state, holds=holds, hold_ids=(*state.hold_ids, event.hold_id))
+    left = tuple(hold for hold in state.holds if hold.hold_id != event.hold_id)
+    if len(left) == len(state.holds):
+        raise ImpossibleTransition(f"hold {event.hold_id} is released and is not open")
+    return replace(state, holds=left)
+
+
+def _backorders(state: Order) -> bool:
+    return state.order.terms is not None and state.order.terms.missing_stock == "backorder"
+
+
+def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...]) -> _S:
+    """The same order in another status. Its end ends its holds and its questions."""
     if not isinstance(state, after):
         raise ImpossibleTransition(f"an order that is {type(state).__name__} cannot become {status.__name__}")
-    return status(
-        order=state.order,
-        payment=state.payment,
-        inventory=state.inventory,
-        shipment=shipment or state.shipment,
-        invoice=state.invoice,
-        credit_notes=state.credit_notes,
-        holds=() if issubclass(status, Completed | Cancelled | Rejected) else state.holds,  # the end ends them too
-        hold_ids=state.hold_ids,
-    )
+    parts = {name: getattr(state, name) for name in names_of(Placed)}
+    if issubclass(status, Completed | Cancelled | Rejected):
+        parts |= {"holds": (), "questions": ()}
+    return status(**parts)

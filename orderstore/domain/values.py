@@ -39,11 +39,19 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundedLine:
+class Pieces:
     """So many pieces of the order's line with this index (0-based)."""
 
     line: int
     quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """Pieces that are set aside at one location."""
+
+    location: str
+    lines: tuple[Pieces, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,27 @@ class SandboxHooks:
     payment_outcome: Literal["approved", "declined"] | None = None
     inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
     technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The rules that an order goes by, as they were when it was placed; what stands here is what held before there was a choice.
+
+    missing_stock     what becomes of an order of which some pieces are not there: refuse it, ask the customer, send what is there and the
+                      rest when it comes (backorder), or send what is there and cancel the rest
+    charge            take the money of the whole order with its first parcel, or of each parcel when it leaves
+    payment_retry_s   how long a customer may try again after a decline that is not final; 0: every decline is
+    reservation_s     how long goods stay set aside for an order that is not paid for; 0: until it is decided
+    answer_s          how long a customer may take to answer a question
+    review            whether somebody looks at the order before its goods leave
+    """
+
+    missing_stock: Literal["refuse", "ask", "backorder", "cancel_lines"] = "refuse"
+    charge: Literal["per_order", "per_shipment"] = "per_order"
+    payment_retry_s: int = 0
+    reservation_s: int = 0
+    answer_s: int = 259_200
+    review: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,8 @@ def _sums(order: str, state: Order) -> Iterator[Finding]:
     payment = state.payment
     if payment.status is not PaymentStatus.CAPTURED or payment.refunds_pending or uncredited(state):
         return
-    if payment.amount_minor - payment.refunded_minor != state.invoice.total_minor - credited:
+    given = sum(refund.amount_minor for refund in payment.refunds if refund.issued)
+    if payment.captured_minor - given != state.invoice.total_minor - credited:
         yield Finding(kind="sums_differ", where=order, about=state.invoice.invoice_number)
 
 
@@ -109,4 +110,4 @@ def _last(events: Sequence[Recorded], event: type[e.Event]) -> datetime:
 
 
 def _shipment(state: Order) -> str:
-    return "its goods" if state.shipment is None else state.shipment.shipment_id
+    return state.shipments[-1].shipment_id if state.shipments else "its goods"

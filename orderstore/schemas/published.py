@@ -175,6 +175,126 @@ class CreditNoteIssued(TypedDict):
     issuedAt: Moment
 
 
+class Pieces(TypedDict):
+    """So many pieces of the order's line with this index (0-based)."""
+
+    line: Annotated[int, Shape(minimum=0)]
+    quantity: Count
+
+
+class LinesCancelled(TypedDict):
+    """These pieces are no part of the order any more."""
+
+    cancellationId: str
+    lines: list[Pieces]
+    amountMinor: Minor
+    reason: Literal["customer", "operator", "inventory", "delay"]
+
+
+class OrderActionRequired(TypedDict):
+    """The customer has to decide something until then."""
+
+    actionId: str
+    kind: Literal["payment", "missing_stock", "delay_consent"]
+    deadline: Moment
+
+
+class PaymentAttemptStarted(TypedDict):
+    """The customer tries again."""
+
+    attempt: Count
+
+
+class PaymentDisputed(TypedDict):
+    """The bank has taken money back, for now. `reason` is its own word."""
+
+    disputeId: str
+    amountMinor: Minor
+    reason: str
+
+
+class PaymentDisputeClosed(TypedDict):
+    """The dispute is over."""
+
+    disputeId: str
+    outcome: Literal["won", "lost"]
+
+
+class RefundRetried(TypedDict):
+    """A refund that failed is tried again."""
+
+    refundId: str
+    attempt: Count
+
+
+class InventoryPartiallyReserved(TypedDict):
+    """Some pieces are set aside, and these are missing."""
+
+    reservationId: str
+    missing: list[Pieces]
+
+
+class BackorderFilled(TypedDict):
+    """These pieces were missing and have come."""
+
+    reservationId: str
+    lines: list[Pieces]
+
+
+class ShipmentFailed(TypedDict):
+    """The carrier will not bring it; `code` is its own word."""
+
+    shipmentId: str
+    code: str
+
+
+class ShipmentDelayed(TypedDict):
+    """The goods leave later; where `consentBy` is set, the customer has to agree until then."""
+
+    delayId: str
+    promisedAt: Moment
+    reason: str
+    consentBy: Moment | None
+
+
+class TrackingUpdated(TypedDict):
+    """The carrier has seen the parcel."""
+
+    shipmentId: str
+    code: str
+    seenAt: Moment
+    place: str | None
+
+
+class ReturnRequested(TypedDict):
+    """The customer wants to send these pieces back. Whatever was said about it stays in the log."""
+
+    returnId: str
+    lines: list[Pieces]
+    reason: Literal["withdrawal", "damaged", "wrong_item", "not_as_described", "other"]
+
+
+class Return(TypedDict):
+    """A return, and nothing to add."""
+
+    returnId: str
+
+
+class InspectedPieces(TypedDict):
+    """So many pieces of a line came back in this condition."""
+
+    line: Annotated[int, Shape(minimum=0)]
+    quantity: Count
+    condition: Literal["sellable", "damaged", "dismissed"]
+
+
+class ReturnInspected(TypedDict):
+    """What came back, and in which condition."""
+
+    returnId: str
+    pieces: list[InspectedPieces]
+
+
 class Nothing(TypedDict):
     """The event says all by its name."""
 
@@ -198,6 +318,20 @@ PublicData = (
     | Shipment
     | InvoiceIssued
     | CreditNoteIssued
+    | LinesCancelled
+    | OrderActionRequired
+    | PaymentAttemptStarted
+    | PaymentDisputed
+    | PaymentDisputeClosed
+    | RefundRetried
+    | InventoryPartiallyReserved
+    | BackorderFilled
+    | ShipmentFailed
+    | ShipmentDelayed
+    | TrackingUpdated
+    | ReturnRequested
+    | Return
+    | ReturnInspected
     | Nothing
 )
 
@@ -224,6 +358,25 @@ FORMS: Final[Mapping[str, type]] = MappingProxyType(
         "ShipmentDelivered": Shipment,
         "InvoiceIssued": InvoiceIssued,
         "CreditNoteIssued": CreditNoteIssued,
+        "LinesCancelled": LinesCancelled,
+        "OrderActionRequired": OrderActionRequired,
+        "PaymentAttemptStarted": PaymentAttemptStarted,
+        "PaymentDisputed": PaymentDisputed,
+        "PaymentDisputeClosed": PaymentDisputeClosed,
+        "RefundRetried": RefundRetried,
+        "InventoryPartiallyReserved": InventoryPartiallyReserved,
+        "BackorderFilled": BackorderFilled,
+        "ShipmentFailed": ShipmentFailed,
+        "ShipmentDelayed": ShipmentDelayed,
+        "TrackingUpdated": TrackingUpdated,
+        "ReturnRequested": ReturnRequested,
+        "ReturnInspected": ReturnInspected,
+        "FraudReviewRequested": Nothing,
+        "FraudReviewPassed": Nothing,
+        "PaymentAuthorizationExpired": Nothing,
+        "ReturnApproved": Return,
+        "ReturnDeclined": Return,
+        "ReturnReceived": Return,
     }
 )
 """The form of each published event, by its name in the registry."""

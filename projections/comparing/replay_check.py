@@ -153,7 +153,8 @@ def _in_order(log: Log) -> Iterator[Recorded]:
 
 def _of_state(state: s.Order) -> dict[str, Any]:
     """What the status view must say of a state."""
-    payment, shipment, invoice = state.payment, state.shipment, state.invoice
+    payment, invoice = state.payment, state.invoice
+    shipment = state.shipments[-1] if state.shipments else None
     pending_minor = sum(refund.amount_minor for refund in payment.refunds_pending)
     return {
         "status": _STATUS[type(state)],

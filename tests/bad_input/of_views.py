@@ -52,7 +52,7 @@ def order() -> list[Commit]:
         (DISPATCHED,),
         (INVOICE, CAPTURED),
         (DELIVERED,),
-        (e.RefundRequested(refund_id="r1", amount_minor=2_500, lines=(e.RefundedLine(line=1, quantity=1),)),),
+        (e.RefundRequested(refund_id="r1", amount_minor=2_500, lines=(e.Pieces(line=1, quantity=1),)),),
         (e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1"),),
     )
     made: list[Commit] = []

@@ -139,7 +139,7 @@ def long_history(stream: str, commits: int) -> list[Commit]:
 
 
 def _asked(number: int) -> e.RefundRequested:
-    return e.RefundRequested(refund_id=f"r{number}", amount_minor=1, lines=(e.RefundedLine(line=0, quantity=1),))
+    return e.RefundRequested(refund_id=f"r{number}", amount_minor=1, lines=(e.Pieces(line=0, quantity=1),))
 
 
 def _commit(previous: Commit | None, stream: str, cause: Cause, number: int, events: tuple[e.Event, ...]) -> Commit:

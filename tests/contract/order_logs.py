@@ -3,7 +3,7 @@
 from functools import partial
 
 from orderstore.domain import decisions
-from orderstore.domain.events import RefundedLine
+from orderstore.domain.events import Pieces
 from orderstore.history import History
 from orderstore.recorded import Cause
 from orderstore.transact import Decide, Transactor
@@ -43,7 +43,7 @@ async def order_of_four_events(log: Log) -> History:
 
 def refund(name: str) -> tuple[Decide, Cause]:
     """One piece given back; each name is a refund of its own, `PIECES` of them fit into the order."""
-    lines = (RefundedLine(line=0, quantity=1),)
+    lines = (Pieces(line=0, quantity=1),)
     decide = partial(decisions.request_refund, refund_id=name, lines=lines, reason=None)
     return decide, cause("refund-requested", causation_id=name)
 

@@ -58,7 +58,7 @@ COMPLETE: dict[str, e.Event] = {
         refund_id="r1",
         amount_minor=2_500,
         reason=e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk")),
-        lines=(e.RefundedLine(line=1, quantity=1),),
+        lines=(e.Pieces(line=1, quantity=1),),
     ),
     "RefundIssued": e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1"),
     "InventoryReserved": e.InventoryReserved(reservation_id="reservation-1", untracked_skus=("POST",)),
@@ -95,7 +95,7 @@ COMPLETE: dict[str, e.Event] = {
         total_minor=2_500,
         currency="USD",
         issued_at=NOON,
-        lines=(e.RefundedLine(line=1, quantity=1),),
+        lines=(e.Pieces(line=1, quantity=1),),
         buyer=e.SealedText(subject="fiscal:2026:customer:c-1", ciphertext="c2VhbGVk"),
         taxes=(e.TaxAmount(rate_percent=Decimal(7), net_minor=2_336, tax_minor=164),),
     ),
@@ -136,7 +136,7 @@ EARLIER: dict[str, e.Event] = {
         refund_id="r1",
         amount_minor=2_500,
         reason=e.FreeText(plain="broken"),
-        lines=(e.RefundedLine(line=1, quantity=1),),
+        lines=(e.Pieces(line=1, quantity=1),),
     ),
     "RefundRequested-1.0-minimal": e.RefundRequested(
         refund_id="r1", amount_minor=90_000, reason=e.FreeText(plain="cancellation")

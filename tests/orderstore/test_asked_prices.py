@@ -121,7 +121,7 @@ async def test_the_order_keeps_its_prices_and_its_documents_take_them_from_it() 
 
     pieces = [(1, 1), (0, 1), (1, 1)]
     for number, (line, quantity) in enumerate(pieces):
-        ask = partial(decisions.request_refund, lines=(e.RefundedLine(line=line, quantity=quantity),), reason=None)
+        ask = partial(decisions.request_refund, lines=(e.Pieces(line=line, quantity=quantity),), reason=None)
         state = fold(state, ask(state, refund_id=f"r{number}"))
     refunds = state.payment.refunds
     assert [refund.amount_minor for refund in refunds] == [2_648, 94_248, 3_231]

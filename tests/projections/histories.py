@@ -42,7 +42,7 @@ START_MS = 1_780_000_000_000
 REFUND = partial(
     d.request_refund,
     refund_id="r1",
-    lines=(e.RefundedLine(line=1, quantity=1),),
+    lines=(e.Pieces(line=1, quantity=1),),
     reason=e.FreeText(plain="damaged"),
 )
 
@@ -77,7 +77,7 @@ DECISIONS = (
     partial(h.hold, hold_id="h2", reason="address"),
     partial(h.release_hold, hold_id="h1"),
     partial(h.release_hold, hold_id="h2"),
-    partial(d.request_refund, refund_id="r2", lines=(e.RefundedLine(line=1, quantity=1),), reason=None),
+    partial(d.request_refund, refund_id="r2", lines=(e.Pieces(line=1, quantity=1),), reason=None),
 )
 
 Groups = tuple[tuple[e.Event, ...], ...]

@@ -43,6 +43,13 @@ class InventoryHandler(Reaction):
                 return await self._reserve(history, order, stock)
             case next_steps.Release():
                 return await self._release(history, order, stock)
+            case (
+                next_steps.CommitStock()
+                | next_steps.ReleasePieces()
+                | next_steps.FillBackorder()
+                | next_steps.Restock()
+            ):
+                return None
 
     async def _reserve(self, history: History, order: OrderCreated, stock: Stock) -> History:
         cause = self._caused_by(history, OrderCreated, "inventory-outcome")

@@ -80,11 +80,11 @@ class PaymentHandler(Reaction):
         match next_steps.payment_step(history.state):
             case None:
                 return None
-            case next_steps.Authorize():
+            case next_steps.Authorize(amount_minor):
                 attempt = await self._attempts.begin(
                     _attempt_key(order),
                     order_id=order.order.order_id,
-                    amount=_total(order),
+                    amount=Money(amount_minor, order.order.currency),
                     capture=self._capture_at_once,
                 )
                 if attempt.state == "abandoned":

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from orderstore.domain import decisions, ids, next_steps
+from orderstore.domain import decisions, next_steps
 from orderstore.domain.events import (
     OrderCancellationRequested,
     OrderConfirmed,
@@ -13,6 +13,7 @@ from orderstore.domain.events import (
     ShipmentDelivered,
     ShipmentDispatched,
 )
+from orderstore.domain.parcels import Parcel, next_parcel
 from orderstore.domain.state import Cancelled as CancelledOrder
 from orderstore.domain.state import Cancelling, State
 from orderstore.history import History
@@ -51,27 +52,31 @@ class ShippingHandler(Reaction):
         order = placed(history).order
         match next_steps.shipping_step(history.state):
             case None:
-                if _may_hold_unrecorded_booking(history):
-                    await self._carrier.cancel(shipment_id_of(order.order_id))
+                unrecorded = _unrecorded_booking(history)
+                if unrecorded is not None:
+                    await self._carrier.cancel(unrecorded)
                 return None
-            case next_steps.Book():
-                return await self._book(history, order)
+            case next_steps.Book(shipment_id, parcel):
+                return await self._book(history, order, shipment_id, parcel)
             case next_steps.Dispatch(shipment_id):
                 return await self._dispatch(history, order, shipment_id)
-            case next_steps.Track(shipment_id):
-                return await self._track(history, envelope, shipment_id)
+            case next_steps.Track(shipment_ids):
+                return await self._track(history, envelope, shipment_ids[0])
             case next_steps.CancelBooking(shipment_id):
                 return await self._cancel(history, shipment_id)
 
-    async def _book(self, history: History, order: OrderCreated) -> History:
-        """A booking that the log no longer takes is cancelled, here or by whoever looks next (`_may_hold_…`)."""
-        shipment_id = shipment_id_of(order.order_id)
+    async def _book(self, history: History, order: OrderCreated, shipment_id: str, parcel: Parcel) -> History:
+        """A booking that the log no longer takes is cancelled by whoever looks next (`_unrecorded_booking`)."""
         booking = await self._carrier.book(shipment_id, order)
         if isinstance(booking, Cancelled):
             return await self._orders.load(order.order_id)  # the order was cancelled: look again
         self._observer.shipment("booked")
         created = ShipmentCreated(
-            shipment_id=shipment_id, carrier=self._carrier.name, label_reference=booking.label_reference
+            shipment_id=shipment_id,
+            carrier=self._carrier.name,
+            label_reference=booking.label_reference,
+            location=parcel.location,
+            lines=parcel.lines,
         )
         decide = partial(decisions.create_shipment, outcome=created)
         return await self._orders.record(
@@ -121,16 +126,14 @@ class ShippingHandler(Reaction):
                 )
 
 
-def shipment_id_of(order_id: str) -> str:
-    """The order's one shipment: a repeated booking names the same one."""
-    return ids.event_id(order_id, "shipment")
-
-
-def _may_hold_unrecorded_booking(history: History) -> bool:
-    """A worker may have booked this order's shipment and died, or lost the race, before the log took it.
+def _unrecorded_booking(history: History) -> str | None:
+    """A worker may have booked the order's next parcel and died, or lost the race, before the log took it.
 
     Only an order that was confirmed can have been booked; telling the carrier once more that it is cancelled is harmless.
     """
     state = history.state
-    undone = isinstance(state, Cancelling | CancelledOrder) and state.shipment is None
-    return undone and any(isinstance(recorded.event, OrderConfirmed) for recorded in history.events)
+    if not isinstance(state, Cancelling | CancelledOrder) or any(not shipment.lines for shipment in state.shipments):
+        return None
+    parcel = next_parcel(state)
+    booked = parcel is not None and any(isinstance(recorded.event, OrderConfirmed) for recorded in history.events)
+    return next_steps.shipment_id(state, parcel) if parcel is not None and booked else None

@@ -15,12 +15,10 @@ from tests.builders import BOOKED, CAPTURED, DELIVERED, DISPATCHED, NOON, PAID, 
 
 LEFT = (PAID, RESERVED, e.OrderConfirmed(), BOOKED, DISPATCHED)
 LEFT_AND_PAID = (*LEFT, CAPTURED)
-ONE_MOUSE = (e.RefundedLine(line=1, quantity=1),)
+ONE_MOUSE = (e.Pieces(line=1, quantity=1),)
 
 
-def asked(
-    refund_id: str, amount_minor: int = 2_500, lines: tuple[e.RefundedLine, ...] = ONE_MOUSE
-) -> e.RefundRequested:
+def asked(refund_id: str, amount_minor: int = 2_500, lines: tuple[e.Pieces, ...] = ONE_MOUSE) -> e.RefundRequested:
     return e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, lines=lines)
 
 
@@ -126,9 +124,7 @@ def test_documents_of_an_order_that_was_never_placed_are_unknown() -> None:
             issue(INITIAL)
 
 
-REFUNDS = [
-    partial(decisions.request_refund, lines=(e.RefundedLine(line=line, quantity=1),), reason=None) for line in (0, 1)
-]
+REFUNDS = [partial(decisions.request_refund, lines=(e.Pieces(line=line, quantity=1),), reason=None) for line in (0, 1)]
 
 
 @property_given(st.lists(st.sampled_from(["ask laptop", "ask mouse", "give back", "invoice", "credit"]), max_size=40))

@@ -58,7 +58,7 @@ DECISIONS = [
     partial(billing.issue_invoice, series="INV-2026", number=1, issued_at=NOON, supplied_at=NOON),
     partial(billing.issue_credit_note, refund_id="r1", series="CN-2026", number=1, issued_at=NOON),
     partial(d.request_cancellation, reason="customer"),
-    partial(d.request_refund, refund_id="r1", lines=(e.RefundedLine(line=1, quantity=1),), reason="damaged"),
+    partial(d.request_refund, refund_id="r1", lines=(e.Pieces(line=1, quantity=1),), reason="damaged"),
     partial(d.issue_refund, outcome=e.RefundIssued(refund_id="r1", amount_minor=2_500, provider_reference="re_1")),
     partial(hold, hold_id="h1", reason="fraud_review"),
     partial(hold, hold_id="h2", reason="address"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given as property_given
 from hypothesis import strategies as st
 
-from orderstore.domain import billing
+from orderstore.domain import billing, ids
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.holds import EVER_MAX, OPEN_MAX, hold, release_hold
@@ -17,6 +17,7 @@ from orderstore.domain.next_steps import (
     Book,
     CancelBooking,
     Capture,
+    CommitStock,
     Dispatch,
     IssueCreditNote,
     IssueInvoice,
@@ -29,6 +30,7 @@ from orderstore.domain.next_steps import (
     payment_step,
     shipping_step,
 )
+from orderstore.domain.parcels import Parcel
 from orderstore.domain.rejections import CommandRejected, OrderClosed, TooManyHolds, UnknownHold, UnknownOrder
 from orderstore.domain.state import (
     INITIAL,
@@ -74,6 +76,7 @@ ENDED: dict[type[Placed], tuple[e.Event, ...]] = {
     Cancelled: (ASKED, VOIDED, RELEASED, e.OrderCancelled(reason="customer", compensations=())),
     Rejected: (DECLINED, SHORT, e.OrderRejected(reasons=("payment_failed", "inventory_failed"))),
 }
+BOOK = Book(ids.event_id(order_created().order_id, "shipment"), Parcel(None, ()))
 
 
 def test_an_order_may_be_held_for_several_reasons_and_goes_on_after_the_last() -> None:
@@ -88,7 +91,7 @@ def test_an_order_may_be_held_for_several_reasons_and_goes_on_after_the_last() -
     state = fold(state, release_hold(state, hold_id="a"))
     assert shipping_step(state) is None
     state = fold(state, release_hold(state, hold_id="b"))
-    assert shipping_step(state) == Book()
+    assert shipping_step(state) == BOOK
 
 
 @pytest.mark.parametrize(
@@ -99,14 +102,14 @@ def test_saying_it_again_says_nothing(again: Decide) -> None:
     released = given(*CONFIRMED, HELD, FREED)
 
     assert again(released) == ()
-    assert shipping_step(released) == Book()
+    assert shipping_step(released) == BOOK
     assert hold(given(HELD), hold_id="h", reason="fraud_review") == ()
 
 
 @pytest.mark.parametrize(
     ("history", "step"),
     [
-        ((*CONFIRMED,), Book()),
+        ((*CONFIRMED,), BOOK),
         ((*CONFIRMED, BOOKED), Dispatch("shipment-1")),
     ],
 )
@@ -122,13 +125,13 @@ def test_a_hold_stops_the_booking_and_the_dispatch(history: tuple[e.Event, ...],
 @pytest.mark.parametrize(
     ("history", "look", "step"),
     [
-        ((), payment_step, Authorize()),
+        ((), payment_step, Authorize(90_000)),
         ((), inventory_step, Reserve()),
         ((PAID, ASKED), payment_step, VoidPayment()),
         ((RESERVED, ASKED), inventory_step, Release()),
         ((*CONFIRMED, BOOKED, ASKED), shipping_step, CancelBooking("shipment-1")),
-        ((*CONFIRMED, BOOKED, DISPATCHED), shipping_step, Track("shipment-1")),
-        ((*CONFIRMED, BOOKED, DISPATCHED), payment_step, Capture()),
+        ((*CONFIRMED, BOOKED, DISPATCHED), shipping_step, Track(("shipment-1",))),
+        ((*CONFIRMED, BOOKED, DISPATCHED), payment_step, Capture(90_000)),
         ((*CONFIRMED, BOOKED, DISPATCHED), billing_step, IssueInvoice()),
     ],
 )
@@ -220,7 +223,7 @@ def test_the_log_decides_between_a_hold_and_a_dispatch() -> None:
     assert both == also_both
     assert isinstance(both, InFulfilment)
     assert [one.hold_id for one in both.holds] == ["h"]
-    assert shipping_step(both) == Track("shipment-1")
+    assert shipping_step(both) == Track(("shipment-1",))
 
 
 def test_a_booking_that_raced_a_hold_is_recorded_and_goes_no_further() -> None:
@@ -229,7 +232,7 @@ def test_a_booking_that_raced_a_hold_is_recorded_and_goes_no_further() -> None:
     booked = fold(held, d.create_shipment(held, outcome=BOOKED))
 
     assert isinstance(booked, Confirmed)
-    assert booked.shipment is not None
+    assert booked.shipments
     assert shipping_step(booked) is None
     assert shipping_step(fold(booked, (FREED,))) == Dispatch("shipment-1")
 
@@ -259,8 +262,12 @@ def _outcomes(state: Order) -> Iterator[Decide]:
             yield partial(d.fail_inventory, outcome=SHORT)
         case Release():
             yield partial(d.release_inventory, outcome=RELEASED)
+        case CommitStock(shipment):
+            yield partial(d.commit_inventory, outcome=e.InventoryCommitted(shipment_id=shipment.shipment_id))
         case None:
             pass
+        case other:
+            raise AssertionError(f"nothing here asks for {other}")
     match shipping_step(state):
         case Book():
             yield partial(d.create_shipment, outcome=BOOKED)

@@ -128,7 +128,7 @@ def test_a_cancellation_ends_only_when_nothing_is_held(order: tuple[str, ...]) -
         state = after(step, start=state)
 
     assert isinstance(state, Cancelled)
-    assert state.shipment is not None
+    assert state.shipments
 
 
 def test_goods_that_have_left_decline_the_cancellation_and_the_order_goes_on() -> None:

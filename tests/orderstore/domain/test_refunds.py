@@ -13,11 +13,11 @@ from orderstore.domain.state import INITIAL, Order, State, fold
 from tests.builders import DECLINED, PAID, RESERVED, SHORT, given, line, order_created
 
 
-def pieces(index: int, quantity: int) -> tuple[e.RefundedLine, ...]:
-    return (e.RefundedLine(line=index, quantity=quantity),)
+def pieces(index: int, quantity: int) -> tuple[e.Pieces, ...]:
+    return (e.Pieces(line=index, quantity=quantity),)
 
 
-def refund(state: State, refund_id: str, lines: tuple[e.RefundedLine, ...]) -> State:
+def refund(state: State, refund_id: str, lines: tuple[e.Pieces, ...]) -> State:
     return fold(state, d.request_refund(state, refund_id=refund_id, lines=lines, reason="damaged"))
 
 

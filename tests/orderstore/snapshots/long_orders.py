@@ -20,7 +20,7 @@ def penny_refunds(count: int) -> tuple[e.Event, ...]:
     events: list[e.Event] = [order_created((line("PENNY", 100_000, "0.01"),)), PAID_AT_ONCE, RESERVED]
     for number in range(count):
         refund = {"refund_id": f"r{number}", "amount_minor": 1}
-        events.append(e.RefundRequested(**refund, lines=(e.RefundedLine(line=0, quantity=1),)))
+        events.append(e.RefundRequested(**refund, lines=(e.Pieces(line=0, quantity=1),)))
         events.append(e.RefundIssued(**refund, provider_reference=f"re_{number}"))
     return tuple(events)
 

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from orderstore.domain import decisions
-from orderstore.domain.events import RefundedLine
+from orderstore.domain.events import Pieces
 from orderstore.store.errors import CorruptCommit, Throttled
 from projections.live import positions
 from projections.live.positions import NotAPosition, Position
@@ -403,7 +403,7 @@ def test_orders_at_their_end_are_looked_at_seldom() -> None:
                 "refund",
                 decisions.request_refund,
                 refund_id="r",
-                lines=(RefundedLine(line=1, quantity=1),),
+                lines=(Pieces(line=1, quantity=1),),
                 reason=None,
             )
             assert [one.event for one in await take(stream, within_s=125)] == ["status"]

@@ -5,7 +5,7 @@ import pytest
 
 from orderstore.audit.moments import CommitAhead
 from orderstore.domain import decisions
-from orderstore.domain.events import RefundedLine
+from orderstore.domain.events import Pieces
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.store.errors import CorruptCommit, Throttled
 from projections.answers.ports import ViewsUnavailable
@@ -167,7 +167,7 @@ def test_a_refund_that_is_under_way_keeps_the_stream_open() -> None:
             "refund",
             decisions.request_refund,
             refund_id="r",
-            lines=(RefundedLine(line=1, quantity=1),),
+            lines=(Pieces(line=1, quantity=1),),
             reason=None,
         )
         async with world.running(), world.desk.order("t", order_id, told_to=last) as stream:

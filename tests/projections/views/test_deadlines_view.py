@@ -338,7 +338,7 @@ def unfinished(state: object) -> Iterable[tuple[str, str | None]]:
         yield "outcomes", None
     if isinstance(state, Confirmed) and not state.holds:
         yield "dispatch", None
-    if isinstance(state, InFulfilment) and state.shipment.status is ShipmentStatus.DISPATCHED:
+    if isinstance(state, InFulfilment) and state.shipments[-1].status is ShipmentStatus.DISPATCHED:
         yield "delivery", None
     if isinstance(state, Cancelling):
         yield "undo", None

@@ -133,7 +133,7 @@ def test_a_credit_note_stands_with_its_own_invoice_and_says_what_it_takes_back()
         total_minor=2_500,
         currency="USD",
         issued_at=NOON,
-        lines=(e.RefundedLine(line=1, quantity=1),),
+        lines=(e.Pieces(line=1, quantity=1),),
         taxes=(e.TaxAmount(rate_percent=Decimal("19.5"), net_minor=2_092, tax_minor=408),),
     )
     view = folded(recorded_of(commits_for((*groups, (note,)))))
@@ -173,7 +173,7 @@ def credit_note(number: int, *, pieces: int, rates: int = 1) -> e.CreditNoteIssu
         total_minor=10**15,
         currency="USD",
         issued_at=NOON,
-        lines=tuple(e.RefundedLine(line=line, quantity=1_000_000) for line in range(pieces)),
+        lines=tuple(e.Pieces(line=line, quantity=1_000_000) for line in range(pieces)),
         taxes=tuple(
             e.TaxAmount(rate_percent=Decimal("33.3333") + rate, net_minor=10**15, tax_minor=10**15)
             for rate in range(rates)

@@ -12,7 +12,7 @@ def test_a_refund_says_how_much_why_and_of_how_many_lines() -> None:
         refund_id="r1",
         amount_minor=2_500,
         reason=e.FreeText(plain="arrived broken"),
-        lines=(e.RefundedLine(line=1, quantity=1),),
+        lines=(e.Pieces(line=1, quantity=1),),
     )
 
     assert brief(shown(refund)) == "amount_minor=2500 reason=arrived broken lines=1"

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from orderstore.domain import ids
 from orderstore.domain.rejections import CommandRejected
 from tests.moments import moments
 from tests.virtual_time import run_virtual
 from tests.workers.world import Faults, World
 from workers.runtime.outcome import Done
-from workers.shipping.handler import ShippingHandler, shipment_id_of
+from workers.shipping.handler import ShippingHandler
 from workers.shipping.sandbox import SandboxCarrier
 
 SKUS = ("LAPTOP-001", "MOUSE-002")
@@ -266,7 +267,7 @@ def test_a_booking_that_a_hold_overtook_is_kept_and_used_after_the_release() -> 
         await world.deliver()
         assert carrier.begun == ["book", "dispatch"]
         assert await world.status(order_id) == "Completed"
-        assert shipment_id_of(order_id)
+        assert ids.event_id(order_id, "shipment")
 
     run_virtual(scenario)
 

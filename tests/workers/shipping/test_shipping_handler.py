@@ -2,11 +2,13 @@
 
 import pytest
 
+from orderstore.domain import ids
+from orderstore.domain.parcels import Parcel
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
 from workers.runtime.outcome import Defer, Done
 from workers.shipping.carrier import Cancelled, CarrierRefused, Delivered, Dispatched, TooLate
-from workers.shipping.handler import ShippingHandler, shipment_id_of
+from workers.shipping.handler import ShippingHandler
 from workers.shipping.sandbox import SandboxCarrier
 
 
@@ -30,12 +32,14 @@ def test_a_cancellation_that_comes_after_the_goods_left_is_declined() -> None:
     async def scenario() -> None:
         world = World()
         order_id = await confirmed(world)
-        await world.carrier.book(shipment_id_of(order_id), (await world.orders.load(order_id)).state.order)
+        await world.carrier.book(ids.event_id(order_id, "shipment"), (await world.orders.load(order_id)).state.order)
         await world.handlers["shipping"]._book(
             await world.orders.load(order_id),
             (await world.orders.load(order_id)).state.order,
+            ids.event_id(order_id, "shipment"),
+            Parcel(None, ()),
         )
-        await world.carrier.dispatch(shipment_id_of(order_id))
+        await world.carrier.dispatch(ids.event_id(order_id, "shipment"))
         await world.cancel(order_id)
         world.messages.extend(entry for entry in world.history if entry not in world.messages)
         await world.deliver()
@@ -61,14 +65,14 @@ def test_a_booking_that_the_log_refused_is_cancelled_even_if_its_worker_dies() -
     async def scenario() -> None:
         world = World()
         order_id = await confirmed(world)
-        await world.carrier.book(shipment_id_of(order_id), (await world.orders.load(order_id)).state.order)
+        await world.carrier.book(ids.event_id(order_id, "shipment"), (await world.orders.load(order_id)).state.order)
         await world.cancel(order_id)
         message = message_of(world, "shipping", "OrderConfirmed")
 
         assert await world.handlers["shipping"](message) == Done()
 
         assert await world.effects() == ["authorize", "booking", "cancelled"]
-        assert await world.carrier.dispatch(shipment_id_of(order_id)) == Cancelled()
+        assert await world.carrier.dispatch(ids.event_id(order_id, "shipment")) == Cancelled()
 
     run_virtual(scenario)
 
@@ -112,7 +116,9 @@ def test_a_parcel_on_its_way_waits_without_burning_a_receive() -> None:
         following = message_of(world, "shipping", "ShipmentDispatched")
         assert await world.handlers["shipping"](following) == Defer(600)
         world.time_ms += 3_600_000
-        assert await carrier.track(shipment_id_of(order_id)) == Delivered(f"proof-{shipment_id_of(order_id)}")
+        assert await carrier.track(ids.event_id(order_id, "shipment")) == Delivered(
+            f"proof-{ids.event_id(order_id, 'shipment')}"
+        )
         assert await world.handlers["shipping"](following) == Done()
         await world.deliver()
         assert await world.status(order_id) == "Completed"

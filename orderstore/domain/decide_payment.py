@@ -1,0 +1,227 @@
+"""Decisions about money, in the shape of `decisions`, which offers them."""
+
+from typing import Final
+
+from orderstore.domain import events as e
+from orderstore.domain.decide_returns import on_their_way_back
+from orderstore.domain.deciding import Decision, existing, with_follow_up
+from orderstore.domain.rejections import NothingToRetry, OrderClosed, RefundTooLarge, TooManyAttempts, UnknownRefund
+from orderstore.domain.shares import refund_amount, taken_out
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    Order,
+    PaymentStatus,
+    Received,
+    Refund,
+    Rejected,
+    State,
+)
+
+ATTEMPTS_MAX: Final = 10
+"""Of one order. Visa: no more than 15 tries of one payment in 30 days."""
+UNDECIDED: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED})
+"""The provider's answer is still to come."""
+
+
+def complete_payment(state: State, *, outcome: e.PaymentCompleted) -> Decision:
+    """The provider holds or has taken the money; recorded on an order being undone too, so that it is given back."""
+    order = existing(state)
+    if not _awaits(order, outcome.attempt):
+        return ()
+    return with_follow_up(order, outcome, *_answered(order, "accepted"))
+
+
+def fail_payment(state: State, *, outcome: e.PaymentFailed) -> Decision:
+    """The provider declined. While the customer may try again (`retry_until`), the goods stay set aside and the customer is asked."""
+    order = existing(state)
+    if not _awaits(order, outcome.attempt):
+        return ()
+    asked: Decision = ()
+    if outcome.retry_until is not None and isinstance(order, Received | Confirmed):
+        question = f"payment:{outcome.attempt}:retry"
+        asked = (e.OrderActionRequired(action_id=question, kind="payment", deadline=outcome.retry_until),)
+    return with_follow_up(order, outcome, *_answered(order, "declined"), *asked)
+
+
+def require_payment_action(state: State, *, outcome: e.PaymentActionRequired) -> Decision:
+    """The provider waits for the customer. Not a decline: the goods stay set aside until the deadline."""
+    order = existing(state)
+    if order.payment.status is not PaymentStatus.PENDING or outcome.attempt != order.payment.attempt:
+        return ()
+    question = f"payment:{outcome.attempt}"
+    return (outcome, e.OrderActionRequired(action_id=question, kind="payment", deadline=outcome.deadline))
+
+
+def retry_payment(state: State, *, method: str | None = None) -> Decision:
+    """The customer (or an operator) tries again, with a new attempt. Raises UnknownOrder, OrderClosed, NothingToRetry, TooManyAttempts."""
+    order = existing(state)
+    match order:
+        case Cancelling() | Cancelled() | Rejected() | Completed():
+            raise OrderClosed("the order has ended: there is nothing left to pay")
+        case Received() | Confirmed() | InFulfilment():
+            pass
+    if order.payment.status is not PaymentStatus.FAILED:
+        raise NothingToRetry("no payment of this order was declined, or it is being tried again already")
+    if order.payment.attempt >= ATTEMPTS_MAX:
+        raise TooManyAttempts(f"the order's payment was tried {ATTEMPTS_MAX} times")
+    started = e.PaymentAttemptStarted(attempt=order.payment.attempt + 1, method=method)
+    return (started, *_answered(order, "accepted"))
+
+
+def capture_payment(state: State, *, outcome: e.PaymentCaptured) -> Decision:
+    """The authorised money was taken, all of it or that of one parcel."""
+    order = existing(state)
+    if order.payment.status not in (PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED):
+        return ()
+    if any(capture.shipment_id == outcome.shipment_id for capture in order.payment.captures):
+        return ()
+    return with_follow_up(order, outcome)
+
+
+def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:
+    """Nothing is held any more."""
+    order = existing(state)
+    if not isinstance(order, Cancelling):
+        return ()
+    voidable = (PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED, PaymentStatus.AUTHORIZED)
+    return with_follow_up(order, outcome) if order.payment.status in voidable else ()
+
+
+def expire_authorization(state: State, *, outcome: e.PaymentAuthorizationExpired) -> Decision:
+    """What was held is held no longer: the next attempt begins. What was taken in part is for a person, who sees the stalled order."""
+    order = existing(state)
+    if order.payment.status is not PaymentStatus.AUTHORIZED or isinstance(order, Cancelling):
+        return ()
+    return (outcome,) if order.payment.provider_reference == outcome.provider_reference else ()
+
+
+def lose_sight_of_payment(state: State) -> Decision:
+    """Nobody knows what became of the present attempt. Raises UnknownOrder."""
+    payment = existing(state).payment
+    if payment.status not in UNDECIDED or payment.unknown:
+        return ()
+    return (e.PaymentOutcomeUnknown(attempt=payment.attempt),)
+
+
+def note_discrepancy(state: State, *, finding: e.PaymentDiscrepancyFound | e.DiscrepancyFound) -> Decision:
+    """Note what other books say otherwise; whether that is noted already, the log knows and the state does not."""
+    existing(state)
+    return (finding,)
+
+
+def dispute_payment(state: State, *, outcome: e.PaymentDisputed) -> Decision:
+    """The bank takes money back. Goods that have not left stay until it is over."""
+    order = existing(state)
+    if any(dispute.dispute_id == outcome.dispute_id for dispute in order.payment.disputes):
+        return ()
+    hold_id = f"dispute:{outcome.dispute_id}"
+    if isinstance(order, Received | Confirmed | InFulfilment) and hold_id not in order.hold_ids:
+        return (outcome, e.OrderHeld(hold_id=hold_id, reason="payment"))
+    return (outcome,)
+
+
+def close_dispute(state: State, *, outcome: e.PaymentDisputeClosed) -> Decision:
+    """The dispute is over. A hold for one that is lost stays: whether the goods still leave is for a person."""
+    order = existing(state)
+    still_open = {dispute.dispute_id for dispute in order.payment.disputes if dispute.status == "open"}
+    if outcome.dispute_id not in still_open:
+        return ()
+    hold_id = f"dispute:{outcome.dispute_id}"
+    held = any(hold.hold_id == hold_id for hold in order.holds)
+    released = (e.OrderHoldReleased(hold_id=hold_id),) if held and outcome.outcome == "won" else ()
+    return with_follow_up(order, outcome, *released)
+
+
+def request_refund(state: State, *, refund_id: str, lines: tuple[e.Pieces, ...], reason: e.FreeText | None) -> Decision:
+    """Set money aside to be given back for pieces of lines. Before the capture it waits for the capture.
+
+    Raises UnknownOrder, OrderClosed, NothingToRefund, RefundTooLarge.
+    """
+    order = existing(state)
+    if any(refund.refund_id == refund_id for refund in order.payment.refunds):
+        return ()
+    match order:
+        case Cancelling() | Cancelled() | Rejected():
+            raise OrderClosed("the order is cancelled or rejected: nothing is left to refund")
+        case Received() | Confirmed() | InFulfilment() | Completed():
+            pass
+    if order.payment.status is PaymentStatus.FAILED:
+        raise OrderClosed("the payment was declined: there is nothing to refund")
+    _refuse_pieces_on_their_way_back(order, lines)
+    return (refunding(order, refund_id=refund_id, lines=lines, reason=reason),)
+
+
+def refunding(
+    order: Order, *, refund_id: str, lines: tuple[e.Pieces, ...], reason: e.FreeText | None
+) -> e.RefundRequested:
+    """What these pieces cost, promised back. Raises NothingToRefund, RefundTooLarge."""
+    left_minor = order.due_minor - order.payment.refunded_minor - order.payment.disputed_minor
+    amount_minor = refund_amount(order.order, taken_out(order), lines, left_minor=max(0, left_minor))
+    return e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=reason, lines=lines)
+
+
+def issue_refund(state: State, *, outcome: e.RefundIssued) -> Decision:
+    """The provider gave the money back. What was never taken cannot be: a refund that was asked for before ends with the order."""
+    order = existing(state)
+    if order.payment.status not in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_CAPTURED):
+        return ()
+    pending = {refund.refund_id for refund in order.payment.refunds_owed}
+    return with_follow_up(order, outcome) if outcome.refund_id in pending else ()
+
+
+def fail_refund(state: State, *, outcome: e.RefundFailed) -> Decision:
+    """The provider could not give it back; it is owed still."""
+    pending = _refund(existing(state), outcome.refund_id)
+    if pending is None or pending.issued or pending.failed or pending.attempt != outcome.attempt:
+        return ()
+    return (outcome,)
+
+
+def retry_refund(state: State, *, refund_id: str) -> Decision:
+    """Try a refund again that failed; `()` for one that is being tried or given. Raises UnknownOrder, UnknownRefund, TooManyAttempts."""
+    refund = _refund(existing(state), refund_id)
+    if refund is None:
+        raise UnknownRefund("the order never had this refund")
+    if not refund.failed:
+        return ()
+    if refund.attempt >= ATTEMPTS_MAX:
+        raise TooManyAttempts(f"the refund was tried {ATTEMPTS_MAX} times")
+    return (e.RefundRetried(refund_id=refund_id, attempt=refund.attempt + 1),)
+
+
+def _awaits(order: Order, attempt: int) -> bool:
+    """An outcome of an earlier attempt is no outcome of this one."""
+    return order.payment.status in UNDECIDED and order.payment.attempt == attempt
+
+
+def _answered(order: Order, answer: e.Answer) -> tuple[e.OrderActionAnswered, ...]:
+    return tuple(
+        e.OrderActionAnswered(action_id=question.action_id, answer=answer)
+        for question in order.questions
+        if question.kind == "payment"
+    )
+
+
+def _refund(order: Order, refund_id: str) -> Refund | None:
+    for refund in order.payment.refunds:
+        if refund.refund_id == refund_id:
+            return refund
+    return None
+
+
+def _refuse_pieces_on_their_way_back(order: Order, lines: tuple[e.Pieces, ...]) -> None:
+    """The refund of a return follows from its inspection: whoever gives it before would give it twice."""
+    coming = on_their_way_back(order)
+    if not coming:
+        return
+    for part in lines:
+        ordered = order.order.lines[part.line].quantity if 0 <= part.line < len(order.order.lines) else 0
+        gone = sum(piece.quantity for one in taken_out(order) for piece in one.lines if piece.line == part.line)
+        if part.quantity > ordered - gone - coming[part.line]:
+            raise RefundTooLarge(
+                f"pieces of line {part.line} are on their way back: their return is refunded when it is inspected"
+            )

@@ -1,0 +1,171 @@
+"""Decisions where people are in the loop, in the shape of `decisions`, which offers them: answers, reviews, stages that take too long."""
+
+from datetime import datetime
+
+from orderstore.domain import events as e
+from orderstore.domain.decide_payment import lose_sight_of_payment
+from orderstore.domain.decide_stock import cancelling_lines
+from orderstore.domain.deciding import Decision, existing, with_follow_up
+from orderstore.domain.parcels import pieces_of, shipments_in, unbooked, wanted
+from orderstore.domain.rejections import NotStalled, OrderClosed, TooLateToCancel, UnknownQuestion
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    Order,
+    Question,
+    Received,
+    Rejected,
+    ShipmentStatus,
+    Stall,
+    State,
+    fold,
+)
+
+
+def request_cancellation(state: State, *, reason: e.CancellationReason, note: e.FreeText | None = None) -> Decision:
+    """Ask for the order to be undone. Raises UnknownOrder, OrderClosed (rejected), TooLateToCancel."""
+    order = existing(state)
+    match order:
+        case Received() | Confirmed():
+            return with_follow_up(order, e.OrderCancellationRequested(reason=reason, note=note))
+        case Cancelling() | Cancelled():
+            return ()
+        case Rejected():
+            raise OrderClosed("the order was rejected: there is nothing to cancel")
+        case InFulfilment() | Completed():
+            raise TooLateToCancel("the goods have left: ask for a refund instead")
+
+
+def answer(state: State, *, action_id: str, answer: e.Answer) -> Decision:
+    """What the customer decided, or (`expired`) that the time for it is over; `()` for a question that is answered.
+
+    missing_stock   accepted or expired: the order goes on without what is missing; declined: it is undone
+    delay_consent   accepted: nothing changes; declined or expired: what has not left is undone (16 CFR 435.2(b): silence is no consent)
+    payment         declined or expired: the order is undone; to accept is to pay (`retry_payment`), so `accepted` changes nothing
+
+    Raises UnknownOrder, UnknownQuestion.
+    """
+    order = existing(state)
+    if action_id not in order.question_ids:
+        raise UnknownQuestion("the order never asked this")
+    question = next((one for one in order.questions if one.action_id == action_id), None)
+    if question is None:
+        return ()
+    return _answered(order, question, answer)
+
+
+def _answered(order: Order, question: Question, answer: e.Answer) -> Decision:
+    said = e.OrderActionAnswered(action_id=question.action_id, answer=answer)
+    after = fold(order, (said,))
+    match question.kind:
+        case "payment" if answer == "accepted":
+            return ()
+        case "delay_consent" if answer == "accepted":
+            return (said,)
+        case "missing_stock" if answer != "declined":
+            missing = order.inventory.missing
+            if not missing:
+                return (said,)
+            without = cancelling_lines(after, cancellation_id="missing_stock", lines=missing, reason="inventory")
+            return with_follow_up(order, said, *without)
+        case "missing_stock":
+            return (said, *_undone(after, "customer"))
+        case "delay_consent":
+            return (said, *_undone(after, "customer"))
+        case "payment":
+            return (said, *_undone(after, "payment_failed"))
+
+
+def _undone(state: State, reason: e.CancellationReason) -> Decision:
+    """The whole order where nothing has left, else what has not left and nobody has booked."""
+    order = existing(state)
+    match order:
+        case Received() | Confirmed():
+            return request_cancellation(order, reason=reason)
+        case InFulfilment():
+            left = unbooked(order)
+            if not left or not wanted(order) - left:
+                return ()
+            gone = cancelling_lines(order, cancellation_id="delay", lines=pieces_of(left), reason="delay")
+            return with_follow_up(order, *gone)
+        case Completed() | Cancelling() | Cancelled() | Rejected():
+            return ()
+
+
+def pass_review(state: State, *, outcome: e.FraudReviewPassed) -> Decision:
+    """The order may go on."""
+    return (outcome,) if existing(state).review == "open" else ()
+
+
+def fail_review(state: State, *, outcome: e.FraudReviewFailed) -> Decision:
+    """The order is to be undone, if its goods are still here."""
+    order = existing(state)
+    if order.review != "open":
+        return ()
+    after = fold(order, (outcome,))
+    if isinstance(order, Received | Confirmed):
+        return (outcome, *request_cancellation(after, reason="operator"))
+    return (outcome,)
+
+
+def add_note(state: State, *, note_id: str, note: e.FreeText) -> Decision:
+    """Write something down; whether that was done already, the log knows and the state does not."""
+    existing(state)
+    return (e.OrderNoteAdded(note_id=note_id, note=note),)
+
+
+def stall(
+    state: State, *, stage: e.StalledStage, since: datetime, due_at: datetime, subject: str | None = None
+) -> Decision:
+    """Say that a stage takes longer than its allowance; `()` when that was said, or the stage is over. A payment whose outcome should be
+    known by then is of unknown outcome from now on."""
+    order = existing(state)
+    if Stall(stage, subject) in order.stalls or not waits_in(order, stage, subject):
+        return ()
+    stalled = e.OrderProcessStalled(stage=stage, since=since, due_at=due_at, subject=subject)
+    unknown = lose_sight_of_payment(order) if stage == "outcomes" else ()
+    return (stalled, *unknown)
+
+
+def resume(
+    state: State, *, stage: e.StalledStage, action: e.Resumption, subject: str | None = None, note: e.FreeText | None
+) -> Decision:
+    """What somebody did about a stage that stalled. `cancel` undoes the order in the same commit; what `retry` means is for the worker
+    that is told so; `skip` takes the stage for done where a person may say so: the parcel has arrived.
+
+    Raises UnknownOrder, NotStalled, TooLateToCancel, OrderClosed.
+    """
+    order = existing(state)
+    if Stall(stage, subject) not in order.stalls:
+        raise NotStalled("nobody waits for this stage of the order")
+    resumed = e.OrderProcessResumed(stage=stage, action=action, subject=subject, note=note)
+    after = fold(order, (resumed,))
+    match action:
+        case "cancel":
+            return (resumed, *request_cancellation(after, reason="operator"))
+        case "skip" if stage == "delivery":
+            arrived = tuple(
+                e.ShipmentDelivered(shipment_id=shipment.shipment_id, proof_reference="operator")
+                for shipment in shipments_in(order, frozenset({ShipmentStatus.DISPATCHED}))
+            )
+            return with_follow_up(order, resumed, *arrived)
+        case "retry" | "resume" | "skip":
+            return (resumed,)
+
+
+def waits_in(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
+    """Whether the order is in this stage."""
+    match stage:
+        case "outcomes":
+            return isinstance(order, Received)
+        case "dispatch":
+            return isinstance(order, Confirmed) and not order.holds
+        case "delivery":
+            return bool(shipments_in(order, frozenset({ShipmentStatus.DISPATCHED})))
+        case "undo":
+            return isinstance(order, Cancelling)
+        case "refund":
+            return any(refund.refund_id == subject for refund in order.payment.refunds_owed)

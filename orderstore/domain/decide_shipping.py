@@ -1,0 +1,108 @@
+"""Decisions about parcels, in the shape of `decisions`, which offers them."""
+
+from orderstore.domain import events as e
+from orderstore.domain.deciding import Decision, existing, with_follow_up
+from orderstore.domain.parcels import Parcel, next_parcel, unbooked
+from orderstore.domain.rejections import OrderClosed
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    Order,
+    Received,
+    Rejected,
+    Shipment,
+    ShipmentStatus,
+    State,
+)
+
+
+def create_shipment(state: State, *, outcome: e.ShipmentCreated) -> Decision:
+    """The carrier is booked. `()` on an order being undone, or for a parcel that it wants no longer: the worker cancels the booking."""
+    order = existing(state)
+    if not isinstance(order, Confirmed | InFulfilment) or _shipment(order, outcome.shipment_id) is not None:
+        return ()
+    return (outcome,) if next_parcel(order) == Parcel(outcome.location, outcome.lines) else ()
+
+
+def dispatch_shipment(state: State, *, outcome: e.ShipmentDispatched) -> Decision:
+    """The goods have left. A cancellation that was under way has then come too late: the carrier decides that race."""
+    order = existing(state)
+    if not _is(order, outcome.shipment_id, ShipmentStatus.BOOKED):
+        return ()
+    match order:
+        case Confirmed() | InFulfilment():
+            return (outcome,)
+        case Cancelling():
+            return (outcome, e.OrderCancellationDeclined(reason="dispatched"))
+        case Received() | Completed() | Cancelled() | Rejected():
+            return ()
+
+
+def cancel_shipment(state: State, *, outcome: e.ShipmentCancelled) -> Decision:
+    """The carrier let the booking go before the goods left."""
+    order = existing(state)
+    if not isinstance(order, Cancelling) or not _is(order, outcome.shipment_id, ShipmentStatus.BOOKED):
+        return ()
+    return with_follow_up(order, outcome)
+
+
+def fail_shipment(state: State, *, outcome: e.ShipmentFailed) -> Decision:
+    """The carrier will not bring it. Before it left, the order is held, so that nobody books the same again and again; afterwards the
+    pieces are lost, and somebody refunds them."""
+    order = existing(state)
+    if _is(order, outcome.shipment_id, ShipmentStatus.DISPATCHED):
+        return with_follow_up(order, outcome)
+    if not _is(order, outcome.shipment_id, ShipmentStatus.BOOKED):
+        return ()
+    if isinstance(order, Cancelling):
+        return with_follow_up(order, outcome)
+    return (outcome, e.OrderHeld(hold_id=f"shipment:{outcome.shipment_id}", reason="address"))
+
+
+def deliver_shipment(state: State, *, outcome: e.ShipmentDelivered) -> Decision:
+    """The goods have arrived."""
+    order = existing(state)
+    if not _is(order, outcome.shipment_id, ShipmentStatus.DISPATCHED):
+        return ()
+    return with_follow_up(order, outcome)
+
+
+def track_shipment(state: State, *, outcome: e.TrackingUpdated) -> Decision:
+    """The carrier has seen the parcel; whether that is recorded already, the log knows and the state does not."""
+    return (outcome,) if _is(existing(state), outcome.shipment_id, ShipmentStatus.DISPATCHED) else ()
+
+
+def delay_shipment(state: State, *, outcome: e.ShipmentDelayed) -> Decision:
+    """The goods will leave later than was said, and the customer is asked where that needs consent.
+
+    Raises UnknownOrder, OrderClosed (everything has left, or the order has ended).
+    """
+    order = existing(state)
+    question = f"delay:{outcome.delay_id}"
+    if question in order.question_ids:
+        return ()
+    match order:
+        case Completed() | Cancelling() | Cancelled() | Rejected():
+            raise OrderClosed("nothing of the order is still to leave")
+        case Received() | Confirmed() | InFulfilment():
+            if not unbooked(order):
+                raise OrderClosed("nothing of the order is still to leave")
+    if outcome.consent_by is None:
+        return (outcome,)
+    asked = e.OrderActionRequired(action_id=question, kind="delay_consent", deadline=outcome.consent_by)
+    return (outcome, asked)
+
+
+def _shipment(order: Order, shipment_id: str) -> Shipment | None:
+    for shipment in order.shipments:
+        if shipment.shipment_id == shipment_id:
+            return shipment
+    return None
+
+
+def _is(order: Order, shipment_id: str, status: ShipmentStatus) -> bool:
+    shipment = _shipment(order, shipment_id)
+    return shipment is not None and shipment.status is status

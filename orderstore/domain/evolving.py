@@ -1,0 +1,311 @@
+"""How the parts of an order change with what happens to them: one function for each part, each over the events that it hears of.
+
+No rules here: what happened has happened. `state.evolve` puts the parts together.
+"""
+
+from collections import Counter
+from typing import Any, Final, assert_never
+
+from orderstore.domain import events as e
+from orderstore.domain.copying import replace
+from orderstore.domain.parts import (
+    Capture,
+    Dispute,
+    Inventory,
+    InventoryStatus,
+    Payment,
+    PaymentStatus,
+    Refund,
+    Return,
+    ReturnStatus,
+    Shipment,
+    ShipmentStatus,
+)
+
+MAIN: Final = "main"
+"""The one location of those who have one."""
+
+MoneyEvent = (
+    e.PaymentCompleted
+    | e.PaymentCaptured
+    | e.PaymentFailed
+    | e.PaymentVoided
+    | e.PaymentMethodChosen
+    | e.PaymentAttemptStarted
+    | e.PaymentActionRequired
+    | e.PaymentAuthorizationExpired
+    | e.PaymentOutcomeUnknown
+    | e.PaymentDisputed
+    | e.PaymentDisputeClosed
+    | e.RefundIssued
+    | e.RefundFailed
+    | e.RefundRetried
+)
+StockEvent = (
+    e.InventoryReserved
+    | e.InventoryPartiallyReserved
+    | e.InventoryFailed
+    | e.InventoryReleased
+    | e.BackorderFilled
+    | e.ReservationExpired
+    | e.InventoryCommitted
+    | e.PiecesReleased
+)
+ParcelEvent = e.ShipmentCreated | e.ShipmentCancelled | e.ShipmentDispatched | e.ShipmentDelivered | e.ShipmentFailed
+ReturnEvent = (
+    e.ReturnApproved
+    | e.ReturnDeclined
+    | e.ReturnCancelled
+    | e.ReturnReceived
+    | e.ReturnInspected
+    | e.InventoryRestocked
+)
+
+
+def payment_after(payment: Payment, event: MoneyEvent, *, due_minor: int) -> Payment:
+    """`due_minor` is what the customer has to pay in all."""
+    match event:
+        case e.PaymentCompleted():
+            return _held_or_taken(payment, event)
+        case e.PaymentCaptured():
+            return _captured(payment, event, due_minor)
+        case e.PaymentFailed():
+            return replace(
+                payment,
+                status=PaymentStatus.FAILED,
+                attempt=event.attempt,
+                retry_until=event.retry_until,
+                unknown=False,
+                action_until=None,
+            )
+        case e.PaymentVoided():
+            return replace(payment, status=PaymentStatus.VOIDED, unknown=False, action_until=None)
+        case e.PaymentMethodChosen():
+            return replace(payment, method=event.method)
+        case e.PaymentAttemptStarted():
+            return _begun_anew(payment, event.attempt, method=event.method or payment.method)
+        case e.PaymentActionRequired():
+            return replace(payment, status=PaymentStatus.ACTION_REQUIRED, action_until=event.deadline)
+        case e.PaymentAuthorizationExpired():
+            return _begun_anew(payment, payment.attempt + 1, method=payment.method)
+        case e.PaymentOutcomeUnknown():
+            return replace(payment, unknown=True)
+        case e.PaymentDisputed():
+            dispute = Dispute(dispute_id=event.dispute_id, amount_minor=event.amount_minor)
+            return replace(payment, disputes=(*payment.disputes, dispute))
+        case e.PaymentDisputeClosed():
+            disputes = tuple(
+                replace(dispute, status=event.outcome) if dispute.dispute_id == event.dispute_id else dispute
+                for dispute in payment.disputes
+            )
+            return replace(payment, disputes=disputes)
+        case e.RefundIssued():
+            return _refund_becomes(payment, event.refund_id, issued=True, failed=False)
+        case e.RefundFailed():
+            return _refund_becomes(payment, event.refund_id, failed=True)
+        case e.RefundRetried():
+            return _refund_becomes(payment, event.refund_id, failed=False, attempt=event.attempt)
+        case _:
+            assert_never(event)
+
+
+def _held_or_taken(payment: Payment, event: e.PaymentCompleted) -> Payment:
+    taken = event.mode == "captured"
+    return replace(
+        payment,
+        status=PaymentStatus.CAPTURED if taken else PaymentStatus.AUTHORIZED,
+        attempt=event.attempt,
+        amount_minor=event.amount_minor,
+        provider_reference=event.provider_reference,
+        unknown=False,
+        retry_until=None,
+        capture_before=event.capture_before,
+        action_until=None,
+        captures=(Capture(amount_minor=event.amount_minor, provider_reference=event.provider_reference),)
+        if taken
+        else (),
+    )
+
+
+def _captured(payment: Payment, event: e.PaymentCaptured, due_minor: int) -> Payment:
+    capture = Capture(
+        amount_minor=event.amount_minor,
+        provider_reference=event.provider_reference,
+        shipment_id=event.shipment_id,
+    )
+    captures = (*payment.captures, capture)
+    whole = event.final or sum(one.amount_minor for one in captures) >= due_minor
+    status = PaymentStatus.CAPTURED if whole else PaymentStatus.PARTIALLY_CAPTURED
+    return replace(payment, status=status, captures=captures, capture_before=None if whole else payment.capture_before)
+
+
+def _begun_anew(payment: Payment, attempt: int, *, method: str | None) -> Payment:
+    return replace(
+        payment,
+        status=PaymentStatus.PENDING,
+        attempt=attempt,
+        method=method,
+        provider_reference=None,
+        unknown=False,
+        retry_until=None,
+        capture_before=None,
+        action_until=None,
+    )
+
+
+def _refund_becomes(payment: Payment, refund_id: str, **changes: Any) -> Payment:  # noqa: ANN401 - fields of Refund
+    refunds = tuple(
+        replace(refund, **changes) if refund.refund_id == refund_id else refund for refund in payment.refunds
+    )
+    return replace(payment, refunds=refunds)
+
+
+def refund_of(event: e.RefundRequested, *, of_cancellation: bool, after: int) -> Refund:
+    """The refund that begins with this event."""
+    return Refund(
+        refund_id=event.refund_id,
+        amount_minor=event.amount_minor,
+        lines=event.lines,
+        of_cancellation=of_cancellation,
+        after=after,
+    )
+
+
+def inventory_after(inventory: Inventory, event: StockEvent, *, backorder: bool) -> Inventory:
+    """`backorder`: whether what is missing is sent when it comes."""
+    match event:
+        case e.InventoryReserved():
+            return Inventory(
+                status=InventoryStatus.RESERVED,
+                reservation_id=event.reservation_id,
+                allocations=event.allocations,
+                expires_at=event.expires_at,
+            )
+        case e.InventoryCommitted():
+            return replace(inventory, committed=(*inventory.committed, event.shipment_id))
+        case e.InventoryFailed():
+            return replace(inventory, status=InventoryStatus.FAILED)
+        case e.InventoryReleased():
+            return replace(inventory, status=InventoryStatus.RELEASED)
+        case e.InventoryPartiallyReserved():
+            return Inventory(
+                status=InventoryStatus.BACKORDERED if backorder else InventoryStatus.PARTIAL,
+                reservation_id=event.reservation_id,
+                allocations=event.allocations,
+                missing=event.missing,
+                expires_at=event.expires_at,
+            )
+        case e.BackorderFilled():
+            came = Counter[int]()
+            for allocation in event.allocations:
+                for line in allocation.lines:
+                    came[line.line] += line.quantity
+            missing = less(inventory.missing, came)
+            return replace(
+                inventory,
+                status=InventoryStatus.BACKORDERED if missing else InventoryStatus.RESERVED,
+                allocations=(*inventory.allocations, *event.allocations),
+                missing=missing,
+            )
+        case e.ReservationExpired():
+            return replace(inventory, status=InventoryStatus.EXPIRED)
+        case e.PiecesReleased():
+            return replace(inventory, released=(*inventory.released, event.cancellation_id))
+        case _:
+            assert_never(event)
+
+
+def without(inventory: Inventory, lines: tuple[e.Pieces, ...]) -> tuple[Inventory, tuple[e.Allocation, ...]]:
+    """The reservation without these pieces, and which of them were set aside: what is missing goes first, then what was found last."""
+    gone = Counter[int]()
+    for part in lines:
+        gone[part.line] += part.quantity
+    missing = less(inventory.missing, gone)
+    left, freed = [], []
+    for allocation in reversed(inventory.allocations):
+        kept = less(allocation.lines, gone)
+        if kept != allocation.lines:
+            freed.append(e.Allocation(location=allocation.location, lines=_difference(allocation.lines, kept)))
+        if kept:
+            left.append(e.Allocation(location=allocation.location, lines=kept))
+    if not inventory.allocations and +gone and inventory.reservation_id is not None:
+        freed.append(
+            e.Allocation(location=MAIN, lines=tuple(e.Pieces(line=line, quantity=n) for line, n in (+gone).items()))
+        )
+    waits = inventory.status in (InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
+    status = InventoryStatus.RESERVED if waits and not missing else inventory.status
+    return replace(inventory, status=status, allocations=tuple(reversed(left)), missing=missing), tuple(freed)
+
+
+def less(pieces: tuple[e.Pieces, ...], gone: Counter[int]) -> tuple[e.Pieces, ...]:
+    """These pieces without so many of each line; what of `gone` was not among them is left in it."""
+    left = []
+    for part in pieces:
+        taken = min(part.quantity, gone[part.line])
+        gone[part.line] -= taken
+        if taken < part.quantity:
+            left.append(e.Pieces(line=part.line, quantity=part.quantity - taken))
+    return tuple(left)
+
+
+def _difference(whole: tuple[e.Pieces, ...], kept: tuple[e.Pieces, ...]) -> tuple[e.Pieces, ...]:
+    counted = Counter[int]()
+    for part in kept:
+        counted[part.line] += part.quantity
+    return less(whole, counted)
+
+
+def shipments_after(shipments: tuple[Shipment, ...], event: ParcelEvent) -> tuple[Shipment, ...]:
+    """A parcel more, or one that is somewhere else now."""
+    match event:
+        case e.ShipmentCreated():
+            booked = Shipment(
+                shipment_id=event.shipment_id,
+                status=ShipmentStatus.BOOKED,
+                location=event.location,
+                lines=event.lines,
+            )
+            return (*shipments, booked)
+        case e.ShipmentDispatched():
+            return _is_now(shipments, event.shipment_id, ShipmentStatus.DISPATCHED)
+        case e.ShipmentDelivered():
+            return _is_now(shipments, event.shipment_id, ShipmentStatus.DELIVERED)
+        case e.ShipmentCancelled():
+            return _is_now(shipments, event.shipment_id, ShipmentStatus.CANCELLED)
+        case e.ShipmentFailed():
+            left = any(
+                shipment.shipment_id == event.shipment_id and shipment.status is ShipmentStatus.DISPATCHED
+                for shipment in shipments
+            )
+            return _is_now(shipments, event.shipment_id, ShipmentStatus.LOST if left else ShipmentStatus.FAILED)
+        case _:
+            assert_never(event)
+
+
+def _is_now(shipments: tuple[Shipment, ...], shipment_id: str, status: ShipmentStatus) -> tuple[Shipment, ...]:
+    return tuple(
+        replace(shipment, status=status) if shipment.shipment_id == shipment_id else shipment for shipment in shipments
+    )
+
+
+def returns_after(returns: tuple[Return, ...], event: ReturnEvent) -> tuple[Return, ...]:
+    """One return, further on."""
+    return tuple(_return_after(one, event) if one.return_id == event.return_id else one for one in returns)
+
+
+def _return_after(one: Return, event: ReturnEvent) -> Return:
+    match event:
+        case e.ReturnApproved():
+            return replace(one, status=ReturnStatus.APPROVED)
+        case e.ReturnDeclined():
+            return replace(one, status=ReturnStatus.DECLINED)
+        case e.ReturnCancelled():
+            return replace(one, status=ReturnStatus.CANCELLED)
+        case e.ReturnReceived():
+            return replace(one, status=ReturnStatus.RECEIVED)
+        case e.ReturnInspected():
+            return replace(one, status=ReturnStatus.INSPECTED, inspected=event.pieces)
+        case e.InventoryRestocked():
+            return replace(one, restocked=True)
+        case _:
+            assert_never(event)

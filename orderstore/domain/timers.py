@@ -1,0 +1,98 @@
+"""What an order has promised until when, and what becomes of it when that time is over. Pure: the deadlines stand in its events, and
+whoever has a clock asks. A time that is over too early or too often asked about is harmless: `expire` says `()`.
+
+How long a stage may take before a person is told is another thing: see `allowances` and `decide_process.stall`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Literal
+
+from orderstore.domain import events as e
+from orderstore.domain.decide_payment import expire_authorization
+from orderstore.domain.decide_process import answer
+from orderstore.domain.deciding import Decision, with_follow_up
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    NotPlaced,
+    Order,
+    PaymentStatus,
+    Received,
+    Rejected,
+    State,
+)
+
+Timer = Literal["payment_retry", "payment_action", "reservation", "authorization", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A promise that ends. `subject` is the question that is to be answered, where it is one."""
+
+    timer: Timer
+    at: datetime
+    subject: str | None = None
+
+
+def dues(state: State) -> tuple[Due, ...]:
+    """Every promise that the order is bound by, the earliest first."""
+    match state:
+        case NotPlaced() | Completed() | Cancelling() | Cancelled() | Rejected():
+            return ()
+        case Received() | Confirmed() | InFulfilment():
+            return tuple(sorted(_dues(state), key=attrgetter("at", "timer")))
+
+
+def _dues(order: Received | Confirmed | InFulfilment) -> list[Due]:
+    found = [
+        Due("answer", question.deadline, question.action_id)
+        for question in order.questions
+        if question.kind != "payment"
+    ]
+    payment = order.payment
+    unpaid = payment.status in (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED)
+    if payment.status is PaymentStatus.FAILED and payment.retry_until is not None:
+        found.append(Due("payment_retry", payment.retry_until))
+    if payment.status is PaymentStatus.ACTION_REQUIRED and payment.action_until is not None:
+        found.append(Due("payment_action", payment.action_until))
+    if payment.status is PaymentStatus.AUTHORIZED and payment.capture_before is not None:
+        found.append(Due("authorization", payment.capture_before))
+    if isinstance(order, Received) and unpaid and order.inventory.expires_at is not None:
+        found.append(Due("reservation", order.inventory.expires_at))
+    return found
+
+
+def expire(state: State, *, now: datetime) -> Decision:
+    """What follows from the earliest promise whose time is over by `now`; `()` when there is none. Ask again afterwards."""
+    over = [due for due in dues(state) if due.at <= now]
+    if not over or not isinstance(state, Received | Confirmed | InFulfilment):
+        return ()
+    return _expired(state, over[0])
+
+
+def _expired(order: Order, due: Due) -> Decision:
+    match due.timer:
+        case "authorization":
+            reference = order.payment.provider_reference
+            assert reference is not None, "what is held has its reference"
+            return expire_authorization(order, outcome=e.PaymentAuthorizationExpired(provider_reference=reference))
+        case "answer":
+            assert due.subject is not None, "an answer is to a question"
+            return answer(order, action_id=due.subject, answer="expired")
+        case "payment_retry" | "payment_action" as deadline:
+            return _undone(order, e.OrderExpired(deadline=deadline))
+        case "reservation":
+            assert order.inventory.reservation_id is not None, "what is set aside has its reservation"
+            put_back = e.ReservationExpired(reservation_id=order.inventory.reservation_id)
+            return _undone(order, e.OrderExpired(deadline="reservation"), put_back)
+
+
+def _undone(order: Order, *facts: e.Event) -> Decision:
+    if isinstance(order, InFulfilment):  # goods have left: for a person
+        return ()
+    return with_follow_up(order, *facts, e.OrderCancellationRequested(reason="payment_failed"))
