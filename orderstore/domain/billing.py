@@ -82,6 +82,21 @@ def issue_credit_note(
     return (note,)
 
 
+def store_documents(state: State, *, renderings: tuple[e.InvoiceDocumentStored, ...]) -> tuple[e.Event, ...]:
+    """The renderings of one document are stored, all of them; `()` when that was said before, or the order has no such document."""
+    order = existing(state)
+    wanted = unstored(order)
+    return renderings if renderings and all(one.number in wanted for one in renderings) else ()
+
+
+def unstored(state: Placed) -> tuple[str, ...]:
+    """The numbers of the documents whose renderings are not stored yet, the invoice first."""
+    issued = (
+        () if state.invoice is None else (state.invoice.invoice_number, *(note.number for note in state.credit_notes))
+    )
+    return tuple(number for number in issued if number not in state.stored)
+
+
 def wants_invoice(state: Placed) -> bool:
     """Whether all of its goods have left, and nothing says yet what they cost."""
     return isinstance(state, InFulfilment) and state.invoice is None and all_gone(state)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from orderstore.domain.price_facts import TaxAmount
 from orderstore.domain.values import Pieces, SealedText
@@ -44,3 +45,20 @@ class CreditNoteIssued:
     buyer: SealedText | None = None
     taxes: tuple[TaxAmount, ...] | None = None
     """What of the invoice's is taken back, by rate; None: the invoice has none."""
+
+
+DocumentKind = Literal["invoice", "credit_note"]
+MediaType = Literal["application/pdf", "text/html"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceDocumentStored:
+    """A rendering of an invoice or a credit note lies in the object store under `object_key`, sealed, written once and for ever. `number`
+    is the document's as it is printed; `sha256` (in hex) and `size` (in bytes) are those of the rendering as it is read, unsealed."""
+
+    number: str
+    document: DocumentKind
+    media_type: MediaType
+    object_key: str
+    sha256: str
+    size: int

@@ -1,12 +1,20 @@
 """Decisions about money, in the shape of `decisions`, which offers them."""
 
+from collections import Counter
 from typing import Final
 
 from orderstore.domain import events as e
 from orderstore.domain.decide_returns import on_their_way_back
 from orderstore.domain.deciding import Decision, existing, with_follow_up
-from orderstore.domain.rejections import NothingToRetry, OrderClosed, RefundTooLarge, TooManyAttempts, UnknownRefund
-from orderstore.domain.shares import refund_amount, taken_out
+from orderstore.domain.rejections import (
+    NothingToRefund,
+    NothingToRetry,
+    OrderClosed,
+    RefundTooLarge,
+    TooManyAttempts,
+    UnknownRefund,
+)
+from orderstore.domain.shares import pieces_in, refund_amount, surplus_refund_id, taken_out
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -28,11 +36,21 @@ UNDECIDED: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIR
 
 
 def complete_payment(state: State, *, outcome: e.PaymentCompleted) -> Decision:
-    """The provider holds or has taken the money; recorded on an order being undone too, so that it is given back."""
+    """The provider holds or has taken the money; recorded on an order being undone too, so that it is given back. What was taken for
+    pieces that were cancelled meanwhile is promised back in the same commit."""
     order = existing(state)
     if not _awaits(order, outcome.attempt):
         return ()
-    return with_follow_up(order, outcome, *_answered(order, "accepted"))
+    return with_follow_up(order, outcome, *_answered(order, "accepted"), *_surplus(order, outcome))
+
+
+def _surplus(order: Order, outcome: e.PaymentCompleted) -> Decision:
+    surplus_minor = outcome.amount_minor - order.due_minor
+    if outcome.mode != "captured" or surplus_minor <= 0 or isinstance(order, Cancelling):
+        return ()
+    why = e.FreeText(plain="cancelled pieces")
+    refund_id = surplus_refund_id(order.order.order_id)
+    return (e.RefundRequested(refund_id=refund_id, amount_minor=surplus_minor, reason=why),)
 
 
 def fail_payment(state: State, *, outcome: e.PaymentFailed) -> Decision:
@@ -92,11 +110,19 @@ def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:
 
 
 def expire_authorization(state: State, *, outcome: e.PaymentAuthorizationExpired) -> Decision:
-    """What was held is held no longer: the next attempt begins. What was taken in part is for a person, who sees the stalled order."""
+    """What was held is held no longer: the next attempt begins, or, after as many as there may be, an order is undone that is still here.
+    What was taken in part, and what has left, is for a person, who sees the stalled order."""
     order = existing(state)
-    if order.payment.status is not PaymentStatus.AUTHORIZED or isinstance(order, Cancelling):
+    payment = order.payment
+    if payment.status is not PaymentStatus.AUTHORIZED or payment.provider_reference != outcome.provider_reference:
         return ()
-    return (outcome,) if order.payment.provider_reference == outcome.provider_reference else ()
+    match order:
+        case Received() | Confirmed() if payment.attempt >= ATTEMPTS_MAX:
+            return with_follow_up(order, e.OrderCancellationRequested(reason="payment_failed"))
+        case Received() | Confirmed() | InFulfilment() | Completed():
+            return (outcome,) if payment.attempt < ATTEMPTS_MAX else ()
+        case Cancelling() | Cancelled() | Rejected():
+            return ()
 
 
 def lose_sight_of_payment(state: State) -> Decision:
@@ -158,9 +184,15 @@ def request_refund(state: State, *, refund_id: str, lines: tuple[e.Pieces, ...],
 def refunding(
     order: Order, *, refund_id: str, lines: tuple[e.Pieces, ...], reason: e.FreeText | None
 ) -> e.RefundRequested:
-    """What these pieces cost, promised back. Raises NothingToRefund, RefundTooLarge."""
-    left_minor = order.due_minor - order.payment.refunded_minor - order.payment.disputed_minor
+    """What these pieces cost, promised back; of what the bank has taken back already, only the rest.
+
+    Raises NothingToRefund, RefundTooLarge.
+    """
+    left_minor = order.due_minor - order.payment.refunded_minor
     amount_minor = refund_amount(order.order, taken_out(order), lines, left_minor=max(0, left_minor))
+    amount_minor = min(amount_minor, left_minor - order.payment.disputed_minor)
+    if amount_minor < 1:
+        raise NothingToRefund("the bank has taken this money back already")
     return e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=reason, lines=lines)
 
 
@@ -218,10 +250,10 @@ def _refuse_pieces_on_their_way_back(order: Order, lines: tuple[e.Pieces, ...]) 
     coming = on_their_way_back(order)
     if not coming:
         return
+    left = Counter({at: line.quantity for at, line in enumerate(order.order.lines)})
+    left -= Counter(dict(enumerate(pieces_in(order.order, taken_out(order))))) + coming
     for part in lines:
-        ordered = order.order.lines[part.line].quantity if 0 <= part.line < len(order.order.lines) else 0
-        gone = sum(piece.quantity for one in taken_out(order) for piece in one.lines if piece.line == part.line)
-        if part.quantity > ordered - gone - coming[part.line]:
+        if part.quantity > left[part.line]:
             raise RefundTooLarge(
                 f"pieces of line {part.line} are on their way back: their return is refunded when it is inspected"
             )

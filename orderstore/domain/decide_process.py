@@ -6,7 +6,7 @@ from orderstore.domain import events as e
 from orderstore.domain.decide_payment import lose_sight_of_payment
 from orderstore.domain.decide_stock import cancelling_lines
 from orderstore.domain.deciding import Decision, existing, with_follow_up
-from orderstore.domain.parcels import pieces_of, shipments_in, unbooked, wanted
+from orderstore.domain.parcels import counted, pieces_of, shipments_in, unbooked, wanted
 from orderstore.domain.rejections import NotStalled, OrderClosed, TooLateToCancel, UnknownQuestion
 from orderstore.domain.state import (
     Cancelled,
@@ -23,6 +23,7 @@ from orderstore.domain.state import (
     State,
     fold,
 )
+from orderstore.domain.waiting import waits_in
 
 
 def request_cancellation(state: State, *, reason: e.CancellationReason, note: e.FreeText | None = None) -> Decision:
@@ -69,6 +70,8 @@ def _answered(order: Order, question: Question, answer: e.Answer) -> Decision:
             missing = order.inventory.missing
             if not missing:
                 return (said,)
+            if not wanted(order) - counted(missing):  # nothing else is left of it
+                return (said, *_undone(after, "inventory_failed"))
             without = cancelling_lines(after, cancellation_id="missing_stock", lines=missing, reason="inventory")
             return with_follow_up(order, said, *without)
         case "missing_stock":
@@ -150,22 +153,8 @@ def resume(
             arrived = tuple(
                 e.ShipmentDelivered(shipment_id=shipment.shipment_id, proof_reference="operator")
                 for shipment in shipments_in(order, frozenset({ShipmentStatus.DISPATCHED}))
+                if shipment.shipment_id == subject
             )
             return with_follow_up(order, resumed, *arrived)
         case "retry" | "resume" | "skip":
             return (resumed,)
-
-
-def waits_in(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
-    """Whether the order is in this stage."""
-    match stage:
-        case "outcomes":
-            return isinstance(order, Received)
-        case "dispatch":
-            return isinstance(order, Confirmed) and not order.holds
-        case "delivery":
-            return bool(shipments_in(order, frozenset({ShipmentStatus.DISPATCHED})))
-        case "undo":
-            return isinstance(order, Cancelling)
-        case "refund":
-            return any(refund.refund_id == subject for refund in order.payment.refunds_owed)

@@ -14,14 +14,13 @@ from orderstore.domain import events as e
 from orderstore.domain.deciding import Decision, existing
 from orderstore.domain.parcels import counted, in_shipments, pieces_of, shipments_in
 from orderstore.domain.rejections import (
-    NothingToRefund,
     NothingToReturn,
     OrderClosed,
     TooManyReturns,
     UnknownReturn,
     WrongReturnStatus,
 )
-from orderstore.domain.shares import refund_amount, taken_out
+from orderstore.domain.shares import amount_left
 from orderstore.domain.state import Completed, InFulfilment, Order, Return, ReturnStatus, ShipmentStatus, State
 
 RETURNS_MAX: Final = 50
@@ -98,7 +97,7 @@ def receive_return(state: State, *, return_id: str) -> Decision:
 def inspect_return(state: State, *, return_id: str, pieces: tuple[e.InspectedPieces, ...]) -> Decision:
     """What came back, and in which condition; what is to be refunded is promised in the same commit.
 
-    Raises UnknownOrder, UnknownReturn, WrongReturnStatus, NothingToReturn (more pieces than were announced), RefundTooLarge.
+    Raises UnknownOrder, UnknownReturn, WrongReturnStatus, NothingToReturn (more pieces than were announced).
     """
     order = existing(state)
     one = _return(state, return_id)
@@ -119,9 +118,8 @@ def inspect_return(state: State, *, return_id: str, pieces: tuple[e.InspectedPie
         return (inspected,)
     left_minor = max(0, order.due_minor - order.payment.refunded_minor - order.payment.disputed_minor)
     lines = pieces_of(refunded)
-    try:
-        amount_minor = refund_amount(order.order, taken_out(order), lines, left_minor=left_minor)
-    except NothingToRefund:  # goods that cost nothing come back too
+    amount_minor = amount_left(order, lines, left_minor=left_minor)
+    if amount_minor < 1:  # goods that cost nothing come back too, and those whose money the bank has taken back
         return (inspected,)
     refund_id = f"{order.order.order_id}:return:{return_id}"
     why = e.FreeText(plain="return")

@@ -4,8 +4,8 @@ from orderstore.domain import events as e
 from orderstore.domain.deciding import Decision, existing, with_follow_up
 from orderstore.domain.follow_up import HELD
 from orderstore.domain.parcels import LEFT, counted, pieces_of, unbooked, wanted
-from orderstore.domain.rejections import NothingToCancel, NothingToRefund, OrderClosed, TooLateToCancel
-from orderstore.domain.shares import refund_amount, taken_out
+from orderstore.domain.rejections import NothingToCancel, OrderClosed, TooLateToCancel
+from orderstore.domain.shares import amount_left, priced
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -131,12 +131,14 @@ def cancelling_lines(
 ) -> Decision:
     """The pieces leave the order; money that was taken for them already is promised back in the same commit."""
     order = existing(order)
-    before = taken_out(order)
-    left_minor = max(0, order.due_minor - order.payment.refunded_minor - order.payment.disputed_minor)
-    try:
-        amount_minor = refund_amount(order.order, before, lines, left_minor=left_minor)
-    except NothingToRefund:
-        amount_minor = 0
+    paid_for = priced(order, lines)
+    settled_minor = order.payment.refunded_minor + order.payment.disputed_minor
+    if (
+        order.payment.status is PaymentStatus.PARTIALLY_CAPTURED
+    ):  # what was taken is due: rounding must not make it less
+        settled_minor = max(settled_minor, order.payment.captured_minor)
+    left_minor = max(0, order.due_minor - settled_minor)
+    amount_minor = amount_left(order, paid_for, left_minor=left_minor) if paid_for else 0
     taken = order.payment.status is PaymentStatus.CAPTURED and amount_minor > 0
     refund_id = f"{order.order.order_id}:{cancellation_id}" if taken else None
     gone = e.LinesCancelled(
@@ -145,4 +147,4 @@ def cancelling_lines(
     if refund_id is None:
         return (gone,)
     why = e.FreeText(plain="cancelled pieces")
-    return (gone, e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=why, lines=lines))
+    return (gone, e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=why, lines=paid_for))

@@ -6,6 +6,7 @@ No event carries card data; personal data, and whatever people write in their ow
 
 from orderstore.domain.billing_facts import (
     CreditNoteIssued,
+    InvoiceDocumentStored,
     InvoiceIssued,
 )
 from orderstore.domain.order_facts import (
@@ -138,6 +139,7 @@ __all__ = (
     "InventoryReleased",
     "InventoryReserved",
     "InventoryRestocked",
+    "InvoiceDocumentStored",
     "InvoiceIssued",
     "LineCancellationReason",
     "LinesCancelled",
@@ -263,6 +265,7 @@ Event = (
     | ReturnInspected
     | InvoiceIssued
     | CreditNoteIssued
+    | InvoiceDocumentStored
     | DiscrepancyFound
     | PersonalDataErased
 )

@@ -215,26 +215,45 @@ def inventory_after(inventory: Inventory, event: StockEvent, *, backorder: bool)
             assert_never(event)
 
 
-def without(inventory: Inventory, lines: tuple[e.Pieces, ...]) -> tuple[Inventory, tuple[e.Allocation, ...]]:
-    """The reservation without these pieces, and which of them were set aside: what is missing goes first, then what was found last."""
+def without(
+    inventory: Inventory, lines: tuple[e.Pieces, ...], *, sent: dict[str | None, Counter[int]]
+) -> tuple[Inventory, tuple[e.Allocation, ...]]:
+    """The reservation without these pieces, and which of them were set aside: what is missing goes first, then what is set aside at the
+    last location, and never what is in a parcel already (`sent`, by location)."""
     gone = Counter[int]()
     for part in lines:
         gone[part.line] += part.quantity
     missing = less(inventory.missing, gone)
-    left, freed = [], []
-    for allocation in reversed(inventory.allocations):
-        kept = less(allocation.lines, gone)
-        if kept != allocation.lines:
-            freed.append(e.Allocation(location=allocation.location, lines=_difference(allocation.lines, kept)))
-        if kept:
-            left.append(e.Allocation(location=allocation.location, lines=kept))
+    freed: list[e.Allocation] = []
+    left = at_locations(inventory.allocations)
+    for location in reversed(left):
+        free = left[location] - sent.get(location, Counter())
+        taken = free & gone
+        if taken:
+            freed.append(e.Allocation(location=location, lines=pieces_of(taken)))
+            left[location] -= taken
+            gone -= taken
     if not inventory.allocations and +gone and inventory.reservation_id is not None:
-        freed.append(
-            e.Allocation(location=MAIN, lines=tuple(e.Pieces(line=line, quantity=n) for line, n in (+gone).items()))
-        )
+        freed.append(e.Allocation(location=MAIN, lines=pieces_of(gone)))
+    allocations = tuple(e.Allocation(location=at, lines=pieces_of(pieces)) for at, pieces in left.items() if pieces)
     waits = inventory.status in (InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
     status = InventoryStatus.RESERVED if waits and not missing else inventory.status
-    return replace(inventory, status=status, allocations=tuple(reversed(left)), missing=missing), tuple(freed)
+    return replace(inventory, status=status, allocations=allocations, missing=missing), tuple(freed)
+
+
+def at_locations(allocations: tuple[e.Allocation, ...]) -> dict[str, Counter[int]]:
+    """Pieces by line that are set aside at each location, the locations as they were first chosen."""
+    found: dict[str, Counter[int]] = {}
+    for allocation in allocations:
+        pieces = found.setdefault(allocation.location, Counter())
+        for part in allocation.lines:
+            pieces[part.line] += part.quantity
+    return found
+
+
+def pieces_of(counts: Counter[int]) -> tuple[e.Pieces, ...]:
+    """Pieces by line as the events tell them, in the order of the lines."""
+    return tuple(e.Pieces(line=line, quantity=counts[line]) for line in sorted(counts) if counts[line] > 0)
 
 
 def less(pieces: tuple[e.Pieces, ...], gone: Counter[int]) -> tuple[e.Pieces, ...]:
@@ -246,13 +265,6 @@ def less(pieces: tuple[e.Pieces, ...], gone: Counter[int]) -> tuple[e.Pieces, ..
         if taken < part.quantity:
             left.append(e.Pieces(line=part.line, quantity=part.quantity - taken))
     return tuple(left)
-
-
-def _difference(whole: tuple[e.Pieces, ...], kept: tuple[e.Pieces, ...]) -> tuple[e.Pieces, ...]:
-    counted = Counter[int]()
-    for part in kept:
-        counted[part.line] += part.quantity
-    return less(whole, counted)
 
 
 def shipments_after(shipments: tuple[Shipment, ...], event: ParcelEvent) -> tuple[Shipment, ...]:

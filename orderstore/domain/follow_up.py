@@ -89,12 +89,18 @@ def _close(state: Cancelling) -> tuple[e.Event, ...]:
     given = sum(refund.amount_minor for refund in payment.refunds)
     left_minor = payment.amount_minor - given - payment.disputed_minor
     if payment.status is PaymentStatus.CAPTURED and left_minor > 0:
-        refund_id = f"{state.order.order_id}:cancellation"
+        before = sum(refund.refund_id.startswith(_undoing(state)) for refund in payment.refunds)
+        refund_id = f"{_undoing(state)}:{before + 1}" if before else _undoing(state)
         reason = e.FreeText(plain="cancellation")
         return (e.RefundRequested(refund_id=refund_id, amount_minor=left_minor, reason=reason),)
-    if _money_held(payment) or state.inventory.status in HELD:
+    disputed = any(dispute.status == "open" for dispute in payment.disputes)  # won, it is to be given back
+    if disputed or _money_held(payment) or state.inventory.status in HELD:
         return ()
     return (e.OrderCancelled(reason=state.reason, compensations=_compensations(state)),)
+
+
+def _undoing(state: Cancelling) -> str:
+    return f"{state.order.order_id}:cancellation"
 
 
 def _money_held(payment: Payment) -> bool:

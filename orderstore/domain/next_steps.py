@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orderstore.domain import events as e
 from orderstore.domain import ids
-from orderstore.domain.billing import uncredited, wants_invoice
+from orderstore.domain.billing import uncredited, unstored, wants_invoice
 from orderstore.domain.follow_up import HELD, PAID
 from orderstore.domain.parcels import LEFT, Parcel, all_gone, next_parcel, shipments_in, shipped
 from orderstore.domain.shares import amount_of
@@ -151,7 +151,14 @@ class IssueCreditNote:
     refund: Refund
 
 
-BillingStep = IssueInvoice | IssueCreditNote
+@dataclass(frozen=True, slots=True)
+class StoreDocument:
+    """A document has its number: draw it, and keep the drawings."""
+
+    number: str
+
+
+BillingStep = IssueInvoice | IssueCreditNote | StoreDocument
 
 
 def payment_step(state: State) -> PaymentStep | None:
@@ -213,13 +220,17 @@ def shipping_step(state: State) -> ShippingStep | None:
 
 
 def billing_step(state: State) -> BillingStep | None:
-    """The billing worker's next step: first the invoice, then what refunds take back of it, one document after the other."""
+    """The billing worker's next step: first the invoice, then what refunds take back of it, one document after the other; then
+    what they look like."""
     if isinstance(state, NotPlaced):
         return None
     if wants_invoice(state):
         return IssueInvoice()
     wanted = uncredited(state)
-    return IssueCreditNote(wanted[0]) if wanted else None
+    if wanted:
+        return IssueCreditNote(wanted[0])
+    drawn = unstored(state)
+    return StoreDocument(drawn[0]) if drawn else None
 
 
 def shipment_id(state: Placed, parcel: Parcel) -> str:
@@ -263,11 +274,13 @@ def _capture(state: Placed) -> Capture | None:
             continue
         if at == len(gone) - 1 and all_gone(state):
             return Capture(left_minor, shipment.shipment_id)
-        before = [LineCancellation(cancellation_id="", lines=shipped(state, one), amount_minor=0) for one in gone[:at]]
+        before = [Refund(refund_id="", lines=shipped(state, one), amount_minor=0) for one in gone[:at]]
         amount_minor = min(left_minor, amount_of(state.order, before, shipped(state, shipment)))
         if amount_minor > 0:
             return Capture(amount_minor, shipment.shipment_id, final=False)
-    return None
+    return (
+        Capture(left_minor) if left_minor > 0 and gone and all_gone(state) else None
+    )  # what rounding left, if it left anything
 
 
 def _commit(state: Placed) -> CommitStock | None:

@@ -4,12 +4,16 @@ One parcel for each location that pieces are set aside at: what is there leaves,
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from orderstore.domain import events as e
+from orderstore.domain.evolving import at_locations, pieces_of
 from orderstore.domain.parts import Shipment, ShipmentStatus
 from orderstore.domain.statuses import Placed
+
+__all__ = ("pieces_of",)  # beside everything that is defined here
 
 LIVE: Final = frozenset(
     {ShipmentStatus.BOOKED, ShipmentStatus.DISPATCHED, ShipmentStatus.DELIVERED, ShipmentStatus.LOST}
@@ -47,18 +51,17 @@ def all_gone(state: Placed) -> bool:
 
 
 def all_arrived(state: Placed) -> bool:
-    """Whether every piece has arrived, or was lost and its money is given back."""
+    """Whether every piece has arrived, or was lost and its money is given back, as far as there is any."""
     arrived = shipments_in(state, frozenset({ShipmentStatus.DELIVERED}))
     if _hold_all(state, arrived):
         return True
     lost = shipments_in(state, frozenset({ShipmentStatus.LOST}))
     if not lost or not _hold_all(state, (*arrived, *lost)):
         return False
-    refunded = Counter[int]()
-    for refund in state.payment.refunds:
-        if refund.issued:
-            refunded += counted(refund.lines)
-    return not in_shipments(state, lost) - refunded
+    given = [refund for refund in state.payment.refunds if refund.issued]
+    refunded = sum((counted(refund.lines) for refund in given), start=Counter[int]())
+    left_minor = state.payment.captured_minor - sum(refund.amount_minor for refund in given)
+    return not in_shipments(state, lost) - refunded or left_minor <= state.payment.disputed_minor
 
 
 def shipments_in(state: Placed, statuses: frozenset[ShipmentStatus]) -> tuple[Shipment, ...]:
@@ -100,22 +103,14 @@ def counted(lines: tuple[e.Pieces, ...]) -> Counter[int]:
     return pieces
 
 
-def pieces_of(counts: Counter[int]) -> tuple[e.Pieces, ...]:
-    """The same as the events tell it, in the order of the lines."""
-    return tuple(e.Pieces(line=line, quantity=counts[line]) for line in sorted(counts) if counts[line] > 0)
-
-
 def _hold_all(state: Placed, shipments: tuple[Shipment, ...]) -> bool:
     if any(not shipment.lines for shipment in shipments):
         return True
     return bool(shipments) and not wanted(state) - in_shipments(state, shipments)
 
 
-def _set_aside(state: Placed) -> list[tuple[str | None, Counter[int]]]:
+def _set_aside(state: Placed) -> Sequence[tuple[str | None, Counter[int]]]:
     inventory = state.inventory
     if not inventory.allocations:
         return [(None, wanted(state) - counted(inventory.missing))]
-    by_location: dict[str | None, Counter[int]] = {}
-    for allocation in inventory.allocations:
-        by_location.setdefault(allocation.location, Counter()).update(counted(allocation.lines))
-    return list(by_location.items())
+    return list(at_locations(inventory.allocations).items())

@@ -72,12 +72,13 @@ class Refund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineCancellation:
-    """Pieces that are no part of the order any more. `freed` is what of them was set aside, and where; the others were missing.
-    `after` counts the refunds that were asked for before it."""
+    """Pieces that are no part of the order any more. `priced` are those whose money nobody had promised back before: `amount_minor` is for
+    these. `freed` is what was set aside of them, and where; the others were missing. `after` counts the refunds before."""
 
     cancellation_id: str
     lines: tuple[e.Pieces, ...]
     amount_minor: int
+    priced: tuple[e.Pieces, ...] = ()
     refund_id: str | None = None
     freed: tuple[e.Allocation, ...] = ()
     after: int = 0
@@ -179,6 +180,7 @@ class CreditNote:
 
     refund_id: str
     total_minor: int
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ class OrderExpired:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderProcessStalled:
     """A stage takes longer than the order's allowance: for a person. It changes nothing by itself, and ends when the stage goes on.
-    `subject` is the refund that waits, where it is one."""
+    `subject` is the parcel that is under way, or the refund that waits, where it is one."""
 
     stage: StalledStage
     since: datetime

@@ -14,11 +14,15 @@ CommandRejected
 ├── UnknownRefund        the order never had this refund
 ├── NothingToCancel      no such pieces, or all that is left of the order
 ├── UnknownQuestion      the order never asked this
+├── WrongAnswer          the question was answered otherwise, or is answered in another way
+├── NotUnderReview       nobody is to review the order, or its review has ended otherwise
 ├── NotStalled           nobody waits for this stage of the order
 ├── NothingToReturn      no such pieces have arrived, or they are on their way back or refunded
 ├── TooManyReturns       more returns than an order can have
 ├── UnknownReturn        the order never had this return
-└── WrongReturnStatus    the return is not that far, or further
+├── WrongReturnStatus    the return is not that far, or further
+├── ApprovalNeeded       a person has to approve the return before anything is sent in its place
+└── ExchangeRefused      the order that is to replace what comes back cannot be placed
 """
 
 
@@ -106,6 +110,18 @@ class UnknownQuestion(CommandRejected):
     code = "unknown_question"
 
 
+class WrongAnswer(CommandRejected):
+    """The question was answered otherwise, or is answered in another way."""
+
+    code = "wrong_answer"
+
+
+class NotUnderReview(CommandRejected):
+    """Nobody is to review the order, or its review has ended otherwise."""
+
+    code = "not_under_review"
+
+
 class NotStalled(CommandRejected):
     """Nobody waits for this stage of the order."""
 
@@ -134,3 +150,15 @@ class WrongReturnStatus(CommandRejected):
     """The return is not that far yet, or further."""
 
     code = "wrong_return_status"
+
+
+class ApprovalNeeded(CommandRejected):
+    """A person has to approve the return before anything is sent in the place of what comes back."""
+
+    code = "approval_needed"
+
+
+class ExchangeRefused(CommandRejected):
+    """The order that is to replace what comes back cannot be placed as it was asked for."""
+
+    code = "exchange_refused"

@@ -17,9 +17,20 @@ Taken = Refund | LineCancellation
 """Pieces that were taken out of the order's money."""
 
 
+def priced(order: Placed, lines: Sequence[e.Pieces]) -> tuple[e.Pieces, ...]:
+    """Which of these pieces are still part of the order's money: nobody promised it back and they were not cancelled."""
+    gone, left = pieces_in(order.order, taken_out(order)), []
+    for line in lines:
+        quantity = min(line.quantity, order.order.lines[line.line].quantity - gone[line.line])
+        gone[line.line] += line.quantity
+        if quantity > 0:
+            left.append(e.Pieces(line=line.line, quantity=quantity))
+    return tuple(left)
+
+
 def refund_amount(order: e.OrderCreated, before: Sequence[Taken], lines: Sequence[e.Pieces], *, left_minor: int) -> int:
     """What these pieces cost, and never more than what is left of the order. Raises NothingToRefund, RefundTooLarge."""
-    pieces_left = [line.quantity - gone for line, gone in zip(order.lines, _pieces(order, before), strict=True)]
+    pieces_left = [line.quantity - gone for line, gone in zip(order.lines, pieces_in(order, before), strict=True)]
     for line in lines:
         if line.quantity < 1 or not 0 <= line.line < len(pieces_left):
             raise NothingToRefund(f"line {line.line} with quantity {line.quantity} is no piece of this order")
@@ -33,6 +44,15 @@ def refund_amount(order: e.OrderCreated, before: Sequence[Taken], lines: Sequenc
     if amount_minor < 1:
         raise NothingToRefund("the named pieces cost nothing")
     return amount_minor
+
+
+def amount_left(state: Placed, lines: Sequence[e.Pieces], *, left_minor: int) -> int:
+    """What these pieces come to, and no more than is left; with the last pieces of the order, all that is left."""
+    taken = pieces_in(state.order, taken_out(state))
+    for line in lines:
+        taken[line.line] += line.quantity
+    last = all(gone >= line.quantity for gone, line in zip(taken, state.order.lines, strict=True))
+    return left_minor if last else min(left_minor, amount_of(state.order, taken_out(state), lines))
 
 
 def amount_of(order: e.OrderCreated, before: Sequence[Taken], lines: Sequence[e.Pieces]) -> int:
@@ -53,7 +73,12 @@ def refund_taxes(
     counts = [0] * len(order.lines)
     for line in lines:
         counts[line.line] += line.quantity
-    return taxes_of_pieces(order.pricing, [line.quantity for line in order.lines], _pieces(order, before), counts)
+    return taxes_of_pieces(order.pricing, [line.quantity for line in order.lines], pieces_in(order, before), counts)
+
+
+def surplus_refund_id(order_id: str) -> str:
+    """Of what was taken for pieces that were cancelled while it was being taken: their cancellation over again, like its own refund."""
+    return f"{order_id}:surplus"
 
 
 def taken_out(state: Placed) -> tuple[Taken, ...]:
@@ -74,7 +99,7 @@ def taxes_due(state: Placed) -> tuple[e.TaxAmount, ...] | None:
     due = {part.rate_percent: (part.net_minor, part.tax_minor) for part in taxes_of(state.order.pricing)}
     for at, cancelled in enumerate(state.cancelled):
         refunds = (one for one in state.payment.refunds[: cancelled.after] if not one.of_cancellation)
-        for part in refund_taxes(state.order, (*state.cancelled[:at], *refunds), cancelled.lines) or ():
+        for part in refund_taxes(state.order, (*state.cancelled[:at], *refunds), cancelled.priced) or ():
             net, tax = due[part.rate_percent]
             due[part.rate_percent] = (net - part.net_minor, tax - part.tax_minor)
     return tuple(
@@ -82,10 +107,10 @@ def taxes_due(state: Placed) -> tuple[e.TaxAmount, ...] | None:
     )
 
 
-def _pieces(order: e.OrderCreated, taken: Sequence[Taken]) -> list[int]:
+def pieces_in(order: e.OrderCreated, taken: Sequence[Taken]) -> list[int]:
     """How many pieces of each line these are for."""
     gone = [0] * len(order.lines)
     for one in taken:
-        for line in one.lines:
+        for line in one.priced if isinstance(one, LineCancellation) else one.lines:
             gone[line.line] += line.quantity
     return gone

@@ -1,5 +1,6 @@
 """The order as its events tell it. `evolve` holds no rules; an impossible transition is a bug."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeVar, assert_never
 
@@ -13,6 +14,7 @@ from orderstore.domain.evolving import (
     shipments_after,
     without,
 )
+from orderstore.domain.parcels import LIVE, in_shipments, shipments_in
 from orderstore.domain.parts import (
     CreditNote,
     Hold,
@@ -29,6 +31,7 @@ from orderstore.domain.parts import (
     ShipmentStatus,
     Stall,
 )
+from orderstore.domain.shares import priced, surplus_refund_id
 from orderstore.domain.statuses import (
     Cancelled,
     Cancelling,
@@ -42,6 +45,7 @@ from orderstore.domain.statuses import (
     Rejected,
     State,
 )
+from orderstore.domain.waiting import stalls_left
 
 __all__ = (
     "Cancelled",
@@ -89,6 +93,13 @@ def fold(state: State, events: Iterable[e.Event]) -> State:
 
 def evolve(state: State, event: e.Event) -> State:
     """The state after one more event. Raises ImpossibleTransition."""
+    after = _evolve(state, event)
+    if after.stalls and (left := stalls_left(after)) != after.stalls:
+        return replace(after, stalls=left)
+    return after
+
+
+def _evolve(state: State, event: e.Event) -> Order:
     if isinstance(event, e.OrderCreated):
         if not isinstance(state, NotPlaced):
             raise ImpossibleTransition("OrderCreated on an order that exists")
@@ -115,6 +126,8 @@ def evolve(state: State, event: e.Event) -> State:
             return _become(Completed, state, after=(InFulfilment,))
         case e.CreditNoteIssued():
             return replace(state, credit_notes=(*state.credit_notes, _credit_note(state, event)))
+        case e.InvoiceDocumentStored():
+            return state if event.number in state.stored else replace(state, stored=(*state.stored, event.number))
         case e.OrderRejected():
             return _become(Rejected, state, after=(Received,))
         case e.OrderCancellationRequested():
@@ -203,7 +216,7 @@ def _credit_note(state: Order, event: e.CreditNoteIssued) -> CreditNote:
         raise ImpossibleTransition(f"credit note {event.credit_note_number} is for a refund that was not issued")
     if any(note.refund_id == event.refund_id for note in state.credit_notes):
         raise ImpossibleTransition(f"refund {event.refund_id} is credited a second time")
-    return CreditNote(refund_id=event.refund_id, total_minor=event.total_minor)
+    return CreditNote(refund_id=event.refund_id, total_minor=event.total_minor, number=event.credit_note_number)
 
 
 def _refunding(state: Order, event: e.RefundRequested) -> Order:
@@ -212,21 +225,30 @@ def _refunding(state: Order, event: e.RefundRequested) -> Order:
 
 
 def _refunds_of(state: Order) -> frozenset[str]:
-    return frozenset(part.refund_id for part in state.cancelled if part.refund_id is not None)
+    of_parts = (part.refund_id for part in state.cancelled if part.refund_id is not None)
+    return frozenset((*of_parts, surplus_refund_id(state.order.order_id)))
 
 
 def _without(state: Order, event: e.LinesCancelled) -> Order:
     """The order without these pieces."""
-    inventory, freed = without(state.inventory, event.lines)
+    sent: dict[str | None, Counter[int]] = {}
+    for shipment in shipments_in(state, LIVE):
+        sent.setdefault(shipment.location, Counter()).update(in_shipments(state, (shipment,)))
+    inventory, freed = without(state.inventory, event.lines, sent=sent)
     part = LineCancellation(
         cancellation_id=event.cancellation_id,
         lines=event.lines,
         amount_minor=event.amount_minor,
+        priced=priced(state, event.lines),
         refund_id=event.refund_id,
         freed=freed,
         after=len(state.payment.refunds),
     )
-    return replace(state, cancelled=(*state.cancelled, part), inventory=inventory)
+    after = replace(state, cancelled=(*state.cancelled, part), inventory=inventory)
+    payment = state.payment
+    if payment.status is PaymentStatus.PARTIALLY_CAPTURED and payment.captured_minor >= after.due_minor:
+        return replace(after, payment=replace(payment, status=PaymentStatus.CAPTURED, capture_before=None))
+    return after
 
 
 def _held(state: Order, event: e.OrderHeld | e.OrderHoldReleased) -> Order:

@@ -38,6 +38,8 @@ class Placed:
     invoice: e.InvoiceIssued | None = None
     credit_notes: tuple[CreditNote, ...] = ()
     """At most one for each refund, in the order in which they were issued; none without an invoice."""
+    stored: tuple[str, ...] = ()
+    """The numbers of the documents whose renderings are stored."""
     holds: tuple[Hold, ...] = ()
     """Those that are open, in the order in which they were placed. While there is one, nothing is booked and nothing leaves."""
     hold_ids: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ whoever has a clock asks. A time that is over too early or too often asked about
 How long a stage may take before a person is told is another thing: see `allowances` and `decide_process.stall`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -56,9 +57,10 @@ def _dues(order: Received | Confirmed | InFulfilment) -> list[Due]:
     ]
     payment = order.payment
     unpaid = payment.status in (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED)
-    if payment.status is PaymentStatus.FAILED and payment.retry_until is not None:
+    here = not isinstance(order, InFulfilment)  # once goods have left, nothing of theirs is undone: for a person
+    if here and payment.status is PaymentStatus.FAILED and payment.retry_until is not None:
         found.append(Due("payment_retry", payment.retry_until))
-    if payment.status is PaymentStatus.ACTION_REQUIRED and payment.action_until is not None:
+    if here and payment.status is PaymentStatus.ACTION_REQUIRED and payment.action_until is not None:
         found.append(Due("payment_action", payment.action_until))
     if payment.status is PaymentStatus.AUTHORIZED and payment.capture_before is not None:
         found.append(Due("authorization", payment.capture_before))
@@ -67,12 +69,22 @@ def _dues(order: Received | Confirmed | InFulfilment) -> list[Due]:
     return found
 
 
+def first_over(state: State, *, now: datetime) -> Due | None:
+    """The earliest promise whose time is over by `now`, and from which something follows."""
+    return next((due for due, _ in _over(state, now)), None)
+
+
 def expire(state: State, *, now: datetime) -> Decision:
     """What follows from the earliest promise whose time is over by `now`; `()` when there is none. Ask again afterwards."""
-    over = [due for due in dues(state) if due.at <= now]
-    if not over or not isinstance(state, Received | Confirmed | InFulfilment):
-        return ()
-    return _expired(state, over[0])
+    return next((events for _, events in _over(state, now)), ())
+
+
+def _over(state: State, now: datetime) -> Iterator[tuple[Due, Decision]]:
+    if not isinstance(state, Received | Confirmed | InFulfilment):
+        return
+    for due in dues(state):
+        if due.at <= now and (events := _expired(state, due)):
+            yield due, events
 
 
 def _expired(order: Order, due: Due) -> Decision:
@@ -93,6 +105,4 @@ def _expired(order: Order, due: Due) -> Decision:
 
 
 def _undone(order: Order, *facts: e.Event) -> Decision:
-    if isinstance(order, InFulfilment):  # goods have left: for a person
-        return ()
     return with_follow_up(order, *facts, e.OrderCancellationRequested(reason="payment_failed"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from orderstore.domain import billing, decisions
 from orderstore.domain import events as e
-from orderstore.domain.next_steps import IssueCreditNote, IssueInvoice, billing_step
+from orderstore.domain.next_steps import IssueCreditNote, IssueInvoice, StoreDocument, billing_step
 from orderstore.domain.rejections import CommandRejected, UnknownOrder
 from orderstore.domain.state import INITIAL, ImpossibleTransition, State, fold
 from tests.builders import BOOKED, CAPTURED, DELIVERED, DISPATCHED, NOON, PAID, PAID_AT_ONCE, RESERVED, given
@@ -81,7 +81,7 @@ def test_a_refund_that_was_given_back_before_the_invoice_is_credited_after_it() 
     step = billing_step(state)
     assert isinstance(step, IssueCreditNote)
     assert step.refund.refund_id == "r1"
-    assert billing_step(fold(state, credit(state))) is None
+    assert billing_step(fold(state, credit(state))) == StoreDocument("INV-2026-000007")
 
 
 def test_refunds_are_credited_one_after_the_other_oldest_first() -> None:

@@ -1,0 +1,30 @@
+"""In which stages an order is: what may stall, and what no longer can. Pure."""
+
+from typing import Final
+
+from orderstore.domain import events as e
+from orderstore.domain.parcels import shipments_in
+from orderstore.domain.parts import ShipmentStatus, Stall
+from orderstore.domain.statuses import Cancelling, Confirmed, Order, Received
+
+_UNDER_WAY: Final = frozenset({ShipmentStatus.DISPATCHED})
+
+
+def waits_in(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
+    """Whether the order is in this stage."""
+    match stage:
+        case "outcomes":
+            return isinstance(order, Received)
+        case "dispatch":
+            return isinstance(order, Confirmed) and not order.holds
+        case "delivery":
+            return any(parcel.shipment_id == subject for parcel in shipments_in(order, _UNDER_WAY))
+        case "undo":
+            return isinstance(order, Cancelling)
+        case "refund":
+            return any(refund.refund_id == subject for refund in order.payment.refunds_owed)
+
+
+def stalls_left(order: Order) -> tuple[Stall, ...]:
+    """What still stalls: a stage that went on has ended what was said of it, so that it can be said again."""
+    return tuple(stall for stall in order.stalls if waits_in(order, stall.stage, stall.subject))
