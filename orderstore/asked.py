@@ -7,17 +7,26 @@ from typing import Any, Final
 import orjson
 
 from orderstore.asked_prices import pricing_of, total_of
-from orderstore.domain.events import Allowances, OrderCreated, OrderLine, SandboxHooks, SealedText
+from orderstore.asked_terms import terms_of, understood_terms
+from orderstore.domain.events import Allowances, OrderCreated, OrderLine, SandboxHooks, SealedText, Terms
 from orderstore.domain.ids import OrderId
 from orderstore.requests import Item, PlaceOrder, Shipping
 
-ADDED_LATER: Final = ("payment_method", "tax_mode", "tax_rounding", "discount", "shipping")
+ADDED_LATER: Final = ("payment_method", "tax_mode", "tax_rounding", "discount", "shipping", "terms", "shipping_outcome")
+
+_PERSONAL: Final = ("customer_email", "customer_name", "customer_phone", "customer_address", "customer_vat_id")
 
 
 def created_of(
-    request: PlaceOrder, *, order_id: OrderId, contact: SealedText | None, allowances: Allowances, now: datetime
+    request: PlaceOrder,
+    *,
+    order_id: OrderId,
+    contact: SealedText | None,
+    allowances: Allowances,
+    terms: Terms,
+    now: datetime,
 ) -> OrderCreated:
-    """The order as it was asked for, its personal data sealed already."""
+    """The order as it was asked for, its personal data sealed already. `terms` are those of who asks for none."""
     pricing = pricing_of(request)
     total_exact, total_minor = total_of(request, pricing)
     return OrderCreated(
@@ -39,28 +48,32 @@ def created_of(
         hooks=hooks_of(request),
         allowances=allowances,
         pricing=pricing,
+        terms=terms_of(request.terms, terms),
     )
 
 
 def has_contact(request: PlaceOrder) -> bool:
     """Whether the request brings personal data."""
-    return any(given is not None for given in (request.customer_email, request.customer_name, request.customer_phone))
+    return any(getattr(request, name) is not None for name in _PERSONAL)
 
 
 def contact_of(request: PlaceOrder) -> bytes:
     """The personal data of a request, as they are sealed."""
-    contact = {"email": request.customer_email, "name": request.customer_name}
-    if (
-        request.customer_phone is not None
-    ):  # contacts from before there was one stay what they were, and so their repeats
+    contact: dict[str, Any] = {"email": request.customer_email, "name": request.customer_name}
+    # What came later is only there when it is given: contacts from before stay what they were, and so their repeats.
+    if request.customer_phone is not None:
         contact["phone"] = request.customer_phone
+    if request.customer_address is not None:
+        contact["address"] = request.customer_address.model_dump(by_alias=True, exclude_none=True)
+    if request.customer_vat_id is not None:
+        contact["vatId"] = request.customer_vat_id
     return orjson.dumps(contact)
 
 
 def request_hash(request: PlaceOrder) -> str:
     """SHA-256 of the request as it was understood, without personal data: 850 and "850.00" are the same price, another price is
     another request."""
-    understood = request.model_dump(mode="json", exclude={"customer_email", "customer_name", "customer_phone"})
+    understood = request.model_dump(mode="json", exclude=set(_PERSONAL))
     for name in ADDED_LATER:  # requests from before there was such a field keep their hash, and so their answer
         if understood[name] is None:
             del understood[name]
@@ -68,6 +81,8 @@ def request_hash(request: PlaceOrder) -> str:
         _understand(item, line)
     if request.shipping is not None:
         _understand(request.shipping, understood["shipping"])
+    if request.terms is not None:
+        understood["terms"] = understood_terms(understood["terms"])
     if request.discount is not None:
         understood["discount"] = format(request.discount.normalize(), "f")
     return hashlib.sha256(orjson.dumps(understood, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -91,4 +106,5 @@ def hooks_of(request: PlaceOrder) -> SandboxHooks | None:
         payment_outcome=request.payment_outcome,
         inventory_outcome=request.inventory_outcome,
         technical_failure=request.simulate_technical_failure,
+        shipping_outcome=request.shipping_outcome,
     )

@@ -17,7 +17,7 @@ between. Only what an older build wrote takes the way through a dictionary, whic
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 
@@ -26,13 +26,13 @@ import orjson
 
 from orderstore import bounds
 from orderstore.domain.events import Event
-from orderstore.domain.ids import EventId, order_of
+from orderstore.domain.ids import EventId, OrderId, order_of
 from orderstore.recorded import Actor, Cause, Recorded
 from orderstore.registry import BY_CLASS, BY_NAME, EVENT_TYPES
 from orderstore.store.port import Commit
 from orderstore.upcasters import NoUpcaster, major, upcast
 
-_Readers = Mapping[tuple[str, str], Callable[[msgspec.Raw], Event]]
+_Readers = Mapping[tuple[str, str], tuple[Callable[[msgspec.Raw], Event], bounds.Check | None]]
 
 
 class CodecError(Exception):
@@ -99,30 +99,9 @@ def decode(commit: Commit) -> tuple[Recorded, ...]:
     try:
         if not commit.body.isascii():
             commit.body.decode()  # UTF-8 throughout, also where nobody reads
-        body, readers = _bodies().decode(commit.body), _readers()
+        body = _bodies().decode(commit.body)
         tenant, order_id = order_of(commit.stream)
-        return tuple(
-            [
-                Recorded(
-                    event_id=stored.event_id,
-                    name=stored.event_type,
-                    event_version=stored.event_version,
-                    tenant=tenant,
-                    order_id=order_id,
-                    version=version,
-                    commit=commit.number,
-                    occurred_at=stored.occurred_at,
-                    recorded_at_ms=commit.recorded_at_ms,
-                    correlation_id=body.correlation_id,
-                    causation_id=body.causation_id,
-                    actor=body.actor,
-                    source=body.source,
-                    traceparent=body.traceparent,
-                    event=_event(stored, readers),
-                )
-                for version, stored in enumerate(body.events, body.first_version)
-            ]
-        )
+        return _recorded(body, commit, tenant, order_id)
     except CodecError as error:
         raise type(error)(f"commit {commit.number} of {commit.stream} cannot be read: {error}") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -145,17 +124,50 @@ def timestamp_of(at_ms: int) -> str:
     return timestamp(datetime.fromtimestamp(at_ms / 1000, UTC))
 
 
-def _event(stored: _Stored, readers: _Readers) -> Event:
-    try:
-        read = readers.get((stored.event_type, stored.event_version))
-        event = _event_of_another_version(stored, readers) if read is None else read(stored.data)
-        bounds.check(event)
-        if not bounds.is_moment(stored.occurred_at):
-            raise MalformedCommit(f"{stored.event_type}: it occurred beyond all calendars")
-    # What an upcaster meets in data that are not what it expects is a KeyError or the like.
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MalformedCommit(f"{stored.event_type} {stored.event_version}: {error}") from error
-    return event
+def _recorded(body: _Body, commit: Commit, tenant: str, order_id: OrderId) -> tuple[Recorded, ...]:
+    """One loop without a call of ours in it: whatever stands here is done for every event that is ever read."""
+    readers = _readers()
+    number, recorded_at_ms = commit.number, commit.recorded_at_ms
+    correlation_id, causation_id, actor = body.correlation_id, body.causation_id, body.actor
+    source, traceparent = body.source, body.traceparent
+    found = []
+    for version, stored in enumerate(body.events, body.first_version):
+        name, event_version, occurred_at = stored.event_type, stored.event_version, stored.occurred_at
+        try:
+            reader = readers.get((name, event_version))
+            if reader is None:
+                event = _event_of_another_version(stored, readers)
+                bounds.check(event)
+            else:
+                read, is_right = reader
+                event = read(stored.data)
+                if is_right is not None and not is_right(event):
+                    raise bounds.beyond(event)
+            if not MINYEAR < occurred_at.year < MAXYEAR:  # `bounds.is_moment`
+                raise MalformedCommit(f"{name}: it occurred beyond all calendars")
+        # What an upcaster meets in data that are not what it expects is a KeyError or the like.
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise MalformedCommit(f"{name} {event_version}: {error}") from error
+        found.append(
+            Recorded(
+                event_id=stored.event_id,
+                name=name,
+                event_version=event_version,
+                tenant=tenant,
+                order_id=order_id,
+                version=version,
+                commit=number,
+                occurred_at=occurred_at,
+                recorded_at_ms=recorded_at_ms,
+                correlation_id=correlation_id,
+                causation_id=causation_id,
+                actor=actor,
+                source=source,
+                traceparent=traceparent,
+                event=event,
+            )
+        )
+    return tuple(found)
 
 
 def _event_of_another_version(stored: _Stored, readers: _Readers) -> Event:
@@ -165,7 +177,7 @@ def _event_of_another_version(stored: _Stored, readers: _Readers) -> Event:
     if entry is None:
         raise UnknownEvent(f"this build does not know {name}")
     if major(version) == major(entry.version):
-        return readers[name, entry.version](stored.data)
+        return readers[name, entry.version][0](stored.data)
     try:
         present = upcast(entry, version, msgspec.json.decode(stored.data))
     except NoUpcaster as error:
@@ -180,8 +192,9 @@ def _bodies() -> msgspec.json.Decoder[_Body]:
 
 @cache
 def _readers() -> _Readers:
-    """How to read what this build writes, by name and version."""
-    return {(entry.name, entry.version): msgspec.json.Decoder(entry.event).decode for entry in EVENT_TYPES}
+    """How to read what this build writes, and to ask whether it is within its bounds, by name and version."""
+    classes: list[tuple[str, str, type]] = [(entry.name, entry.version, entry.event) for entry in EVENT_TYPES]
+    return {(name, at): (msgspec.json.Decoder(of).decode, bounds.check_of(of)) for name, at, of in classes}
 
 
 def _without_none(value: Any) -> Any:  # noqa: ANN401 - JSON values, of any type

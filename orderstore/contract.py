@@ -92,7 +92,7 @@ def public_data(event: e.Event) -> p.PublicData:
         case e.PaymentCompleted():
             return p.PaymentCompleted(attempt=event.attempt, mode=event.mode, amountMinor=event.amount_minor)
         case e.PaymentFailed():
-            return p.PaymentFailed(attempt=event.attempt, category=event.category, code=event.code)
+            return _declined(event)
         case e.PaymentCaptured():
             return p.Money(amountMinor=event.amount_minor)
         case e.RefundRequested() | e.RefundIssued():
@@ -119,7 +119,7 @@ def public_data(event: e.Event) -> p.PublicData:
         case e.OrderHoldReleased():
             return p.OrderHoldReleased(holdId=event.hold_id)
         case e.ShipmentCreated():
-            return p.ShipmentCreated(shipmentId=event.shipment_id, carrier=event.carrier)
+            return _booked(event)
         case e.ShipmentDispatched():
             return p.ShipmentDispatched(shipmentId=event.shipment_id, trackingNumber=event.tracking_number)
         case e.ShipmentCancelled() | e.ShipmentDelivered():
@@ -211,6 +211,7 @@ def public_data(event: e.Event) -> p.PublicData:
             | e.FraudReviewPassed()
             | e.FraudReviewFailed()
             | e.ReturnCancelled()
+            | e.InvoiceDocumentStored()
             | e.DiscrepancyFound()
             | e.PaymentMethodChosen()
             | e.PaymentDiscrepancyFound()
@@ -222,6 +223,20 @@ def public_data(event: e.Event) -> p.PublicData:
             return p.Nothing()
         case _:
             assert_never(event)
+
+
+def _declined(event: e.PaymentFailed) -> p.PaymentFailed:
+    data = p.PaymentFailed(attempt=event.attempt, category=event.category, code=event.code)
+    if event.retry_until is not None:
+        data["retryUntil"] = timestamp(event.retry_until)
+    return data
+
+
+def _booked(event: e.ShipmentCreated) -> p.ShipmentCreated:
+    data = p.ShipmentCreated(shipmentId=event.shipment_id, carrier=event.carrier)
+    if event.lines:
+        data["lines"] = _pieces(event.lines)
+    return data
 
 
 def _pieces(lines: tuple[e.Pieces, ...]) -> list[p.Pieces]:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from orderstore.domain import decisions, ids
-from orderstore.domain.events import PaymentDiscrepancyFound, PersonalDataErased
+from orderstore.domain.events import DiscrepancyFound, PaymentDiscrepancyFound, PersonalDataErased
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import NotPlaced, Placed
 from orderstore.expected import Exactly, WrongVersion
@@ -52,7 +52,9 @@ class OrderLog:
         """
         return await self._note(history, partial(decisions.erase_personal_data, erasure=erasure), cause=cause)
 
-    async def note_discrepancy(self, history: History, finding: PaymentDiscrepancyFound, *, cause: Cause) -> History:
+    async def note_discrepancy(
+        self, history: History, finding: PaymentDiscrepancyFound | DiscrepancyFound, *, cause: Cause
+    ) -> History:
         """Append what a reconciliation found, once for each cause. Raises CommandRejected, Contended, StoreError."""
         return await self._note(history, partial(decisions.note_discrepancy, finding=finding), cause=cause)
 
@@ -71,6 +73,13 @@ class OrderLog:
     async def record(self, history: History, decide: Decide, *, cause: Cause) -> History:
         """Append a worker's outcome; an outcome that stands in the log already adds nothing."""
         return await self._transactor.transact(history, decide, cause=cause)
+
+    async def record_on_top(self, history: History, decide: Decide, *, cause: Cause) -> History:
+        """Append an outcome of which only the log tells whether it is there already: on top of what was looked through, or not at all.
+
+        Raises WrongVersion: somebody else came first, look again.
+        """
+        return await self._transactor.transact(history, decide, cause=cause, expected=Exactly(history.version))
 
     async def record_numbered(self, history: History, decide: DecideNumbered, *, counter: str, cause: Cause) -> History:
         """Append an outcome that takes the next number of a series, in one transaction."""

@@ -1,58 +1,44 @@
-"""The business verbs. One door for everybody: the API, the importer and the workers extend an order only through here."""
+"""The business verbs. One door for everybody: the API, the importer and the workers extend an order only through here.
+
+What people want of an order is a `Wish` (`orderstore/wishes`), and `Orders.ask` carries it out. The verbs that are methods here are those
+that need more than the order: a new one, or two of them.
+"""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from uuid import uuid4
 
+from orderstore import withdrawal
 from orderstore.asked import contact_of, created_of, has_contact, request_hash
-from orderstore.domain import decisions, holds, ids
+from orderstore.asked_terms import USUAL
+from orderstore.asking import Asking
+from orderstore.change_requests import DelayOrder, RequestReturn
+from orderstore.domain import decisions, ids
 from orderstore.domain.allowances import DEFAULTS
-from orderstore.domain.events import (
-    Allowances,
-    CancellationReason,
-    Event,
-    OrderCreated,
-    OrderHeld,
-    Pieces,
-    RefundRequested,
-)
+from orderstore.domain.events import Allowances, Event, OrderCreated, Terms
 from orderstore.domain.ids import OrderId
-from orderstore.domain.rejections import HoldReused
-from orderstore.domain.state import NotPlaced, State
-from orderstore.expected import Expected
+from orderstore.domain.rejections import ApprovalNeeded, CommandRejected, ExchangeRefused
+from orderstore.domain.state import Cancelled, Cancelling, NotPlaced, State
+from orderstore.exchanges import replacement
+from orderstore.expected import Expected, WrongVersion, check_expected
 from orderstore.history import History, Standing
-from orderstore.order_log import SOURCE, OrderLog, command, placed
+from orderstore.order_log import SOURCE, command, placed
 from orderstore.privacy.keys import KeyErased, KeyUnusable
 from orderstore.privacy.subjects import operational_subject
-from orderstore.privacy.words import (
-    UNREADABLE,
-    Vault,
-    cancellation_words,
-    hold_words,
-    refund_words,
-    release_words,
-    seal_words,
-    words_say,
-)
+from orderstore.privacy.words import UNREADABLE, Vault
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from orderstore.transact import ANY, Transactor
+from orderstore.wishes import holding, returning, telling, undoing
+from orderstore.wishes.wish import CustomerErased, Granted, KeyReused
 
-__all__ = ("SOURCE", "placed")  # beside everything that is defined here
+__all__ = ("SOURCE", "CustomerErased", "KeyReused", "placed")  # beside everything that is defined here
 
 
 class HooksRefused(Exception):
     """The request uses the sandbox's test hooks, and this service does not run with sandbox providers. Nothing was stored."""
-
-
-class CustomerErased(Exception):
-    """The customer's personal data were erased, and none can be kept under this id any more. Nothing was stored."""
-
-
-class KeyReused(Exception):
-    """The Idempotency-Key named another request before. Nothing was stored; use a new key for a new order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +49,7 @@ class Accepted:
     new: bool
 
 
-class Orders(OrderLog):
+class Orders(Asking):
     """Orders of one tenant. `hooks_allowed` is true only where the sandbox providers stand behind the workers."""
 
     def __init__(
@@ -76,14 +62,18 @@ class Orders(OrderLog):
         now_ms: Callable[[], int],
         look: Callable[[str], Awaitable[Standing]] | None = None,
         allowances: Allowances = DEFAULTS,
+        terms: Terms = USUAL,
+        return_days: int = withdrawal.DAYS,
     ) -> None:
         """`look` reads where a stream stands with less than its whole history, if it can (`orderstore.snapshots.standing`);
-        `allowances` are those that every order which is placed from now on keeps."""
-        super().__init__(transactor, tenant=tenant, look=look)
-        self._vault = vault
+        `allowances`, and `terms` where a request asks for none, are those that every order which is placed from now on keeps; for
+        `return_days` after its delivery an order may come back without a person deciding on it."""
+        super().__init__(transactor, tenant=tenant, vault=vault, look=look)
         self._hooks_allowed = hooks_allowed
         self._now_ms = now_ms
         self._allowances = allowances
+        self._terms = terms
+        self._return_days = return_days
 
     async def place(
         self, request: PlaceOrder, *, actor: Actor, idempotency_key: str | None, traceparent: str | None = None
@@ -112,7 +102,7 @@ class Orders(OrderLog):
 
         after = await self._transactor.transact(History(stream=stream), decide, cause=cause)
         if not new:
-            await self._check_same(after, request)
+            await self._check_same_order(after, request)
         return Accepted(after, new=new)
 
     async def cancel(
@@ -125,16 +115,8 @@ class Orders(OrderLog):
         traceparent: str | None = None,
     ) -> History:
         """Ask for the order to be undone. Raises UnknownOrder, OrderClosed, TooLateToCancel, WrongVersion."""
-        reason: CancellationReason = "operator" if actor.type == "operator" else "customer"
-        history = await self.load(order_id)
-        decide = partial(decisions.request_cancellation, reason=reason)
-        if request.reason and decide(history.state):  # nothing is sealed for a request that is refused, or made already
-            note = await seal_words(
-                self._vault, placed(history).order, request.reason, cancellation_words(history.stream)
-            )
-            decide = partial(decide, note=note)
-        cause = command(order_id, "cancellation", actor, traceparent)
-        return await self._transactor.transact(history, decide, cause=cause, expected=expected)
+        wish = undoing.cancel(request, actor=actor)
+        return (await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)).history
 
     async def request_refund(
         self,
@@ -146,25 +128,10 @@ class Orders(OrderLog):
         expected: Expected = ANY,
         traceparent: str | None = None,
     ) -> History:
-        """Set money aside to be given back. Raises UnknownOrder, OrderClosed, RefundTooLarge, NothingToRefund, WrongVersion."""
+        """Set money aside to be given back. Raises UnknownOrder, OrderClosed, RefundTooLarge, NothingToRefund, KeyReused, WrongVersion."""
         key = idempotency_key if idempotency_key is not None else str(uuid4())
-        refund_id = refund_id_for_key(order_id, key)
-        lines = tuple(Pieces(line=line.line, quantity=line.quantity) for line in request.lines)
-        history = await self.load(order_id)
-        decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=None)
-        if request.reason and decide(history.state):
-            words = await seal_words(
-                self._vault, placed(history).order, request.reason, refund_words(history.stream, refund_id)
-            )
-            decide = partial(decisions.request_refund, refund_id=refund_id, lines=lines, reason=words)
-        cause = command(order_id, f"refund-requested:{key}", actor, traceparent)
-        return await self._transactor.transact(history, decide, cause=cause, expected=expected)
-
-    async def is_same_refund(self, history: History, refund: RefundRequested, request: RequestRefund) -> bool:
-        """Whether a repeat says what the refund in the log said. Raises StoreError."""
-        lines = tuple(Pieces(line=line.line, quantity=line.quantity) for line in request.lines)
-        purpose = refund_words(history.stream, refund.refund_id)
-        return refund.lines == lines and await words_say(self._vault, refund.reason, request.reason, purpose)
+        wish = undoing.refund(order_id, request, idempotency_key=key)
+        return (await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)).history
 
     async def hold(
         self,
@@ -180,25 +147,9 @@ class Orders(OrderLog):
 
         Raises UnknownOrder, OrderClosed, TooManyHolds, HoldReused, WrongVersion.
         """
-        hold_id = hold_id_of(order_id, request, idempotency_key)
-        history = await self.load(order_id)
-        note = None
-        if request.note and holds.hold(history.state, hold_id=hold_id, reason=request.reason):
-            words = hold_words(history.stream, hold_id)
-            note = await seal_words(self._vault, placed(history).order, request.note, words)
-        new = True
-
-        def decide(state: State) -> tuple[Event, ...]:
-            nonlocal new
-            events = holds.hold(state, hold_id=hold_id, reason=request.reason, note=note)
-            new = bool(events)
-            return events
-
-        cause = command(order_id, f"hold:{hold_id}", actor, traceparent)
-        after = await self._transactor.transact(history, decide, cause=cause, expected=expected)
-        if not new:
-            await self._check_same_hold(after, hold_id, request)
-        return Accepted(after, new=new)
+        wish = holding.hold(order_id, request, idempotency_key=idempotency_key)
+        granted = await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)
+        return Accepted(granted.history, new=granted.new)
 
     async def release_hold(
         self,
@@ -211,25 +162,97 @@ class Orders(OrderLog):
         traceparent: str | None = None,
     ) -> History:
         """End this hold; it is no fault if it has ended. Raises UnknownOrder, UnknownHold, WrongVersion."""
+        wish = holding.release(hold_id, request)
+        return (await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)).history
+
+    async def delay(
+        self,
+        order_id: str,
+        request: DelayOrder,
+        *,
+        actor: Actor,
+        idempotency_key: str,
+        expected: Expected = ANY,
+        traceparent: str | None = None,
+    ) -> Granted:
+        """Say that the goods will leave later; a question to the customer counts from now. Raises UnknownOrder, OrderClosed, KeyReused,
+        WrongVersion."""
+        wish = telling.delay(order_id, request, idempotency_key=idempotency_key, now=self._now())
+        return await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)
+
+    async def request_return(
+        self,
+        order_id: str,
+        request: RequestReturn,
+        *,
+        actor: Actor,
+        idempotency_key: str,
+        expected: Expected = ANY,
+        traceparent: str | None = None,
+    ) -> Granted:
+        """Announce that pieces come back: allowed at once within the time for it, else for a person to decide. For an exchange the order
+        that replaces them is placed first; where the second step fails for technical reasons, a repeat finishes it.
+
+        Raises UnknownOrder, OrderClosed, NothingToReturn, TooManyReturns, ApprovalNeeded, ExchangeRefused, KeyReused, CustomerErased,
+        WrongVersion.
+        """
+        return_id = returning.return_id_for_key(order_id, idempotency_key)
         history = await self.load(order_id)
-        decide = partial(holds.release_hold, hold_id=hold_id)
-        if request.note and decide(history.state):
-            words = release_words(history.stream, hold_id)
-            decide = partial(decide, note=await seal_words(self._vault, placed(history).order, request.note, words))
-        cause = command(order_id, f"hold-released:{hold_id}", actor, traceparent)
-        return await self._transactor.transact(history, decide, cause=cause, expected=expected)
+        approved = withdrawal.may_withdraw(history, days=self._return_days, now=self._now())
+        exchange_id = None
+        if request.exchange is not None:
+            exchange_id = ids.order_id_for_key(self._tenant, _exchange_key(return_id))
+        wish = returning.request(return_id, request, approved=approved, exchange_order_id=exchange_id)
+        if exchange_id is not None and wish.decide(history.state, None):
+            if not approved:
+                raise ApprovalNeeded(
+                    "the time for it is over: ask for the return alone, and place the other order when it is approved"
+                )
+            check_expected(expected, version=history.version)
+            await self._replace(history, request, return_id, actor, traceparent)
+        try:
+            granted = await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)
+        except (CommandRejected, WrongVersion):
+            if exchange_id is not None and await self._is_for_nothing(order_id, return_id, exchange_id):
+                await self.cancel(exchange_id, CancelOrder(), actor=actor, traceparent=traceparent)
+            raise
+        if exchange_id is not None and not granted.new:
+            with suppress(CustomerErased, ExchangeRefused):  # whether it is the same exchange cannot be told any more
+                await self._replace(history, request, return_id, actor, traceparent)
+        return granted
+
+    async def _replace(
+        self, history: History, request: RequestReturn, return_id: str, actor: Actor, traceparent: str | None
+    ) -> None:
+        """Place the order that replaces what comes back, or find it placed. Raises ExchangeRefused, KeyReused, CustomerErased."""
+        assert request.exchange is not None
+        wanted = await replacement(placed(history).order, request.exchange, vault=self._vault, stream=history.stream)
+        accepted = await self.place(
+            wanted, actor=actor, idempotency_key=_exchange_key(return_id), traceparent=traceparent
+        )
+        if isinstance(accepted.history.state, Cancelling | Cancelled):
+            raise ExchangeRefused(
+                "the order that was to replace these pieces was cancelled: ask again with another Idempotency-Key"
+            )
+
+    async def _is_for_nothing(self, order_id: str, return_id: str, exchange_id: str) -> bool:
+        """Whether an order was placed in the place of pieces that do not come back."""
+        order = placed(await self.load(order_id))
+        if any(one.return_id == return_id for one in order.returns):
+            return False
+        return not isinstance((await self._transactor.load(ids.stream_of(self._tenant, exchange_id))).state, NotPlaced)
 
     async def _repeated(self, stream: str, request: PlaceOrder, unreadable: KeyErased | KeyUnusable) -> Accepted:
         """Nothing more can be sealed for this customer; but what was placed before is still answered, from the log."""
         history = await self._transactor.load(stream)
         if not isinstance(history.state, NotPlaced):
-            await self._check_same(history, request)
+            await self._check_same_order(history, request)
             return Accepted(history, new=False)
         if isinstance(unreadable, KeyErased):
             raise CustomerErased("this customer's personal data were erased: none can be kept any more") from unreadable
         raise unreadable
 
-    async def _check_same(self, history: History, request: PlaceOrder) -> None:
+    async def _check_same_order(self, history: History, request: PlaceOrder) -> None:
         """Raises KeyReused."""
         if not await self._is_same(history, request):
             raise KeyReused("this Idempotency-Key was used for another request")
@@ -247,31 +270,24 @@ class Orders(OrderLog):
         except UNREADABLE:
             return True
 
-    async def _check_same_hold(self, history: History, hold_id: str, request: HoldOrder) -> None:
-        """Raises HoldReused."""
-        events = (recorded.event for recorded in history.events)
-        first = next(event for event in events if isinstance(event, OrderHeld) and event.hold_id == hold_id)
-        words = hold_words(history.stream, hold_id)
-        same = await words_say(self._vault, first.note, request.note, words)
-        if not same and first.note is None:  # or they could not be kept, and cannot be now
-            same = await seal_words(self._vault, placed(history).order, request.note, words) is None
-        if first.reason != request.reason or not same:
-            raise HoldReused("this name was given to another hold of this order")
-
     async def _created(self, request: PlaceOrder, order_id: OrderId, stream: str) -> OrderCreated:
         contact = None
         if has_contact(request):
             subject = operational_subject(request.customer_id, order_id)
             contact = await self._vault.seal(subject, stream, contact_of(request))
-        now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
-        return created_of(request, order_id=order_id, contact=contact, allowances=self._allowances, now=now)
+        return created_of(
+            request,
+            order_id=order_id,
+            contact=contact,
+            allowances=self._allowances,
+            terms=self._terms,
+            now=self._now(),
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
 
 
-def refund_id_for_key(order_id: str, idempotency_key: str) -> str:
-    """The refund that a client's Idempotency-Key names: a repeat meets its own request."""
-    return ids.event_id(order_id, f"refund:{idempotency_key}")
-
-
-def hold_id_of(order_id: str, request: HoldOrder, idempotency_key: str) -> str:
-    """The hold that a request means: the one that it names, or the one that its Idempotency-Key does."""
-    return request.hold_id or ids.event_id(order_id, f"hold:{idempotency_key}")
+def _exchange_key(return_id: str) -> str:
+    """Names the order that replaces what comes back: a repeat meets it."""
+    return f"exchange:{return_id}"

@@ -19,7 +19,7 @@ from orderstore.strict_json import parse
 POINTER_CHARACTERS_MAX: Final = 256
 SEE_REASONS: Final = "nothing was stored; see errors"
 _PARSER_WORDS_MAX: Final = 200
-_HOOKS: Final = ("paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure")
+_HOOKS: Final = ("paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure", "shippingOutcome")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -98,11 +98,15 @@ def refusal_of(error: Exception) -> Refusal | None:
             return None
 
 
-def _too_long(document: object) -> Iterator[Reason]:
+def _too_long(document: object, path: tuple[str, ...] = ()) -> Iterator[Reason]:
+    """Of the document's own lists, and of those of the objects in it; lists of lists are no requests of ours."""
     if isinstance(document, Mapping):
         for name, value in document.items():
+            here = (*path, str(name))
             if isinstance(value, list) and len(value) > LINES_MAX:
-                yield Reason(pointer=_pointer((name,)), detail=f"its length is at most {LINES_MAX}", code="too_long")
+                yield Reason(pointer=_pointer(here), detail=f"its length is at most {LINES_MAX}", code="too_long")
+            elif not path:
+                yield from _too_long(value, here)
 
 
 def _reasons(error: ValidationError) -> tuple[Reason, ...]:

@@ -170,6 +170,8 @@ PaymentMethod = Annotated[
 Address = Annotated[EmailStr, AfterValidator(no_card_data)]
 Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$"), AfterValidator(_no_long_card_number)]
 """E.164 (ITU-T): the country's code and the number, without spaces."""
+VatId = Annotated[str, Field(pattern=r"^[A-Z]{2}[A-Z0-9+*]{2,13}$"), AfterValidator(no_card_data)]
+"""A VAT identification number with the prefix of its country (Art. 215 of Directive 2006/112/EC), without spaces."""
 
 
 def check_clear_text(text: str) -> str:

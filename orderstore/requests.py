@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from orderstore.asked_prices import pricing_of, total_of
+from orderstore.asked_terms import AskedTerms
 from orderstore.domain.events import HoldReason
 from orderstore.domain.price_facts import TaxMode, TaxRounding
 from orderstore.request_fields import (
@@ -30,9 +30,11 @@ from orderstore.request_fields import (
     TaxRate,
     Text,
     Total,
+    VatId,
     Whole,
     no_card_data,
 )
+from orderstore.wire import WireRequest
 
 LINES_MAX: Final = 5_000
 QUANTITY_MAX: Final = 1_000_000
@@ -40,14 +42,7 @@ PLACED_YEARS: Final = (1970, 9_000)
 BODY_BYTES_MAX: Final = 1024 * 1024
 
 
-class _Request(BaseModel):
-    # What is refused is never repeated, and what is personal never printed: not in an answer, an exception or a log.
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
-
-
-class Item(_Request):
+class Item(WireRequest):
     """One line: a SKU may stand on several lines, a price may be zero or below the smallest coin."""
 
     sku: Sku
@@ -58,7 +53,7 @@ class Item(_Request):
     description: Annotated[ClearText, Field(max_length=200)] = ""
 
 
-class Shipping(_Request):
+class Shipping(WireRequest):
     """What the customer pays for the way."""
 
     price: Price
@@ -66,8 +61,20 @@ class Shipping(_Request):
     discount: Price | None = None
 
 
-class PlaceOrder(_Request):
-    """`POST /orders` (E038). The three outcome fields are test hooks that only sandbox providers honour; a client's `total` is
+class PostalAddress(WireRequest):
+    """Where the customer lives or has their seat, as an invoice shows it (Art. 226 (5) of Directive 2006/112/EC)."""
+
+    lines: Annotated[
+        tuple[Annotated[Text, Field(min_length=1, max_length=100)], ...], Field(min_length=1, max_length=4, repr=False)
+    ]
+    postal_code: Annotated[Annotated[Text, Field(min_length=1, max_length=16)] | None, Field(repr=False)] = None
+    city: Annotated[Text, Field(min_length=1, max_length=100, repr=False)]
+    region: Annotated[Annotated[Text, Field(min_length=1, max_length=100)] | None, Field(repr=False)] = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class PlaceOrder(WireRequest):
+    """`POST /orders` (E038). The outcome fields are test hooks that only sandbox providers honour; a client's `total` is
     only compared with ours (E007)."""
 
     items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=LINES_MAX)]
@@ -76,6 +83,8 @@ class PlaceOrder(_Request):
     customer_email: Annotated[Address | None, Field(repr=False)] = None
     customer_name: Annotated[Annotated[Text, Field(max_length=200)] | None, Field(repr=False)] = None
     customer_phone: Annotated[Phone | None, Field(repr=False)] = None
+    customer_address: Annotated[PostalAddress | None, Field(repr=False)] = None
+    customer_vat_id: Annotated[VatId | None, Field(repr=False)] = None
     country: Annotated[ClearText, Field(max_length=64)] | None = None
     channel: Annotated[
         str,
@@ -90,14 +99,16 @@ class PlaceOrder(_Request):
     tax_rounding: TaxRounding | None = None
     discount: Price | None = None
     shipping: Shipping | None = None
+    terms: AskedTerms | None = None
     payment_outcome: Literal["approved", "declined"] | None = None
     inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
     simulate_technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
+    shipping_outcome: Literal["refused", "lost", "delayed"] | None = None
 
     @property
     def uses_sandbox_hooks(self) -> bool:
         """Whether the request asks for something that only the sandbox can do."""
-        hooks = (self.payment_outcome, self.inventory_outcome, self.simulate_technical_failure)
+        hooks = (self.payment_outcome, self.inventory_outcome, self.simulate_technical_failure, self.shipping_outcome)
         return any(hook is not None for hook in hooks)
 
     @property
@@ -126,27 +137,31 @@ class PlaceOrder(_Request):
         return self
 
 
-class CancelOrder(_Request):
+class CancelOrder(WireRequest):
     """`POST /orders/{id}/cancel`."""
 
     reason: Annotated[Note, Field(repr=False)] = ""
 
 
-class RefundLine(_Request):
+class LinePieces(WireRequest):
     """So many pieces of the line with this index, counted from 0."""
 
     line: Annotated[int, Field(strict=True, ge=0, lt=LINES_MAX), Whole]
     quantity: Annotated[int, Field(strict=True, ge=1, le=QUANTITY_MAX), Whole]
 
 
-class RequestRefund(_Request):
+class RefundLine(LinePieces):
+    """Pieces whose price is to be given back."""
+
+
+class RequestRefund(WireRequest):
     """`POST /orders/{id}/refunds`."""
 
     lines: Annotated[tuple[RefundLine, ...], Field(min_length=1, max_length=LINES_MAX)]
     reason: Annotated[Note, Field(repr=False)] = ""
 
 
-class HoldOrder(_Request):
+class HoldOrder(WireRequest):
     """`POST /orders/{id}/holds`. Without a `holdId` the Idempotency-Key names the hold."""
 
     reason: HoldReason
@@ -154,7 +169,7 @@ class HoldOrder(_Request):
     note: Annotated[Note, Field(repr=False)] = ""
 
 
-class ReleaseHold(_Request):
+class ReleaseHold(WireRequest):
     """`POST /orders/{id}/holds/{holdId}/release`."""
 
     note: Annotated[Note, Field(repr=False)] = ""

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from orderstore import codec
 from orderstore.domain.events import Event
+from orderstore.domain.going_on import with_what_went_on
 from orderstore.domain.state import State
 from orderstore.expected import Expected, Whatever, check_expected
 from orderstore.history import History, Standing
@@ -50,7 +51,7 @@ class Transactor:
         Raises CommandRejected (from `decide`), WrongVersion, Contended, StoreError.
         """
         for _ in range(ATTEMPTS_MAX):
-            events = decide(order.state)
+            events = with_what_went_on(order.state, decide(order.state))
             if not events:
                 self._observer.repeated(cause.purpose)
                 return order
@@ -69,7 +70,7 @@ class Transactor:
         """The same, with the next number of a gap-free series: number and commit are stored together or not at all."""
         taken = await self._store.counter(counter) + 1
         for _ in range(ATTEMPTS_MAX):
-            events = decide(order.state, taken)
+            events = with_what_went_on(order.state, decide(order.state, taken))
             if not events:
                 self._observer.repeated(cause.purpose)
                 return order

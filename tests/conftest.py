@@ -3,6 +3,7 @@
 import functools
 import gc
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from hypothesis import HealthCheck, settings
 from deploy.local.environment import Environment
 from tests.contract.dynamodb_local.server import left_out
 from tests.emulator import fresh_settings, start_emulator, stop_emulator
+from tests.workers.intake.csv_files import WHOLE_FILE
+from tests.workers.intake.whole_year import staged_once
+from workers.intake.online_retail.feed import StagedFile
 
 UNIT_EXAMPLES = 10
 """`make test-unit` draws so many of what `make test` draws 100 of, so that it takes seconds; a test with more asks for a multiple."""
@@ -99,6 +103,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 def environment(emulator: Environment) -> dict[str, str]:
     """Settings (environment variables) of a data plane that nobody else uses: tables, topic, queues, bucket and key."""
     return fresh_settings(emulator)
+
+
+@pytest.fixture(scope="session")
+def staged_year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagedFile]:
+    """The real year, staged once for all processes of a run; to be looked at. Who tests the staging stages for himself."""
+    folder = tmp_path_factory.getbasetemp()
+    with staged_once(WHOLE_FILE, folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) as staged:
+        yield staged
 
 
 @pytest.fixture(autouse=True)

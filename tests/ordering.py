@@ -54,6 +54,12 @@ class PlainVault:
             raise KeyErased(sealed.subject)
         return bytes.fromhex(sealed.ciphertext.rpartition("-")[2])
 
+    async def seal_object(self, subject: str, purpose: str, plain: bytes) -> bytes:
+        return (await self.seal(subject, purpose, plain)).ciphertext.encode()
+
+    async def open_object(self, subject: str, purpose: str, sealed: bytes) -> bytes:
+        return await self.open(SealedText(subject=subject, ciphertext=sealed.decode()), purpose)
+
 
 def orders_over(
     store: EventStore | None = None,

@@ -13,6 +13,7 @@ COMPOSERS = (
     "workers.core",
     "workers.live",
     "workers.subscriptions",
+    "workers.sweepers",
     "workers.wiring",
     "workers.cli",
     "workers.demo",

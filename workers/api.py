@@ -6,6 +6,9 @@ from typing import cast
 import msgspec
 import structlog
 
+from orderstore.invoicing.reading import DocumentReader
+from orderstore.invoicing.shelf import Shelf
+from projections.answers.business_report import BusinessQueries
 from projections.answers.exceptions import ExceptionQueries
 from projections.answers.fresh_reads import FreshReads
 from projections.answers.orders import current_generations, open_queries
@@ -24,6 +27,7 @@ from workers.payments import payment_hooks
 from workers.service import Cancellable, HttpServer, Part, listen
 from workers.settings import Settings, SettingsError
 from workers.subscriptions import RELAY_SUBSCRIPTION
+from workers.sweepers import order_sweep
 from workers.webhooks.opening import desk_of as webhooks_desk_of
 
 
@@ -53,6 +57,7 @@ async def api(core: Core, readiness: Callable[[], Mapping[str, bool]]) -> tuple[
     lot = core.parked
     generations = current_generations(core.views, observer=observer)
     queries = await open_queries(core.views, tenant=tenant, generations=generations)
+    sales = SalesQueries(core.views, tenant=tenant, generations=generations)
     services = Services(
         orders=core.orders,
         views=queries,
@@ -62,7 +67,8 @@ async def api(core: Core, readiness: Callable[[], Mapping[str, bool]]) -> tuple[
         exceptions=ExceptionQueries(
             core.views, lot, tenant=tenant, generations=generations, queries=queries, now_ms=now_ms
         ),
-        sales=SalesQueries(core.views, tenant=tenant, generations=generations),
+        sales=sales,
+        business=BusinessQueries(core.views, sales, tenant=tenant, generations=generations, now_ms=now_ms),
         authentication=authentication(core.settings),
         readiness=readiness,
         metrics=core.metrics.render,
@@ -71,7 +77,9 @@ async def api(core: Core, readiness: Callable[[], Mapping[str, bool]]) -> tuple[
         dead_letters=dead_letters_desk_of(core),
         payment_hooks=payment_hooks(core),
         live=live,
+        documents=DocumentReader(core.orders, Shelf(core.objects, core.sealer, tenant=tenant)),
         webhooks=webhooks_desk_of(core),
+        wake=order_sweep(core).wake,
         logger=structlog.get_logger("projections.http"),
         observer=observer,
     )

@@ -28,15 +28,19 @@ from workers.commands import (
     archive,
     audit,
     bulk,
+    business,
     configuration,
     dlq,
+    exceptions,
     intake,
     invoices,
     notifications,
+    orders,
     parked,
     payments,
     plan,
     privacy,
+    returns,
     schemas,
     serve,
     stock,
@@ -73,10 +77,14 @@ def build() -> typer.Typer:
     serve.add_to(app)
     configuration.add_to(app)
     bulk.add_to(app)
+    orders.add_to(app)
+    returns.add_to(app)
     plan.add_to(app)
     audit.add_to(app)
     archive.add_to(app)
     views.add_to(app)
+    business.add_to(app)
+    exceptions.add_to(app)
     parked.add_to(app)
     stock.add_to(app)
     payments.add_to(app)

@@ -27,6 +27,10 @@ def contradictions(settings: "Settings") -> list[str]:
         found.append(
             "ORDERSTORE_CREDIT_NOTE_SERIES: must not be ORDERSTORE_INVOICE_SERIES, or a number would be two documents"
         )
+    if settings.terms_charge == "per_shipment" and settings.payment_capture == "at_once":
+        found.append(
+            "ORDERSTORE_TERMS_CHARGE: money that is taken at once (ORDERSTORE_PAYMENT_CAPTURE) is not taken by parcel"
+        )
     found.extend(settings.notification_problems())
     if (settings.aws_access_key_id is None) != (settings.aws_secret_access_key is None):
         found.append("ORDERSTORE_AWS_ACCESS_KEY_ID and ORDERSTORE_AWS_SECRET_ACCESS_KEY: give both or neither")

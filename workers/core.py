@@ -129,6 +129,8 @@ async def open_core(
             now_ms=now_ms,
             look=partial(read_standing, store, shelf),
             allowances=settings.allowances,
+            terms=settings.terms,
+            return_days=settings.return_days,
         )
         views = DynamoViewStore(
             clients.dynamodb,

@@ -1,20 +1,31 @@
 """Payment, stock, shipping and billing, made from the `Core`: each handler on its own department's ports and tables, and nobody else's."""
 
-from workers.billing.handler import BillingHandler, Series
+from pathlib import Path
+
+from orderstore.invoicing.drawing import Drawing
+from orderstore.invoicing.sellers import Sellers, demonstration, parse_sellers
+from orderstore.invoicing.shelf import Shelf
+from workers.billing.handler import BillingHandler
+from workers.billing.setting import setting_in_threads
 from workers.core import Core, now_ms
+from workers.inventory.allocation import strategy_of
 from workers.inventory.handler import InventoryHandler
+from workers.inventory.locations import locations_in
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
 from workers.metrics.business import WorkerMetrics
 from workers.payment.attempts import TableAttempts
+from workers.payment.disputes import DisputeDesk, Disputes
 from workers.payment.gateway import GatewayFor, always
 from workers.payment.handler import PaymentHandler
-from workers.payment.sandbox import SandboxPayments
+from workers.payment.hints import queue_hint
+from workers.payment.sandbox import SandboxDisputes, SandboxPayments
+from workers.payment.stripe_disputes import StripeDisputes
 from workers.payment.stripe_gateway import StripeGateway
 from workers.payment.stripe_intents import TableIntents
 from workers.runtime.outcome import Handler
 from workers.sandbox.ledger import TableLedger
-from workers.settings import SettingsError
+from workers.settings import Settings, SettingsError
 from workers.shipping.handler import ShippingHandler
 from workers.shipping.sandbox import SandboxCarrier
 from workers.tables.dynamo import DynamoTable
@@ -26,7 +37,11 @@ def payment_handler(core: Core) -> Handler:
         core.orders,
         gateway_for=_gateway_for(core),
         attempts=TableAttempts(_table(core, "payments"), now_ms=now_ms),
+        hint=queue_hint(core.clients.sqs, core.settings.queue),
+        now_ms=now_ms,
+        disputes=DisputeDesk(core.orders, _disputes(core), observer=WorkerMetrics(core.metrics)),
         capture=core.settings.payment_capture,
+        action_s=core.settings.payment_action_s,
         sandbox=_is_sandbox(core),
         observer=WorkerMetrics(core.metrics),
     )
@@ -37,6 +52,7 @@ def inventory_handler(core: Core) -> Handler:
     return InventoryHandler(
         core.orders,
         stock_for=SandboxStocks(stock_of(core)).stock_for,
+        now_ms=now_ms,
         sandbox=_is_sandbox(core),
         observer=WorkerMetrics(core.metrics),
     )
@@ -44,7 +60,19 @@ def inventory_handler(core: Core) -> Handler:
 
 def stock_of(core: Core) -> TableStock:
     """The stock, also for goods-in."""
-    return TableStock(_table(core, "inventory"), random=core.random, untracked=core.settings.untracked_sku)
+    locations = locations_in(core.settings.stock_locations)
+    return TableStock(
+        stock_table(core),
+        random=core.random,
+        untracked=core.settings.untracked_sku,
+        locations=locations,
+        strategy=strategy_of(core.settings.stock_allocation, locations),
+    )
+
+
+def stock_table(core: Core) -> DynamoTable:
+    """The table that it is kept in, for who reads all of it."""
+    return _table(core, "inventory")
 
 
 def shipping_handler(core: Core) -> Handler:
@@ -52,21 +80,48 @@ def shipping_handler(core: Core) -> Handler:
     return ShippingHandler(
         core.orders,
         carrier=SandboxCarrier(_ledger(core), now_ms=now_ms),
+        now_ms=now_ms,
+        delay_consent_s=core.settings.delay_consent_s,
         sandbox=_is_sandbox(core),
         observer=WorkerMetrics(core.metrics),
     )
 
 
 def billing_handler(core: Core) -> Handler:
-    """Writes invoices."""
+    """Writes invoices. Raises SettingsError: nobody sells."""
+    return billing_of(core)
+
+
+def billing_of(core: Core) -> BillingHandler:
+    """The same, also for who has it catch up. Raises SettingsError."""
     return BillingHandler(
         core.orders,
-        vault=core.sealer,
-        series=Series(invoices=core.settings.invoice_series, credit_notes=core.settings.credit_note_series),
+        drawing=Drawing(
+            shelf=Shelf(core.objects, core.sealer, tenant=core.settings.tenant),
+            vault=core.sealer,
+            sellers=sellers_of(core.settings),
+            set_pdf=setting_in_threads(fonts_of(core.settings)),
+        ),
         now_ms=now_ms,
         sandbox=_is_sandbox(core),
         observer=WorkerMetrics(core.metrics),
     )
+
+
+def sellers_of(settings: Settings) -> Sellers:
+    """Who sells. Raises SettingsError: real invoices name a real seller."""
+    if settings.sellers is not None:
+        return parse_sellers(settings.sellers)
+    if settings.providers == "sandbox":
+        return demonstration(invoices=settings.invoice_series, credit_notes=settings.credit_note_series)
+    raise SettingsError(
+        ["ORDERSTORE_SELLERS: needed when ORDERSTORE_PROVIDERS is not sandbox: invoices name their seller"]
+    )
+
+
+def fonts_of(settings: Settings) -> Path | None:
+    """The folder of fonts beside those of the library, if one is set."""
+    return None if settings.invoice_fonts is None else Path(settings.invoice_fonts)
 
 
 def _gateway_for(core: Core) -> GatewayFor:
@@ -77,7 +132,12 @@ def _gateway_for(core: Core) -> GatewayFor:
             ["ORDERSTORE_STRIPE_API_KEY: the payment role needs it when ORDERSTORE_PROVIDERS is stripe"]
         )
     intents = TableIntents(_table(core, "payments"), now_ms=now_ms)
-    return always(StripeGateway(core.stripe, intents, now_ms=now_ms))
+    asks = core.settings.payment_action_s > 0
+    return always(StripeGateway(core.stripe, intents, now_ms=now_ms, asks_customer=asks))
+
+
+def _disputes(core: Core) -> Disputes:
+    return SandboxDisputes(_ledger(core)) if _is_sandbox(core) or core.stripe is None else StripeDisputes(core.stripe)
 
 
 def _ledger(core: Core) -> TableLedger:

@@ -48,7 +48,7 @@ class NotificationSettings:
     chat_events: str = setting(
         names(*consumed_by("notification")),
         "the events that operators are told of by chat",
-        default="OrderRejected,OrderHeld",
+        default="OrderRejected,OrderHeld,PaymentDisputed",
     )
     chat_patience_s: int = setting(
         count(60, 604_800), "how long after its event a chat message is still worth writing", default=3_600, unit="s"

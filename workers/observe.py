@@ -7,19 +7,24 @@ class WorkerObserver(Protocol):
     """Facts, as they happen. Implementations return at once and never raise. Every argument has few values."""
 
     def payment(self, step: str, result: str) -> None:
-        """`step` is authorize, capture, void or refund; `result` approved, declined, done, pending, unknown or failed."""
+        """`step` is authorize, capture, void or refund; `result` approved, declined, action_required (of the customer), done, pending,
+        unknown, failed, waits (a capture that can only be made once) or came_back (a refund, from its bank). `step` close: an earlier
+        attempt had taken money late, which was taken_over or given_back. `step` dispute: open, won, lost, known, none or stray."""
 
     def reservation(self, result: str) -> None:
-        """`result` is reserved, short, released or withdrawn."""
+        """`result` is reserved, partly_reserved, short, withdrawn, released, committed, pieces_released, filled, restocked or not_held."""
 
     def shipment(self, step: str) -> None:
-        """`step` is booked, dispatched, delivered, cancelled or too_late."""
+        """`step` is booked, dispatched, delivered, cancelled, too_late, refused, delayed or lost."""
 
     def invoice(self, series: str) -> None:
         """An invoice was issued in the series."""
 
     def credit_note(self, series: str) -> None:
         """A credit note was issued in the series."""
+
+    def document(self, result: str) -> None:
+        """`result` is stored, stored_without_pdf (no font had every character) or expired."""
 
     def notification(self, channel: str, result: str) -> None:
         """`result` is sent, suppressed or failed."""
@@ -44,6 +49,9 @@ class SilentWorkerObserver:
         """Do nothing."""
 
     def credit_note(self, series: str) -> None:
+        """Do nothing."""
+
+    def document(self, result: str) -> None:
         """Do nothing."""
 
     def notification(self, channel: str, result: str) -> None:

@@ -3,8 +3,9 @@
 from workers.core import Core, now_ms
 from workers.metrics.reconciliation import ReconciliationMetrics
 from workers.payment.attempts import TableAttempts
+from workers.payment.hints import queue_sender
 from workers.payment.stripe_books import StripeBooks
-from workers.payment.webhooks import StripeHooks, queue_sender
+from workers.payment.webhooks import StripeHooks
 from workers.reconciliation.daily import DailyReconciliation, DoneDays
 from workers.reconciliation.payments import PaymentReconciliation
 from workers.tables.dynamo import DynamoTable
@@ -24,7 +25,8 @@ def payment_reconciliation(core: Core) -> PaymentReconciliation | None:
     if core.settings.providers != "stripe" or core.stripe is None:
         return None
     attempts = TableAttempts(_table(core), now_ms=now_ms)
-    return PaymentReconciliation(StripeBooks(core.stripe), attempts.held_between, core.orders)
+    wake = queue_sender(core.clients.sqs, core.settings.queue("payment"))
+    return PaymentReconciliation(StripeBooks(core.stripe), attempts.held_between, core.orders, wake=wake)
 
 
 def daily_reconciliation(core: Core) -> DailyReconciliation | None:

@@ -91,15 +91,22 @@ class Reaction(OrderWorker, ABC):
         return await self._orders.load(envelope.order_id) if self._may_want(order.state) else None
 
     def _caused_by(
-        self, history: History, event_type: type[Event], purpose: str, *, refund_id: str | None = None
+        self,
+        history: History,
+        event_type: type[Event] | tuple[type[Event], ...],
+        purpose: str,
+        **about: str | None,
     ) -> Cause:
-        """The cause of an outcome: the event in the log that made the step necessary, whichever message brought us here.
+        """The cause of an outcome: the event in the log that made the step necessary, whichever message brought us here. `about` names the
+        refund or the parcel (`refund_id`, `shipment_id`) that the event must be about; None: whichever.
 
         So an outcome has the same id however its work was come by (E072), and history names the true cause.
         """
         for recorded in reversed(history.events):
             event = recorded.event
-            if isinstance(event, event_type) and (refund_id is None or getattr(event, "refund_id", None) == refund_id):
+            if isinstance(event, event_type) and all(
+                value is None or getattr(event, name, None) == value for name, value in about.items()
+            ):
                 return Cause(
                     causation_id=recorded.event_id,
                     purpose=purpose,
@@ -108,7 +115,7 @@ class Reaction(OrderWorker, ABC):
                     source=self._worker,
                     traceparent=continued(recorded.traceparent),
                 )
-        raise OutOfStep(f"nothing in the log asks for {purpose}: there is no {event_type.__name__}")
+        raise OutOfStep(f"nothing in the log asks for {purpose}")
 
     @abstractmethod
     def _may_want(self, state: State) -> bool:

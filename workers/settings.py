@@ -9,19 +9,20 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final, Literal, get_args
 
-from orderstore.domain.allowances import DEFAULTS, LONGEST_S, SHORTEST_S
-from orderstore.domain.events import Allowances
+from workers.billing_settings import BillingSettings
 from workers.contradictions import contradictions
 from workers.intake_settings import IntakeSettings
 from workers.notification_settings import NotificationSettings
+from workers.order_settings import OrderSettings
+from workers.payment_settings import PaymentSettings
 from workers.variables import (
     address,
     choice,
     count,
     headers,
     number,
-    secrets,
     setting,
+    stock_places,
     switch,
     text,
 )
@@ -41,10 +42,9 @@ Role = Literal[
     "archive",
     "webhooks",
     "intake",
+    "sweeper",
 ]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-
-_allowance: Final = count(SHORTEST_S, LONGEST_S)
 
 
 class SettingsError(Exception):
@@ -56,7 +56,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(NotificationSettings, IntakeSettings, WebhookSettings):
+class Settings(NotificationSettings, IntakeSettings, WebhookSettings, PaymentSettings, BillingSettings, OrderSettings):
     """What the service is told from outside; one environment variable a field, `ORDERSTORE_` + the name in capitals."""
 
     resource_prefix: str = setting(
@@ -74,16 +74,6 @@ class Settings(NotificationSettings, IntakeSettings, WebhookSettings):
         choice("sandbox", "stripe"),
         "who stands behind payment: sandbox, or stripe; the carrier is the sandbox's in either case",
     )
-    stripe_api_key: str | None = setting(
-        text, "Stripe's secret key (sk_... or a restricted rk_...), for the payment role", default=None, secret=True
-    )
-    stripe_webhook_secret: str | None = setting(
-        secrets,
-        "the signing secret of Stripe's webhook endpoint (whsec_...), for the api role; two with a comma between them while it is rotated",
-        default=None,
-        secret=True,
-    )
-    stripe_api_base: str | None = setting(text, "another address than Stripe's, for tests", default=None)
     tenant: str = setting(text, "whose orders these are; the first part of every stream's name", default="main")
 
     aws_region: str = setting(text, "the AWS region", default="eu-west-1")
@@ -173,37 +163,27 @@ class Settings(NotificationSettings, IntakeSettings, WebhookSettings):
         number(0, 3_600), "how far writers' clocks may be apart, for back-filling", default=300, unit="s"
     )
 
-    payment_capture: Literal["on_dispatch", "at_once"] = setting(
-        choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch"
+    reconcile_views_share: float = setting(
+        number(0, 1), "the share of orders, another one each day, whose views are held to the log", default=0.05
+    )
+    reconcile_invoices: bool = setting(
+        switch, "whether all invoices are verified each day (reads the whole log)", default=True
     )
     untracked_sku: Literal["refuse", "accept"] = setting(
         choice("refuse", "accept"),
         "an SKU without a stock record: out of stock, or not a stocked good",
         default="refuse",
     )
-    allowed_outcomes_s: int = setting(
-        _allowance,
-        "how long payment and stock may take to answer before an order counts as stalled",
-        default=DEFAULTS.outcomes_s,
-        unit="s",
+    stock_locations: str = setting(
+        stock_places,
+        "where goods lie, the first to be asked first, each with the countries that it is near to: main=GB+IE,berlin=DE+AT,overflow",
+        default="main",
     )
-    allowed_dispatch_s: int = setting(
-        _allowance,
-        "how long a confirmed order may wait for its dispatch; holds do not count",
-        default=DEFAULTS.dispatch_s,
-        unit="s",
+    stock_allocation: Literal["fewest_parcels", "nearest_first"] = setting(
+        choice("fewest_parcels", "nearest_first"),
+        "which location an order's goods are taken from",
+        default="fewest_parcels",
     )
-    allowed_delivery_s: int = setting(
-        _allowance, "how long a parcel may be on its way", default=DEFAULTS.delivery_s, unit="s"
-    )
-    allowed_undo_s: int = setting(
-        _allowance, "how long a cancellation may take until everything is given back", default=DEFAULTS.undo_s, unit="s"
-    )
-    allowed_refund_s: int = setting(
-        _allowance, "how long a refund may take once it was asked for", default=DEFAULTS.refund_s, unit="s"
-    )
-    invoice_series: str = setting(text, "how the names of invoice series begin (the year follows)", default="INV")
-    credit_note_series: str = setting(text, "the same of credit notes", default="CN")
     fiscal_retention_years: int = setting(
         count(1, 100), "how long after its year the buyer of an invoice stays readable", default=10, unit="years"
     )
@@ -213,17 +193,6 @@ class Settings(NotificationSettings, IntakeSettings, WebhookSettings):
     audit_retention_days: int = setting(
         count(1, 36_500), "how long signed roots and certificates are locked in S3", default=3650, unit="days"
     )
-
-    @property
-    def allowances(self) -> Allowances:
-        """How long each stage of an order that is placed now may take."""
-        return Allowances(
-            outcomes_s=self.allowed_outcomes_s,
-            dispatch_s=self.allowed_dispatch_s,
-            delivery_s=self.allowed_delivery_s,
-            undo_s=self.allowed_undo_s,
-            refund_s=self.allowed_refund_s,
-        )
 
     def table(self, name: str) -> str:
         """The full name of a table of the data plane."""

@@ -7,6 +7,9 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
+from projections.answers.business_watch import BusinessWatch
+from projections.answers.exceptions import ExceptionQueries
+from projections.answers.orders import ViewQueries, current_generations
 from projections.answers.overdue_watch import OverdueWatch
 from projections.commits import order_of_record
 from projections.observe import Subscription
@@ -27,6 +30,7 @@ from projections.views import VIEWS
 from workers.archive.opening import RESTORING, nothing_is_being_restored
 from workers.core import Core, now_ms
 from workers.logged import LoggedPublisher
+from workers.metrics.figures import BusinessMetrics
 from workers.metrics.parking import ParkingMetrics
 from workers.metrics.projections import ProjectionMetrics
 from workers.metrics.streams import StreamMetrics
@@ -47,6 +51,7 @@ def stream_parts(core: Core, roles: Sequence[Role]) -> list[Part]:
         subscribers[VIEWS_SUBSCRIPTION] = publication.noting(subscriber(core, VIEWS_SUBSCRIPTION))
         parts.append(Cancellable("publication watch", publication.run))
         parts.append(Cancellable("overdue watch", overdue_watch(core).run))
+        parts.append(Cancellable("business watch", business_watch(core).run))
     if "relay" in roles:
         subscribers[RELAY_SUBSCRIPTION] = subscriber(core, RELAY_SUBSCRIPTION)
     parts.extend(Cancellable(f"{name} reader", reader(core, name, found).run) for name, found in subscribers.items())
@@ -129,6 +134,17 @@ def overdue_watch(core: Core) -> OverdueWatch:
     """What tells how many orders are late, in the projector's process: it keeps the view by which that is seen."""
     observer = ProjectionMetrics(core.metrics)
     return OverdueWatch(core.views, tenant=core.settings.tenant, now_ms=now_ms, observer=observer)
+
+
+def business_watch(core: Core) -> BusinessWatch:
+    """What tells the business's figures, in the projector's process: it keeps the views by which they are known."""
+    tenant, generations = core.settings.tenant, current_generations(core.views)
+    queries = ViewQueries(core.views, tenant=tenant, generations=generations)
+    exceptions = ExceptionQueries(
+        core.views, core.parked, tenant=tenant, generations=generations, queries=queries, now_ms=now_ms
+    )
+    observer = BusinessMetrics(core.metrics)
+    return BusinessWatch(core.views, exceptions, tenant=tenant, now_ms=now_ms, observer=observer)
 
 
 def _projector(core: Core) -> KeyedSubscriber:

@@ -6,6 +6,8 @@ from dataclasses import MISSING, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from workers.inventory.locations import locations_in
+
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}=[\x21-\x2b\x2d-\x7e][\x20-\x2b\x2d-\x7e]{0,2047}")
 
 
@@ -64,6 +66,12 @@ def headers_in(value: str | None) -> Mapping[str, str]:
     """The headers of such a setting."""
     parts = [] if value is None else [part.strip().partition("=") for part in value.split(",")]
     return {name.lower(): text for name, _, text in parts}
+
+
+def stock_places(value: str) -> str:
+    """Locations of goods, as `workers/inventory/locations.py` reads them."""
+    locations_in(value)
+    return value.strip()
 
 
 def names(*choices: str) -> Callable[[str], str]:

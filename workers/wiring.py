@@ -8,6 +8,7 @@ api.py, live.py    the HTTP API, and its streams to clients
 subscriptions.py   projector and relay: what reads the log's stream, and what watches it
 consuming.py       every role with a queue: its handler, made by departments.py or by the `opening.py` of the role's package,
                    and its consume loop
+sweepers.py        what is done when a deadline is over
 archive/opening.py, payments.py   also what is done once a day: the signed root, the comparison with the provider's books
 protecting.py      what keeps ECS from ending a task over long work
 """
@@ -30,7 +31,9 @@ from workers.queues import watching
 from workers.runtime.sqs import SqsQueue
 from workers.service import Cancellable, HttpServer, Part, Service, listen
 from workers.settings import Role, Settings
+from workers.stockkeeping import daily_stock
 from workers.subscriptions import stream_parts
+from workers.sweepers import sweeper_parts
 from workers.tracing.opening import open_tracing
 from workers.webhooks.opening import open_webhooks
 
@@ -94,10 +97,14 @@ async def _server(core: Core, roles: Sequence[Role], readiness: Readiness) -> tu
 
 
 def _daily(core: Core, roles: Sequence[Role], jobs: Jobs) -> list[Part]:
-    """What is done once a day, whichever process comes first."""
+    """What is done by the clock, once, whichever process comes first."""
     parts: list[Part] = []
     if "archive" in roles:
         parts.append(Cancellable("daily root", daily_root(core, jobs).run))
     if "payment" in roles and (reconciliation := daily_reconciliation(core)) is not None:
         parts.append(Cancellable("daily reconciliation", reconciliation.run))
+    if "sweeper" in roles:
+        parts.extend(sweeper_parts(core))
+    if "inventory" in roles:
+        parts.append(Cancellable("daily stock", daily_stock(core).run))
     return parts

@@ -3,9 +3,9 @@ its events and the moments at which they happened. Pure. Two readers hold it: th
 and the sweeper, which folds it from the log before it does anything.
 
 An order is in one stage at a time (outcomes, dispatch, undo, or none); each parcel under way (delivery) and each refund has a deadline
-beside that. A hold stops the clock of `dispatch`, which begins anew with the release of the last one; no other clock stops for it. A stage that is said to be
-late (`OrderProcessStalled`) is due no more, until somebody does something about it: then its clock begins anew, or, where it is skipped,
-nobody is told again. What the order's state says of the same is held to this by a test, event by event.
+beside that. A hold stops the clock of `dispatch`, which begins anew with the release of the last one; no other clock stops for it. A stage
+that is said to be late (`OrderProcessStalled`) is due no more, until somebody does something about it: then its clock begins anew, or,
+where it is skipped, nobody is told again. What the order's state says of the same is held to this by a test, event by event.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from orderstore.domain import events as e
-from orderstore.domain.decide_payment import lose_sight_of_payment
+from orderstore.domain.decide_payment import lose_sight_of_payment, retry_refund
 from orderstore.domain.decide_stock import cancelling_lines
 from orderstore.domain.deciding import Decision, existing, with_follow_up
 from orderstore.domain.parcels import counted, pieces_of, shipments_in, unbooked, wanted
@@ -136,13 +136,14 @@ def stall(
 def resume(
     state: State, *, stage: e.StalledStage, action: e.Resumption, subject: str | None = None, note: e.FreeText | None
 ) -> Decision:
-    """What somebody did about a stage that stalled. `cancel` undoes the order in the same commit; what `retry` means is for the worker
-    that is told so; `skip` takes the stage for done where a person may say so: the parcel has arrived.
+    """What somebody did about a stage that stalled, about a refund that failed, or a payment of which nobody knows what became of it.
+    `cancel` undoes the order in the same commit; `retry` begins another attempt of a refund that failed, and is for the worker that is
+    told so else; `skip` takes the stage for done where a person may say so: the parcel has arrived.
 
-    Raises UnknownOrder, NotStalled, TooLateToCancel, OrderClosed.
+    Raises UnknownOrder, NotStalled, TooLateToCancel, OrderClosed, TooManyAttempts.
     """
     order = existing(state)
-    if Stall(stage, subject) not in order.stalls:
+    if not _wants_somebody(order, stage, subject):
         raise NotStalled("nobody waits for this stage of the order")
     resumed = e.OrderProcessResumed(stage=stage, action=action, subject=subject, note=note)
     after = fold(order, (resumed,))
@@ -156,5 +157,14 @@ def resume(
                 if shipment.shipment_id == subject
             )
             return with_follow_up(order, resumed, *arrived)
+        case "retry" if stage == "refund" and subject is not None:
+            return (resumed, *retry_refund(after, refund_id=subject))
         case "retry" | "resume" | "skip":
             return (resumed,)
+
+
+def _wants_somebody(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
+    if Stall(stage, subject) in order.stalls:
+        return True
+    failed = any(refund.failed and refund.refund_id == subject for refund in order.payment.refunds_owed)
+    return (stage == "refund" and failed) or (stage == "outcomes" and subject is None and order.payment.unknown)

@@ -2,7 +2,7 @@
 
 from orderstore.domain import events as e
 from orderstore.domain.deciding import Decision, existing, with_follow_up
-from orderstore.domain.parcels import Parcel, next_parcel, unbooked
+from orderstore.domain.parcels import Parcel, all_gone, next_parcel
 from orderstore.domain.rejections import OrderClosed
 from orderstore.domain.state import (
     Cancelled,
@@ -88,7 +88,7 @@ def delay_shipment(state: State, *, outcome: e.ShipmentDelayed) -> Decision:
         case Completed() | Cancelling() | Cancelled() | Rejected():
             raise OrderClosed("nothing of the order is still to leave")
         case Received() | Confirmed() | InFulfilment():
-            if not unbooked(order):
+            if all_gone(order):
                 raise OrderClosed("nothing of the order is still to leave")
     if outcome.consent_by is None:
         return (outcome,)

@@ -4,9 +4,6 @@ A message is only a hint that something may be wanted: handlers read the order, 
 again until nothing is left. So repeats, reorderings and redrives are harmless.
 """
 
-from dataclasses import dataclass
-
-from orderstore.domain import events as e
 from orderstore.domain import ids
 from orderstore.domain.billing import uncredited, unstored, wants_invoice
 from orderstore.domain.follow_up import HELD, PAID
@@ -19,146 +16,63 @@ from orderstore.domain.state import (
     Confirmed,
     InFulfilment,
     InventoryStatus,
-    LineCancellation,
     NotPlaced,
     PaymentStatus,
     Placed,
     Received,
     Refund,
     Rejected,
-    Return,
     ReturnStatus,
-    Shipment,
     ShipmentStatus,
     State,
 )
+from orderstore.domain.steps import (
+    Authorize,
+    BillingStep,
+    Book,
+    CancelBooking,
+    Capture,
+    CommitStock,
+    Dispatch,
+    FillBackorder,
+    InventoryStep,
+    IssueCreditNote,
+    IssueInvoice,
+    IssueRefund,
+    PaymentStep,
+    Release,
+    ReleasePieces,
+    Reserve,
+    Restock,
+    ShippingStep,
+    StoreDocument,
+    Track,
+    VoidPayment,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Authorize:
-    """Hold (or take) so much of the customer's money, in the present attempt."""
-
-    amount_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """Take money that is held: all that is due, or what this parcel costs. `final`: nothing else will be taken."""
-
-    amount_minor: int
-    shipment_id: str | None = None
-    final: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class VoidPayment:
-    """Let go what is held, and make sure that nothing will be."""
-
-
-@dataclass(frozen=True, slots=True)
-class IssueRefund:
-    """Give money back."""
-
-    refund: Refund
-
-
-PaymentStep = Authorize | Capture | VoidPayment | IssueRefund
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """Set every line aside, or none, or what there is: as the order's terms say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Put back what is set aside, and make sure that nothing will be."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommitStock:
-    """The pieces of this parcel are gone."""
-
-    shipment: Shipment
-    lines: tuple[e.Pieces, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasePieces:
-    """Put back what was set aside of a cancelled part."""
-
-    cancellation: LineCancellation
-
-
-@dataclass(frozen=True, slots=True)
-class FillBackorder:
-    """Set aside what was missing, as far as it has come."""
-
-    missing: tuple[e.Pieces, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Restock:
-    """Take back what an inspection found."""
-
-    returned: Return
-
-
-InventoryStep = Reserve | Release | CommitStock | ReleasePieces | FillBackorder | Restock
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """Book the carrier for this parcel."""
-
-    shipment_id: str
-    parcel: Parcel
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """Hand the goods over."""
-
-    shipment_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """Ask whether these parcels have arrived."""
-
-    shipment_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CancelBooking:
-    """Stop the carrier, if it still can be stopped."""
-
-    shipment_id: str
-
-
-ShippingStep = Book | Dispatch | Track | CancelBooking
-
-
-@dataclass(frozen=True, slots=True)
-class IssueInvoice:
-    """The goods have left: say what they cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class IssueCreditNote:
-    """Money was given back: take its share of the invoice back."""
-
-    refund: Refund
-
-
-@dataclass(frozen=True, slots=True)
-class StoreDocument:
-    """A document has its number: draw it, and keep the drawings."""
-
-    number: str
-
-
-BillingStep = IssueInvoice | IssueCreditNote | StoreDocument
+__all__ = (
+    "Authorize",
+    "BillingStep",
+    "Book",
+    "CancelBooking",
+    "Capture",
+    "CommitStock",
+    "Dispatch",
+    "FillBackorder",
+    "InventoryStep",
+    "IssueCreditNote",
+    "IssueInvoice",
+    "IssueRefund",
+    "PaymentStep",
+    "Release",
+    "ReleasePieces",
+    "Reserve",
+    "Restock",
+    "ShippingStep",
+    "StoreDocument",
+    "Track",
+    "VoidPayment",
+)  # beside everything that is defined here
 
 
 def payment_step(state: State) -> PaymentStep | None:
@@ -203,7 +117,7 @@ def inventory_step(state: State) -> InventoryStep | None:
         case Cancelling():
             return Release() if state.inventory.status in HELD and not _may_leave(state) else None
         case Confirmed() | InFulfilment() | Completed():
-            return _commit(state) or _release_pieces(state) or _fill(state) or _restock(state)
+            return _commit(state) or _release_pieces(state) or _restock(state) or _fill(state)
 
 
 def shipping_step(state: State) -> ShippingStep | None:
@@ -234,9 +148,12 @@ def billing_step(state: State) -> BillingStep | None:
 
 
 def shipment_id(state: Placed, parcel: Parcel) -> str:
-    """The id of the next parcel: the same for every try, and another one for other pieces."""
+    """The id of the next parcel: the same for every try, and another one for other pieces, also where pieces that came and pieces that were
+    cancelled leave it with what it was to have once before. So an id that the order has given up never comes back."""
     pieces = ",".join(f"{part.line}x{part.quantity}" for part in parcel.lines)
     purpose = f"shipment:{parcel.location}:{pieces}" if pieces else "shipment"
+    if state.cancelled:
+        purpose = f"{purpose}:{len(state.cancelled)}"
     return ids.event_id(state.order.order_id, purpose, len(state.shipments))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from orderstore.domain import events as e
-from orderstore.domain.evolving import at_locations, pieces_of
+from orderstore.domain.evolving_stock import at_locations, pieces_of
 from orderstore.domain.parts import Shipment, ShipmentStatus
 from orderstore.domain.statuses import Placed
 

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from typing import Final, TypeVar, assert_never
 
 from orderstore.domain import events as e
-from orderstore.domain.copying import names_of, replace
+from orderstore.domain.copying import become, replace
 from orderstore.domain.evolving import (
-    inventory_after,
     payment_after,
     refund_of,
     returns_after,
     shipments_after,
-    without,
 )
+from orderstore.domain.evolving_stock import inventory_after, without
 from orderstore.domain.parcels import LIVE, in_shipments, shipments_in
 from orderstore.domain.parts import (
+    UNPAID,
     CreditNote,
     Hold,
     Inventory,
@@ -103,7 +103,7 @@ def _evolve(state: State, event: e.Event) -> Order:
     if isinstance(event, e.OrderCreated):
         if not isinstance(state, NotPlaced):
             raise ImpossibleTransition("OrderCreated on an order that exists")
-        return Received(order=event, payment=Payment(amount_minor=event.total_minor))
+        return become(Received, state, order=event, payment=replace(UNPAID, amount_minor=event.total_minor))
     if isinstance(state, NotPlaced):
         raise ImpossibleTransition(f"{type(event).__name__} before OrderCreated")
     match event:  # cases are tried in turn: what every order meets comes first
@@ -271,7 +271,6 @@ def _become(status: type[_S], state: Order, *, after: tuple[type[Placed], ...]) 
     """The same order in another status. Its end ends its holds and its questions."""
     if not isinstance(state, after):
         raise ImpossibleTransition(f"an order that is {type(state).__name__} cannot become {status.__name__}")
-    parts = {name: getattr(state, name) for name in names_of(Placed)}
     if issubclass(status, Completed | Cancelled | Rejected):
-        parts |= {"holds": (), "questions": ()}
-    return status(**parts)
+        return become(status, state, holds=(), questions=())
+    return become(status, state)

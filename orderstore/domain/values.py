@@ -61,6 +61,8 @@ class SandboxHooks:
     payment_outcome: Literal["approved", "declined"] | None = None
     inventory_outcome: Literal["reserved", "out_of_stock"] | None = None
     technical_failure: Literal["payment", "inventory", "shipping", "billing", "notification"] | None = None
+    shipping_outcome: Literal["refused", "lost", "delayed"] | None = None
+    """Of one parcel, the first that is booked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import Final
 from orderstore.domain import events as e
 from orderstore.domain.parcels import shipments_in
 from orderstore.domain.parts import ShipmentStatus, Stall
-from orderstore.domain.statuses import Cancelling, Confirmed, Order, Received
+from orderstore.domain.statuses import Cancelled, Cancelling, Confirmed, Order, Received, Rejected
 
 _UNDER_WAY: Final = frozenset({ShipmentStatus.DISPATCHED})
 
@@ -22,6 +22,8 @@ def waits_in(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
         case "undo":
             return isinstance(order, Cancelling)
         case "refund":
+            if isinstance(order, Cancelled | Rejected):  # money that was never taken: it is waited for in vain
+                return False
             return any(refund.refund_id == subject for refund in order.payment.refunds_owed)
 
 

@@ -15,6 +15,9 @@ Kind = Literal[
     "wrong_taxes",
     "credit_above_invoice",
     "sums_differ",
+    "not_stored",
+    "document_missing",
+    "document_changed",
     "unreadable_order",
 ]
 
@@ -30,6 +33,9 @@ MEANINGS: Final[dict[Kind, str]] = {
     "wrong_taxes": "net and tax of its rates do not add up to the document's total",
     "credit_above_invoice": "more is credited than was invoiced",
     "sums_differ": "captured less refunded is not invoiced less credited",
+    "not_stored": "the document was issued, and no page of it is stored",
+    "document_missing": "the log says that the document is stored, and it is not there",
+    "document_changed": "the stored document is not what the log says was stored",
     "unreadable_order": "the order's log cannot be read: orderstore audit verify says why",
 }
 """Each kind, in a sentence."""

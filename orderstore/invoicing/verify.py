@@ -1,4 +1,4 @@
-"""`orderstore invoices verify`: walks the whole log, beside live traffic, and changes nothing.
+"""`orderstore invoices verify`: walks the whole log and the stored documents, beside live traffic, and changes nothing.
 
 A number that is taken while this runs is no gap. So the orders that were written meanwhile are read once more after the counters: whatever
 had been taken by then is found by then, since a number and its document are one transaction.
@@ -16,6 +16,8 @@ from orderstore.history import History
 from orderstore.invoicing.documents import Grace, documents_of, examine
 from orderstore.invoicing.findings import Finding
 from orderstore.invoicing.numbers import Numbers
+from orderstore.invoicing.shelf import Shelf
+from orderstore.invoicing.stored import check_stored
 from orderstore.store.errors import CorruptCommit, StreamTooLong
 from orderstore.store.port import EventStore
 from orderstore.store.side_by_side import side_by_side
@@ -35,6 +37,12 @@ class Report:
     documents: int = 0
     series: dict[str, int] = field(default_factory=dict)
     """How many numbers of each series were taken."""
+    stored: int = 0
+    """How many renderings were opened, and are what the log says."""
+    without_pdf: int = 0
+    """How many documents are stored as HTML alone: no font had their characters."""
+    expired: int = 0
+    """How many renderings nobody can open any more: the law has let their keys go."""
     findings: dict[Finding, None] = field(default_factory=dict)
     findings_count: int = 0
 
@@ -52,16 +60,18 @@ async def verify(
     *,
     now_ms: int,
     grace_s: float,
+    shelf: Shelf | None = None,
     progress: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """Look at every order of the log. `now_ms` is the wall clock at the start, `grace_s` how long billing may take.
+    """Look at every order of the log. `now_ms` is the wall clock at the start, `grace_s` how long billing may take. Without a
+    `shelf`, stored documents are not looked at.
 
     Raises StoreError, ScratchUnusable.
     """
     report = Report()
     grace = Grace(datetime.fromtimestamp(now_ms / 1000, tz=UTC) - timedelta(seconds=grace_s))
     with Numbers() as numbers:
-        look = _Look(store, report, numbers, grace)
+        look = _Look(store, report, numbers, grace, shelf)
         async for batch in _batches(store.streams()):
             await look.at(batch)
             progress(report)
@@ -88,6 +98,7 @@ class _Look:
     report: Report
     numbers: Numbers
     grace: Grace
+    shelf: Shelf | None
 
     async def at(self, streams: list[str], *, again: bool = False) -> None:
         """Take in a batch of orders; those that are looked at `again` add numbers, and nothing else."""
@@ -106,6 +117,16 @@ class _Look:
             self.report.orders += 1
             for found in examine(order, history.state, history.events, grace=self.grace):
                 self.report.add(found)
+            if self.shelf is not None:
+                await self._documents(self.shelf, history, order)
+
+    async def _documents(self, shelf: Shelf, history: History, order: str) -> None:
+        checked = await check_stored(shelf, history, grace=self.grace)
+        self.report.stored += checked.sound
+        self.report.without_pdf += checked.without_pdf
+        self.report.expired += checked.expired
+        for kind, about in checked.wrong:
+            self.report.add(Finding(kind=kind, where=order, about=about))
 
     async def _read(self, stream: str) -> History | None:
         try:

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from orderstore.domain import events as e
 from orderstore.history import History
 from orderstore.privacy.buyers import buyer_purpose
-from orderstore.privacy.words import cancellation_words, hold_words, refund_words, release_words
+from orderstore.privacy.words import (
+    cancellation_words,
+    decline_words,
+    hold_words,
+    note_words,
+    refund_words,
+    release_words,
+    resume_words,
+    return_words,
+)
 from orderstore.recorded import Recorded
 
 
@@ -42,6 +51,15 @@ def _personal(recorded: Recorded, stream: str) -> Iterator[Personal]:
             yield Personal(version=version, field="note", sealed=sealed, purpose=hold_words(stream, event.hold_id))
         case e.OrderHoldReleased(note=e.FreeText(sealed=e.SealedText() as sealed)):
             yield Personal(version=version, field="note", sealed=sealed, purpose=release_words(stream, event.hold_id))
+        case e.ReturnRequested(note=e.FreeText(sealed=e.SealedText() as sealed)):
+            yield Personal(version=version, field="note", sealed=sealed, purpose=return_words(stream, event.return_id))
+        case e.ReturnDeclined(note=e.FreeText(sealed=e.SealedText() as sealed)):
+            yield Personal(version=version, field="note", sealed=sealed, purpose=decline_words(stream, event.return_id))
+        case e.OrderNoteAdded(note=e.FreeText(sealed=e.SealedText() as sealed)):
+            yield Personal(version=version, field="note", sealed=sealed, purpose=note_words(stream, event.note_id))
+        case e.OrderProcessResumed(note=e.FreeText(sealed=e.SealedText() as sealed)):
+            purpose = resume_words(stream, event.stage, event.subject)
+            yield Personal(version=version, field="note", sealed=sealed, purpose=purpose)
         case _:
             return
 

@@ -20,6 +20,8 @@ from orderstore.privacy.keys import KeyRing, PrivacyError
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 PLAIN_BYTES_MAX: Final = 64 * 1024
+OBJECT_BYTES_MAX: Final = 64 * 1024 * 1024
+_OBJECT: Final = b"orderstore sealed object v1\n"
 _PREFIX: Final = "v1."
 _DOMAIN: Final = b"orderstore/sealed/v1\n"
 _LENGTH: Final = struct.Struct(">Q")
@@ -64,6 +66,37 @@ class Sealer:
         """
         key = await self._keys.existing(sealed.subject)
         return decrypt(key, sealed.ciphertext, subject=sealed.subject, purpose=purpose)
+
+    async def seal_object(self, subject: str, purpose: str, plain: bytes) -> bytes:
+        """Return what is kept as an object by itself, such as an invoice, readable only with the subject's key and for this purpose.
+
+        Raises:
+            KeyErased, KeyUnusable: the subject has no key that can be used.
+            ValueError: there is more than `OBJECT_BYTES_MAX`, or no subject.
+        """
+        if len(plain) > OBJECT_BYTES_MAX:
+            raise ValueError(f"an object of at most {OBJECT_BYTES_MAX} bytes is sealed, not of {len(plain)}")
+        key = await self._keys.key_for(subject)
+        nonce = self._random_bytes(NONCE_BYTES)
+        return _OBJECT + nonce + AESGCM(key).encrypt(nonce, plain, _OBJECT + _bound_to(subject, purpose))
+
+    async def open_object(self, subject: str, purpose: str, sealed: bytes) -> bytes:
+        """Return what `seal_object` sealed.
+
+        Raises:
+            KeyErased, KeyUnusable: the subject has no key that can be used (any more).
+            SealBroken: it was changed, or sealed for another subject or purpose.
+        """
+        key = await self._keys.existing(subject)
+        nonce = sealed[len(_OBJECT) : len(_OBJECT) + NONCE_BYTES]
+        if not sealed.startswith(_OBJECT) or len(sealed) < len(_OBJECT) + NONCE_BYTES + TAG_BYTES:
+            raise SealBroken(subject, "it is no sealed object, or cut off")
+        try:
+            return AESGCM(key).decrypt(
+                nonce, sealed[len(_OBJECT) + NONCE_BYTES :], _OBJECT + _bound_to(subject, purpose)
+            )
+        except InvalidTag as error:
+            raise SealBroken(subject, "it was changed, or sealed for another subject or purpose") from error
 
 
 def encrypt(key: bytes, nonce: bytes, plain: bytes, *, subject: str, purpose: str) -> str:

@@ -42,6 +42,26 @@ def release_words(stream: str, hold_id: str) -> str:
     return f"{stream}/hold/{hold_id}/release"
 
 
+def return_words(stream: str, return_id: str) -> str:
+    """What the words of somebody who sends goods back are sealed for."""
+    return f"{stream}/return/{return_id}"
+
+
+def decline_words(stream: str, return_id: str) -> str:
+    """What the words of whoever declines a return are sealed for."""
+    return f"{stream}/return/{return_id}/decline"
+
+
+def note_words(stream: str, note_id: str) -> str:
+    """What a note about an order is sealed for."""
+    return f"{stream}/note/{note_id}"
+
+
+def resume_words(stream: str, stage: str, subject: str | None) -> str:
+    """What the words of whoever did something about a stage that stalled are sealed for."""
+    return f"{stream}/stall/{stage}" if subject is None else f"{stream}/stall/{stage}/{subject}"
+
+
 async def seal_words(vault: Vault, order: OrderCreated, text: str, purpose: str) -> FreeText | None:
     """Seal what a person wrote. None once the customer is erased: what they ask for is done, but their words could not be kept without
     bringing back what was erased. Raises KeyUnusable."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal, NotRequired, TypedDict
 
-from orderstore.schemas.published import Count, Moment
+from orderstore.schemas.forms.parts import Count, Moment
 
 ENVELOPE: Final = "Envelope"
 ENVELOPE_VERSION: Final = "1.0"

@@ -19,7 +19,7 @@ import msgspec
 from orderstore.domain import state as s
 from orderstore.history import Standing
 
-REDUCER_VERSION: Final = "4"
+REDUCER_VERSION: Final = "5"
 """Of what `domain.state` makes of events: the classes below, their fields, and every step of `evolve`. It is raised whenever any of them
 changes; a test that folds every event in every state notices. A snapshot of another version is never looked at."""
 

@@ -54,7 +54,7 @@ class MergedLists:
     def __init__(
         self, view_store: ViewStore, lists: Mapping[str, str | None], *, expected: int, after: str | None = None
     ) -> None:
-        ahead = min(LIST_PAGE_MAX, max(1, expected // max(1, len(lists))) + 1)
+        ahead = min(LIST_PAGE_MAX, max(1, -(-expected // max(1, len(lists)))) + 1)
         self._lists = [_List(view_store, key, after=after, until=until, ahead=ahead) for key, until in lists.items()]
         self._heads: list[tuple[str, int]] | None = None
 

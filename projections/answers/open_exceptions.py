@@ -1,9 +1,7 @@
-"""Which orders want somebody, why, and who acts: questions to the views `deadlines` and `exceptions`, for one tenant, at one time.
+"""Which orders want somebody, why, and who acts: questions to the views `exceptions` and `deadlines`, for one tenant, at one time.
 
-    stalled                 late in `outcomes`, `dispatch` or `delivery`
-    compensation_failed     late in `undo` or `refund`
-    held                    somebody stopped the order
-    cancellation_declined   it was to be undone, and the goods had left
+What happened to an order stands in the view `exceptions`; there each kind is explained. What is late and nobody has said so yet (the
+sweeper does within a minute, where it runs) is found by the clock, in the lists of `deadlines`: `stalled` and `compensation_failed` too.
 
 Orders that are parked by a subscription are known to its parking lot, and not here.
 
@@ -13,7 +11,7 @@ generation: a walk survives a switch. While orders move, a walk shows each one t
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any
 
 from orderstore.domain.allowances import STAGES, Stage
 from projections.answers.merged_lists import merged_page
@@ -22,41 +20,16 @@ from projections.answers.ports import ExceptionKind
 from projections.view_store import Stored, ViewStore
 from projections.views import deadlines, exceptions
 from projections.views.deadlines import Due
+from projections.views.exception_entries import STAGE_ACTIONS, STAGE_KINDS, STAGE_OWNERS
+from projections.views.exceptions import KINDS, Kind
 from projections.views.view import Generation
-
-Kind = Literal["stalled", "compensation_failed", "held", "cancellation_declined"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-STAGE_KINDS: Final[Mapping[Stage, Kind]] = {
-    "outcomes": "stalled",
-    "dispatch": "stalled",
-    "delivery": "stalled",
-    "undo": "compensation_failed",
-    "refund": "compensation_failed",
-}
-"""The kinds that the clock makes: an order that is late in one of these stages."""
-
-_OWNERS: Final[Mapping[Stage, str]] = {
-    "outcomes": "order",
-    "dispatch": "shipping",
-    "delivery": "shipping",
-    "undo": "order",
-    "refund": "payment",
-}
-_ACTIONS: Final[Mapping[Stage, tuple[str, ...]]] = {
-    "outcomes": ("redrive", "cancel"),
-    "dispatch": ("redrive", "hold", "cancel"),
-    "delivery": ("redrive", "refund"),
-    "undo": ("redrive",),
-    "refund": ("redrive",),
-}
-"""`redrive`: give the dead letters of whoever is late back to its queue. The others are verbs of the API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that wants somebody, as the API tells it, wherever it was found. `cause` is a stage, a hold's reason, why a cancellation
-    was declined, or the error that the order is parked for; `reference` the id of a hold or a refund, or the subscription that parked it.
-    `due_at` is there for what is late. Times are ISO 8601 in UTC."""
+    """One thing that wants somebody, as the API tells it, wherever it was found. `cause` is a stage, a hold's reason, a provider's code,
+    or the error that the order is parked for; `reference` the id of what it is about, or the subscription that parked the order. `due_at`
+    is there for what is late, or has a deadline. Times are ISO 8601 in UTC."""
 
     kind: ExceptionKind
     cause: str
@@ -117,9 +90,7 @@ async def open_exceptions(
     lists: dict[str, str | None] = {}
     if stages:
         lists |= due_lists(generations[deadlines.NAME], tenant, now)
-    for kind in exceptions.KINDS:
-        if kind in kinds:
-            lists |= {waiting.list_key(tenant, one): None for one in exceptions.lists_with(kind)}
+    lists[waiting.list_key(tenant, exceptions.OPEN_LIST)] = None
 
     def wanting(stored: Stored) -> OpenException | None:
         if stored.key.startswith(waiting.prefix):
@@ -127,21 +98,23 @@ async def open_exceptions(
             entries = tuple(_of_entry(entry) for entry in opened.open if entry.kind in kinds)
             return OpenException(opened.order_id, entries) if entries else None
         view = deadlines.VIEW.read(stored.document)
-        entries = tuple(_of_due(due) for due in late_with(view, now, stages))
+        late = late_with(view, now, stages)
+        entries = tuple(_of_due(due, stage) for due in late for stage in stages if stage == due.what)
         return OpenException(view.order_id, entries) if entries else None
 
     return ExceptionsPage(*await merged_page(view_store, lists, wanting, name=name, limit=limit, cursor=cursor))
 
 
-def _of_due(due: Due) -> Entry:
+def _of_due(due: Due, stage: Stage) -> Entry:
+    assert due.since is not None, "a stage has begun"
     return Entry(
-        kind=STAGE_KINDS[due.stage],
-        cause=due.stage,
+        kind=STAGE_KINDS[stage],
+        cause=stage,
         since=due.since,
         due_at=due.due_at,
-        reference=due.refund_id,
-        owner=_OWNERS[due.stage],
-        actions=_ACTIONS[due.stage],
+        reference=due.subject,
+        owner=STAGE_OWNERS[stage],
+        actions=STAGE_ACTIONS[stage],
     )
 
 
@@ -150,7 +123,7 @@ def _of_entry(entry: exceptions.Entry) -> Entry:
         kind=entry.kind,
         cause=entry.cause,
         since=entry.since,
-        due_at=None,
+        due_at=entry.due_at,
         reference=entry.reference,
         owner=entry.owner,
         actions=entry.actions,

@@ -1,6 +1,6 @@
-"""How late the orders are, stage by stage, and which documents of the view `deadlines` say so: for one tenant, at one time."""
+"""How late the orders are, stage by stage, and which documents of the views say so: for one tenant, at one time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,9 +8,10 @@ from typing import Final
 from orderstore.codec import timestamp
 from orderstore.domain.allowances import STAGES, Stage
 from projections.answers.merged_lists import MergedLists
-from projections.view_store import ViewStore
-from projections.views import deadlines
+from projections.view_store import Stored, ViewStore
+from projections.views import deadlines, exceptions
 from projections.views.deadlines import Due
+from projections.views.exception_entries import STAGE_KINDS
 from projections.views.view import Generation
 
 COUNTED_MAX: Final = 10_000
@@ -36,25 +37,43 @@ class Lateness:
 
 
 async def lateness(
-    view_store: ViewStore, generation: Generation, *, tenant: str, now_ms: int, documents_max: int = COUNTED_MAX
+    view_store: ViewStore,
+    generations: Mapping[str, Generation],
+    *,
+    tenant: str,
+    now_ms: int,
+    documents_max: int = COUNTED_MAX,
 ) -> Lateness:
-    """How many orders are late in each stage, and the oldest. `generation` is of the view `deadlines`. Raises ViewStoreError."""
+    """How many orders are late in each stage, and the oldest: those that are told to be late (in the view `exceptions`), and those that
+    will be when somebody looks (in the view `deadlines`). `generations` holds those of both. Raises ViewStoreError."""
     now = text_of(now_ms)
     oldest: dict[Stage, str] = {}
-    orders: dict[Stage, int] = dict.fromkeys(STAGES, 0)
-    documents = MergedLists(view_store, due_lists(generation, tenant, now), expected=deadlines.SHARDS)
+    orders: dict[Stage, set[str]] = {stage: set() for stage in STAGES}
+    due, waiting = generations[deadlines.NAME], generations[exceptions.NAME]
+    lists = {**due_lists(due, tenant, now), waiting.list_key(tenant, exceptions.OPEN_LIST): None}
+    documents = MergedLists(view_store, lists, expected=deadlines.SHARDS)
     complete, looked_at = True, 0
     while (stored := await documents.next()) is not None:
         if looked_at >= documents_max:
             complete = False
             break
         looked_at += 1
-        dues = late_with(deadlines.VIEW.read(stored.document), now, STAGES)
-        for due in dues:
-            oldest[due.stage] = min(due.due_at, oldest.get(due.stage, due.due_at))
-        for stage in {due.stage for due in dues}:
-            orders[stage] += 1
-    return Lateness({stage: StageLateness(orders[stage], _age_s(oldest.get(stage), now)) for stage in STAGES}, complete)
+        for stage, due_at in _late(stored, waiting, now):
+            oldest[stage] = min(due_at, oldest.get(stage, due_at))
+            orders[stage].add(stored.key.rpartition("/")[2])
+    return Lateness(
+        {stage: StageLateness(len(orders[stage]), _age_s(oldest.get(stage), now)) for stage in STAGES}, complete
+    )
+
+
+def _late(stored: Stored, waiting: Generation, now: str) -> Iterator[tuple[Stage, str]]:
+    if stored.key.startswith(waiting.prefix):
+        for entry in exceptions.VIEW.read(stored.document).open:
+            if entry.kind in STAGE_KINDS.values() and entry.due_at is not None:
+                yield from ((stage, entry.due_at) for stage in STAGES if stage == entry.cause)
+        return
+    for due in late_with(deadlines.VIEW.read(stored.document), now, STAGES):
+        yield from ((stage, due.due_at) for stage in STAGES if stage == due.what)
 
 
 def due_lists(generation: Generation, tenant: str, now: str) -> dict[str, str | None]:
@@ -65,7 +84,7 @@ def due_lists(generation: Generation, tenant: str, now: str) -> dict[str, str | 
 
 def late_with(view: deadlines.Deadlines, now: str, stages: Collection[Stage]) -> tuple[Due, ...]:
     """What an order is late with in these stages, the earliest first."""
-    return tuple(due for due in view.dues() if due.due_at <= now and due.stage in stages)
+    return tuple(due for due in view.dues() if due.due_at <= now and due.what in stages)
 
 
 def text_of(now_ms: int) -> str:

@@ -9,7 +9,7 @@ from anyio.abc import TaskStatus
 from projections.answers.overdue import lateness
 from projections.observe import Observer
 from projections.view_store import ViewStore
-from projections.views import deadlines
+from projections.views import deadlines, exceptions
 from projections.views.view import Generation
 
 LOOK_EVERY_S: Final = 60.0
@@ -17,7 +17,8 @@ LOOK_WITHIN_S: Final = 30.0
 
 
 class OverdueWatch:
-    """Looks at the beginning of each list of `deadlines`, in the generation that readers use, for one tenant; `now_ms` is the wall clock.
+    """Looks at the beginning of each list of `deadlines`, and at the open exceptions, in the generations that readers use, for one tenant;
+    `now_ms` is the wall clock.
 
     A look that fails is reported, and what was told before stands: it never ends the process that it runs in.
     """
@@ -41,8 +42,8 @@ class OverdueWatch:
 
     async def look(self) -> None:
         """Tell every stage, also those in which nothing is late. Raises ViewStoreError, and KeyError for a document of another schema."""
-        current = (await self._view_store.generations([deadlines.NAME]))[deadlines.NAME].current
-        generation = Generation(deadlines.NAME, current)
-        found = await lateness(self._view_store, generation, tenant=self._tenant, now_ms=self._now_ms())
-        for stage, late in found.stages.items():
-            self._observer.overdue(stage=stage, orders=late.orders, oldest_s=late.oldest_s)
+        found = await self._view_store.generations([deadlines.NAME, exceptions.NAME])
+        current = {name: Generation(name, of_view.current) for name, of_view in found.items()}
+        late = await lateness(self._view_store, current, tenant=self._tenant, now_ms=self._now_ms())
+        for stage, of_stage in late.stages.items():
+            self._observer.overdue(stage=stage, orders=of_stage.orders, oldest_s=of_stage.oldest_s)

@@ -11,7 +11,21 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
 
 Document: TypeAlias = Mapping[str, Any]
 
-ExceptionKind = Literal["stalled", "held", "parked", "compensation_failed", "cancellation_declined"]
+ExceptionKind = Literal[
+    "stalled",
+    "held",
+    "parked",
+    "compensation_failed",
+    "cancellation_declined",
+    "discrepancy",
+    "dispute",
+    "payment_unknown",
+    "refund_failed",
+    "return",
+    "review",
+    "shipment_failed",
+    "unpaid",
+]
 EXCEPTION_KINDS: Final[tuple[ExceptionKind, ...]] = get_args(ExceptionKind)
 
 
@@ -68,3 +82,11 @@ class SalesReader(Protocol):
     async def sales(self, first: date, last: date, currencies: Sequence[str]) -> Sequence[Document]:
         """The figures of each day from `first` to `last`, both included, in each of these currencies (none: in all that there are), by day;
         days without any are left out. Raises ViewsUnavailable."""
+
+
+class BusinessReader(Protocol):
+    """The business at a glance."""
+
+    async def business(self, days: int, currencies: Sequence[str]) -> Document:
+        """Where orders stand now, and the figures of today and of the days before it, `days` in all; sales in these currencies (none:
+        in all that there are). Raises ViewsUnavailable."""

@@ -5,7 +5,7 @@ the log, so a document that is ahead of what was read of the log cannot be; one 
 bounded number of times before it counts as a difference.
 """
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -84,22 +84,19 @@ async def compare(
     SEEN_MAX orders between, is counted twice. Raises StoreError, ViewStoreError.
     """
     report = Report() if into is None else into
-    look_at = _Orders(store, view_store, targets, report, examine)
     seen: set[str] = set()
-
-    async def visit(streams: tuple[str, ...]) -> None:
-        late = tuple(stream for stream in streams if stream not in seen)
-        for look in range(1, looks_max + 1):
-            still_late = await look_at.compare(late, last_look=look == looks_max)
-            room = max(0, SEEN_MAX - len(seen))
-            seen.update([stream for stream in late if stream not in still_late][:room])
-            progress(report)
-            late = still_late
-            if not late:
-                return
-            await anyio.sleep(look_again_after_s)
-
-    await for_each_batch(store.streams(), visit, batch_size=ORDERS_AT_ONCE)
+    await compare_orders(
+        store,
+        view_store,
+        targets,
+        store.streams(),
+        report=report,
+        progress=progress,
+        looks_max=looks_max,
+        look_again_after_s=look_again_after_s,
+        examine=examine,
+        seen=seen,
+    )
     for target in targets:
         check = partial(_report_unknown, store, target, report, seen)
         await for_each_batch(view_store.keys(target.generation.prefix), check, batch_size=ORDERS_AT_ONCE)
@@ -119,6 +116,39 @@ async def compare(
                 report.add_sum(found)
         progress(report)
     return report
+
+
+async def compare_orders(
+    store: EventStore,
+    view_store: ViewStore,
+    targets: Sequence[Target],
+    streams: AsyncIterator[str],
+    *,
+    report: Report,
+    progress: Callable[[Report], None] = lambda _: None,
+    looks_max: int = LOOKS_MAX,
+    look_again_after_s: float = LOOK_AGAIN_AFTER_S,
+    examine: Examine = lambda _stream, _log: (),
+    seen: set[str] | None = None,
+) -> None:
+    """Compare the documents of these orders, and nothing else: no totals, and no documents of other orders. What was compared is put into
+    `seen`, and not compared again. Raises StoreError, ViewStoreError."""
+    look_at = _Orders(store, view_store, targets, report, examine)
+    done = set() if seen is None else seen
+
+    async def visit(batch: tuple[str, ...]) -> None:
+        late = tuple(stream for stream in batch if stream not in done)
+        for look in range(1, looks_max + 1):
+            still_late = await look_at.compare(late, last_look=look == looks_max)
+            room = max(0, SEEN_MAX - len(done))
+            done.update([stream for stream in late if stream not in still_late][:room])
+            progress(report)
+            late = still_late
+            if not late:
+                return
+            await anyio.sleep(look_again_after_s)
+
+    await for_each_batch(streams, visit, batch_size=ORDERS_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)

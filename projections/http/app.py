@@ -6,15 +6,19 @@ from typing import Any
 from fastapi import FastAPI
 
 from projections.http import (
+    change_writes,
     dead_letters,
     docs_page,
+    exception_actions,
     health,
     hold_writes,
     inbox,
+    invoice_documents,
     live,
     provider_webhooks,
     reads,
     reports,
+    return_writes,
     translation,
     webhooks,
     writes,
@@ -55,12 +59,24 @@ def build_app(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
-    for part in (writes, hold_writes, reads, reports, health, docs_page):
+    for part in (
+        writes,
+        hold_writes,
+        change_writes,
+        return_writes,
+        exception_actions,
+        reads,
+        reports,
+        health,
+        docs_page,
+    ):
         part.add_routes(app.router)
     if services.dead_letters is not None:
         dead_letters.add_routes(app.router)
     if services.payment_hooks is not None:
         provider_webhooks.add_routes(app.router)
+    if services.documents is not None:
+        invoice_documents.add_routes(app.router)
     if services.webhooks is not None:
         webhooks.add_routes(app.router)
     if services.live is not None:

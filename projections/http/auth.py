@@ -17,7 +17,18 @@ from starlette.requests import Request
 from orderstore.recorded import Actor
 from projections.http.problems import Problem
 
-Scope = Literal["orders:read", "orders:write", "inbox", "webhooks:read", "webhooks:write", "metrics:read", "admin"]
+Scope = Literal[
+    "orders:read",
+    "orders:write",
+    "orders:operate",
+    "orders:review",
+    "documents:read",
+    "inbox",
+    "webhooks:read",
+    "webhooks:write",
+    "metrics:read",
+    "admin",
+]
 SCOPES: Final = frozenset(get_args(Scope))
 CREDENTIAL_CHARACTERS_MAX: Final = 4096
 
@@ -52,8 +63,13 @@ class Principal:
 
     @property
     def actor(self) -> Actor:
-        """How history names them: an administrator acts as an operator, everybody else for customers."""
-        return Actor("operator" if "admin" in self.scopes else "customer", self.name)
+        """How history names them: who runs the shop acts as an operator, everybody else for customers."""
+        return Actor("operator" if self.may("orders:operate") else "customer", self.name)
+
+    @property
+    def reviewer(self) -> Actor:
+        """The same of who reviews orders: a service, unless it is somebody who runs the shop."""
+        return self.actor if self.may("orders:operate") else Actor("service", self.name)
 
 
 class Authentication(Protocol):
@@ -144,6 +160,12 @@ def _challenge(error: str | None = None, scope: str | None = None) -> dict[str, 
 
 Reader = Annotated[Principal, Security(_principal, scopes=["orders:read"])]
 Writer = Annotated[Principal, Security(_principal, scopes=["orders:write"])]
+Operator = Annotated[Principal, Security(_principal, scopes=["orders:operate"])]
+"""Whoever runs the shop: handles returns, tells of delays, writes notes, has refunds tried again."""
+Reviewer = Annotated[Principal, Security(_principal, scopes=["orders:review"])]
+"""Whoever says whether an order may go on: a service that looks for fraud, or a person."""
+DocumentsUser = Annotated[Principal, Security(_principal, scopes=["documents:read"])]
+"""Whoever may see invoices as they were sent: with the names of their buyers."""
 InboxUser = Annotated[Principal, Security(_principal, scopes=["inbox"])]
 """Whoever shows customers their notes, and notes that they were read."""
 CustomerFollower = Annotated[Principal, Security(_principal, scopes=["orders:read", "inbox"])]

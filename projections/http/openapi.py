@@ -5,6 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from orderstore.change_requests import BODIES as CHANGE_BODIES
 from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from projections.http.dead_letter_schemas import Correct, Purge, Redrive
 from projections.http.live_schemas import EVENTS
@@ -21,7 +22,7 @@ What goes wrong is told as `application/problem+json` (RFC 9457) with a stable `
 a 5xx the same request may be repeated safely if it carries an `Idempotency-Key`.\
 """
 
-_WRITE_SCOPE: Final = "orders:write"
+_WRITE_SCOPES: Final = ("orders:write", "orders:operate", "orders:review")
 
 # FastAPI adds these to every operation with a parameter; this API answers 400 problem+json instead.
 _FOREIGN: Final = ("HTTPValidationError", "ValidationError")
@@ -36,6 +37,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         RequestRefund,
         HoldOrder,
         ReleaseHold,
+        *CHANGE_BODIES,
         *_bodies_beside(document),
     ]
     _, bodies = models_json_schema(
@@ -70,7 +72,7 @@ def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _name_commit(operation: dict[str, Any]) -> None:
     """Every write that was carried out is answered with the commit that it made; the middleware says so in a header."""
-    if _WRITE_SCOPE in str(operation.get("security")):
+    if any(scope in str(operation.get("security")) for scope in _WRITE_SCOPES):
         for response in (operation["responses"][status] for status in operation["responses"] if status.startswith("2")):
             response.setdefault("headers", {})["Order-Commit"] = {
                 "description": "The commit that this write made, as `commit` of the body: a read may ask for it with `minCommit`.",

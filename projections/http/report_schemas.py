@@ -23,9 +23,9 @@ class OrderSummary(Answer):
 
 
 class ExceptionEntry(Answer):
-    """One thing that needs somebody. `cause` is the stage that it is late with, the reason of a hold, why a cancellation was declined, or
-    the error that it was parked for. `dueAt` is when it would have been in time. `reference` is the id of a hold or a refund, or the
-    subscription that parked it. `owner` acts, and may do `actions`: verbs of this API, or `redrive`, `retry`, `skip`: commands."""
+    """One thing that needs somebody. `cause` is the stage that it is late with, the reason of a hold, a provider's code, or the error that
+    it was parked for. `dueAt` is when it would have been in time, or is to be answered. `reference` is the id of what it is about, or the
+    subscription that parked it. `owner` acts, and may do `actions`: verbs of this API; `retry` and `skip` of a parked order are commands."""
 
     kind: ExceptionKind
     cause: str
@@ -86,3 +86,78 @@ class Sales(Answer):
     to: str
     items: list[DayFigures]
     totals: list[Figures]
+
+
+class AgeOfStanding(Answer):
+    """`age` is in days of the calendar (UTC): `0d` is since today."""
+
+    age: Literal["0d", "1d", "2d", "3d-6d", "7d-13d", "14d-29d", "30d+"]
+    orders: int
+
+
+class StandingOrders(Answer):
+    """The orders that are in this status now, and for how long; one that has been there for more than 400 days is not counted."""
+
+    status: Literal["RECEIVED", "CONFIRMED", "IN_FULFILMENT", "CANCELLING"]
+    orders: int
+    oldest_since: str | None
+    ages: list[AgeOfStanding]
+
+
+class Happened(Answer):
+    """To how many orders each of these happened on these days, whenever they were placed."""
+
+    placed: int
+    confirmed: int
+    shipped: int
+    completed: int
+    cancelled: int
+    rejected: int
+
+
+class OfThosePlaced(Answer):
+    """What has become by now of the orders that were placed on these days. `successRate` is completed of placed, null when none was placed;
+    it grows until none is open any more."""
+
+    placed: int
+    completed: int
+    cancelled: int
+    rejected: int
+    open: int
+    success_rate: float | None
+
+
+class TimeTaken(Answer):
+    """Of the orders that came so far on these days, seconds since they were placed: half took at most `p50S`, all but one in twenty at most
+    `p95S`. Between the bounds that are counted these are interpolated; null when there were none."""
+
+    orders: int
+    p50_s: Annotated[float | None, Field(alias="p50S")]
+    p95_s: Annotated[float | None, Field(alias="p95S")]
+
+
+class BusinessFigures(Answer):
+    """`timeToShip` is until the first parcel left."""
+
+    happened: Happened
+    of_those_placed: OfThosePlaced
+    time_to_confirm: TimeTaken
+    time_to_ship: TimeTaken
+
+
+class BusinessDay(BusinessFigures):
+    """The figures of one day (UTC), the day on which the orders came in here."""
+
+    day: str
+
+
+class Business(Answer):
+    """`standing` is now; `days` are the latest first, those on which nothing happened left out; `together` are all of them as one; `sales`
+    are those of `GET /sales` over the same days, by currency."""
+
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    standing: list[StandingOrders]
+    days: list[BusinessDay]
+    together: BusinessFigures
+    sales: list[Figures]

@@ -1,4 +1,4 @@
-"""The operations that look over all orders: those that need somebody, and what was sold."""
+"""The operations that look over all orders: those that need somebody, what was sold, and the business at a glance."""
 
 from typing import Final
 
@@ -11,14 +11,14 @@ from projections.http.answers import JsonAnswer
 from projections.http.auth import Reader
 from projections.http.described import answers
 from projections.http.places import SaidOnce
-from projections.http.report_places import ExceptionsQuery, SalesQuery
+from projections.http.report_places import BusinessQuery, ExceptionsQuery, SalesQuery
 from projections.http.services import ServicesOf
 
 _VIEWS: Final = ("unavailable", "internal")
 
 
 def add_routes(router: APIRouter) -> None:
-    """The two reports."""
+    """The reports."""
     router.add_api_route(
         "/exceptions",
         list_exceptions,
@@ -47,6 +47,20 @@ def add_routes(router: APIRouter) -> None:
             ("bad_parameter", *_VIEWS),
         ),
     )
+    router.add_api_route(
+        "/business",
+        show_business,
+        methods=["GET"],
+        tags=["operations"],
+        dependencies=[SaidOnce],
+        summary="The business at a glance",
+        responses=answers(
+            200,
+            report_schemas.Business,
+            "Where orders stand now; how many were placed and came to which end, how long they took, and what was sold, on the last days.",
+            ("bad_parameter", *_VIEWS),
+        ),
+    )
 
 
 async def list_exceptions(_reader: Reader, asked: ExceptionsQuery, services: ServicesOf) -> Response:
@@ -67,3 +81,9 @@ async def list_sales(_reader: Reader, asked: SalesQuery, services: ServicesOf) -
             "totals": sales.together(items),
         }
     )
+
+
+async def show_business(_reader: Reader, asked: BusinessQuery, services: ServicesOf) -> Response:
+    """From the totals of two views: each commit is in them once. Days are UTC; one on which nothing happened is left out."""
+    asked.check()
+    return JsonAnswer(await services.business.business(asked.days, asked.currencies))

@@ -1,6 +1,6 @@
 """What the API stands on: ports and values, given once when the app is built."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, cast
 
@@ -8,10 +8,20 @@ from fastapi import Depends
 from starlette.requests import Request
 from structlog.typing import FilteringBoundLogger
 
+from orderstore.history import History
+from orderstore.invoicing.reading import DocumentReader
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from projections.answers.fresh_reads import FreshReads
-from projections.answers.ports import ExceptionReader, InvalidCursor, Page, SalesReader, ViewReader, ViewsUnavailable
+from projections.answers.ports import (
+    BusinessReader,
+    ExceptionReader,
+    InvalidCursor,
+    Page,
+    SalesReader,
+    ViewReader,
+    ViewsUnavailable,
+)
 from projections.answers.publication import Publication
 from projections.http.auth import Authentication
 from projections.http.observe import HttpObserver, SilentHttpObserver
@@ -92,6 +102,7 @@ class Services:
     """For who names the commit that the answer must show."""
     exceptions: ExceptionReader
     sales: SalesReader
+    business: BusinessReader
     authentication: Authentication
     readiness: Callable[[], Mapping[str, bool]]
     """Part by part, whether this process can do its work. Lag is no reason not to be ready. Must return at once."""
@@ -107,8 +118,12 @@ class Services:
     """None: this API takes no webhooks of a payment provider."""
     live: LiveDesk | None = None
     """None: this API has no live streams and no inboxes."""
+    documents: DocumentReader | None = None
+    """None: this API does not show invoices as they were sent."""
     webhooks: WebhookDesk | None = None
     """None: this API does not look after webhook endpoints."""
+    wake: Callable[[History], Awaitable[Sequence[str]]] | None = None
+    """Has the departments look that an order wants a step of, and says which were reached. None: they look when they are told next."""
     observer: HttpObserver = field(default_factory=SilentHttpObserver)
 
 

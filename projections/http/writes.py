@@ -1,19 +1,16 @@
-"""The operations that append to the log. Each answers 202 once what it was asked is durable; the work follows."""
+"""The operations that place an order, undo it, and give money back. Each answers 202 once what it was asked is durable."""
 
 from typing import Final
-from uuid import uuid4
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from orderstore.domain.events import OrderCancellationRequested, RefundRequested
-from orderstore.history import History
-from orderstore.orders import refund_id_for_key
-from orderstore.recorded import Recorded
 from orderstore.requests import CancelOrder, PlaceOrder, RequestRefund
+from orderstore.wishes import undoing
 from projections.http import schemas
 from projections.http.answers import written
+from projections.http.asking import Asked, Keyed, add_verb
 from projections.http.auth import Writer
 from projections.http.body import read_as
 from projections.http.described import (
@@ -25,12 +22,17 @@ from projections.http.described import (
     accepts,
     answers,
 )
-from projections.http.headers import IdempotencyKey, IfMatch, traceparent_of
-from projections.http.places import OrderIdOf
-from projections.http.problems import Problem
+from projections.http.headers import IdempotencyKey, traceparent_of
 from projections.http.services import ServicesOf
 
-_ORDER: Final = ("unknown_order", "order_closed")
+_PLACING: Final = (
+    "bad_parameter",
+    *BODY_PROBLEMS,
+    "hooks_refused",
+    "idempotency_key_reused",
+    "customer_erased",
+    *STORE_PROBLEMS,
+)
 
 
 def add_routes(router: APIRouter) -> None:
@@ -47,58 +49,36 @@ def add_routes(router: APIRouter) -> None:
             202,
             schemas.OrderAccepted,
             "The order is durable. A repeat with the same Idempotency-Key is answered the same.",
-            (
-                "bad_parameter",
-                *BODY_PROBLEMS,
-                "hooks_refused",
-                "idempotency_key_reused",
-                "customer_erased",
-                *STORE_PROBLEMS,
-            ),
+            _PLACING,
             headers={
                 "Location": "The order's status.",
                 "Idempotency-Replayed": "`true` when an earlier request with this key had made the order.",
             },
         ),
     )
-    router.add_api_route(
-        "/orders/{orderId}/cancel",
+    add_verb(
+        router,
+        "/cancel",
         cancel_order,
-        methods=["POST"],
-        tags=["orders"],
-        status_code=202,
         summary="Ask for an order to be undone",
-        openapi_extra=accepts(CancelOrder, CANCEL_EXAMPLES, required=False),
-        responses=answers(
-            202,
-            schemas.CancellationAccepted,
-            "Every worker will give back what it holds. Asking again is answered the same.",
-            ("bad_parameter", *BODY_PROBLEMS, *_ORDER, "too_late_to_cancel", "wrong_version", *STORE_PROBLEMS),
-        ),
+        takes=CancelOrder,
+        examples=CANCEL_EXAMPLES,
+        required=False,
+        gives=schemas.CancellationAccepted,
+        means="Every worker will give back what it holds. Asking again is answered the same.",
+        refused=("order_closed", "too_late_to_cancel"),
     )
-    router.add_api_route(
-        "/orders/{orderId}/refunds",
+    add_verb(
+        router,
+        "/refunds",
         refund_order,
-        methods=["POST"],
-        tags=["orders"],
-        status_code=202,
         summary="Ask for money to be given back",
-        openapi_extra=accepts(RequestRefund, REFUND_EXAMPLES),
-        responses=answers(
-            202,
-            schemas.RefundAccepted,
-            "The money is set aside and will be given back once it has been taken.",
-            (
-                "bad_parameter",
-                *BODY_PROBLEMS,
-                *_ORDER,
-                "refund_too_large",
-                "nothing_to_refund",
-                "wrong_version",
-                "idempotency_key_reused",
-                *STORE_PROBLEMS,
-            ),
-        ),
+        takes=RequestRefund,
+        examples=REFUND_EXAMPLES,
+        gives=schemas.RefundAccepted,
+        means="The money is set aside and will be given back once it has been taken.",
+        refused=("order_closed", "refund_too_large", "nothing_to_refund"),
+        keyed=True,
     )
 
 
@@ -116,47 +96,17 @@ async def place_order(request: Request, writer: Writer, services: ServicesOf, ke
     return written(request, created, "ORDER_RECEIVED", headers=headers)
 
 
-async def cancel_order(
-    request: Request, writer: Writer, order_id: OrderIdOf, services: ServicesOf, expected: IfMatch
-) -> Response:
+async def cancel_order(writer: Writer, asking: Asked) -> Response:
     """Possible until the goods have left. The body may be absent."""
-    cancelling = await read_as(CancelOrder, request, empty_is=CancelOrder())
-    history = await services.orders.cancel(
-        order_id, cancelling, actor=writer.actor, expected=expected, traceparent=traceparent_of(request)
-    )
-    asked = next(past for past in reversed(history.events) if isinstance(past.event, OrderCancellationRequested))
-    return written(request, asked, "CANCELLATION_REQUESTED")
+    cancelling = await asking.read(CancelOrder, empty_is=CancelOrder())
+    granted = await asking.ask(undoing.cancel(cancelling, actor=writer.actor), writer.actor)
+    return asking.told(granted, "CANCELLATION_REQUESTED")
 
 
-async def refund_order(
-    request: Request,
-    writer: Writer,
-    order_id: OrderIdOf,
-    *,
-    services: ServicesOf,
-    key: IdempotencyKey,
-    expected: IfMatch,
-) -> Response:
+async def refund_order(writer: Writer, asking: Keyed) -> Response:
     """For pieces of lines, at the price that was paid. Two refunds never give back more than the order cost."""
-    refunding = await read_as(RequestRefund, request)
-    key = key if key is not None else str(uuid4())
-    history = await services.orders.request_refund(
-        order_id,
-        refunding,
-        actor=writer.actor,
-        idempotency_key=key,
-        expected=expected,
-        traceparent=traceparent_of(request),
-    )
-    recorded, refund = _refund(history, refund_id_for_key(order_id, key))
-    if not await services.orders.is_same_refund(history, refund, refunding):
-        raise Problem("idempotency_key_reused", "this Idempotency-Key was used for another refund of this order")
-    return written(request, recorded, "REFUND_REQUESTED", refundId=refund.refund_id, amountMinor=refund.amount_minor)
-
-
-def _refund(history: History, refund_id: str) -> tuple[Recorded, RefundRequested]:
-    """The request as the log has it. Its id is derived as `Orders.request_refund` derives it; a test holds the two together."""
-    for recorded in history.events:
-        if isinstance(recorded.event, RefundRequested) and recorded.event.refund_id == refund_id:
-            return recorded, recorded.event
-    raise LookupError(f"refund {refund_id} is not in the history that accepted it")
+    refunding = await asking.read(RequestRefund)
+    wish = undoing.refund(asking.order_id, refunding, idempotency_key=asking.key)
+    granted = await asking.ask(wish, writer.actor)
+    event = granted.event
+    return asking.told(granted, "REFUND_REQUESTED", refundId=event.refund_id, amountMinor=event.amount_minor)

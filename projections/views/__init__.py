@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from projections.views import daily_sales, deadlines, exceptions, invoices, order_status
+from projections.views import backorders, daily_sales, deadlines, exceptions, invoices, order_status, progress
 from projections.views.view import View
 
 VIEWS: Final[tuple[View[Any], ...]] = (
@@ -11,6 +11,18 @@ VIEWS: Final[tuple[View[Any], ...]] = (
     daily_sales.VIEW,
     deadlines.VIEW,
     exceptions.VIEW,
+    backorders.VIEW,
+    progress.VIEW,
 )
 
-__all__ = ["VIEWS", "View", "daily_sales", "deadlines", "exceptions", "invoices", "order_status"]
+__all__ = [
+    "VIEWS",
+    "View",
+    "backorders",
+    "daily_sales",
+    "deadlines",
+    "exceptions",
+    "invoices",
+    "order_status",
+    "progress",
+]

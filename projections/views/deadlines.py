@@ -1,158 +1,93 @@
 """What each order is waited for, and until when: one small document per order, listed by what is due next while anything is.
 
-A deadline is the time of the event that began the stage plus the order's own allowance (`orderstore/domain/allowances.py`): it follows from
-the log alone. An order is in one stage at a time (outcomes, dispatch, delivery, undo, or none), and each of its pending refunds has a
-deadline beside that. A hold stops the clock of `dispatch`, which begins anew with the release of the last one; no other clock stops for it.
-A cancellation that is declined ends `undo` through the `ShipmentDispatched` of the same commit.
+What is due follows from the log alone (`orderstore/domain/deadlines.py`): stages that take too long, by the order's own allowances, and
+promises that end by themselves. What is said to be late already is due no more: it stands in the view `exceptions`.
 
 Lists are sharded by a hash of the order id and sorted by due time: the overdue orders of any age are the beginnings of `SHARDS` lists.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from operator import attrgetter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from zlib import crc32
 
 from orderstore.codec import timestamp
+from orderstore.domain import deadlines as d
 from orderstore.domain import events as e
-from orderstore.domain.allowances import Stage, allowances_of, allowed_s
+from orderstore.domain.deadlines import Several, Waiting
 from orderstore.recorded import Recorded
 from projections.views.view import Listing, OutOfPlace, View
 
 NAME: Final = "deadlines"
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 SHARDS: Final = 16
-REFUNDS_MAX: Final = 100
-"""Pending refunds of one order that are kept singly; of the others the count, and the time of the oldest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """Something that is waited for since `since`, and late from `due_at` on (ISO 8601 in UTC). `refund_id` is None for a stage of the order
-    itself, and for the refunds that are not kept singly."""
+    """Something that is late from `due_at` on: a stage that has begun at `since`, or a promise (`since` is None). Times are ISO 8601 in
+    UTC; `subject` is the refund or the question, where it is one that is kept singly."""
 
-    stage: Stage
-    since: str
+    what: str
     due_at: str
-    refund_id: str | None = None
+    since: str | None = None
+    subject: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRefund:
-    """Money that is promised since `since` (ISO 8601 in UTC)."""
-
-    refund_id: str
-    since: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Deadlines:
-    """`stage` is where the order itself stands since `since`, None when it waits for nothing. `more_refunds` are pending beyond those that
-    are kept, the oldest of them since `more_since`."""
+    """An order, and what it is waited for."""
 
     order_id: str
-    allowances: e.Allowances
-    stage: Stage | None
-    since: str
-    holds: tuple[str, ...] = ()
-    refunds: tuple[PendingRefund, ...] = ()
-    more_refunds: int = 0
-    more_since: str | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether somebody stopped the order."""
-        return bool(self.holds)
+    waited: d.Deadlines
 
     def dues(self) -> tuple[Due, ...]:
         """Everything that is due at some time, the earliest first."""
-        return tuple(sorted(self._dues(), key=attrgetter("due_at", "stage")))
-
-    def _dues(self) -> Iterator[Due]:
-        if self.stage is not None and not (self.stage == "dispatch" and self.held):
-            yield self._due(self.stage, self.since)
-        for refund in self.refunds:
-            yield self._due("refund", refund.since, refund.refund_id)
-        if self.more_refunds and self.more_since is not None:
-            yield self._due("refund", self.more_since)
-
-    def _due(self, stage: Stage, since: str, refund_id: str | None = None) -> Due:
-        ends = datetime.fromisoformat(since) + timedelta(seconds=allowed_s(self.allowances, stage))
-        return Due(stage=stage, since=since, due_at=timestamp(ends), refund_id=refund_id)
+        return tuple(
+            Due(
+                what=due.what,
+                due_at=timestamp(due.due_at),
+                since=None if due.since is None else timestamp(due.since),
+                subject=due.subject,
+            )
+            for due in self.waited.dues()
+        )
 
 
 def evolve(view: Deadlines | None, recorded: Recorded) -> Deadlines:
     """The view after one more event of the order, in the order of the log. Raises OutOfPlace."""
-    event, now = recorded.event, timestamp(recorded.occurred_at)
+    event = recorded.event
     if isinstance(event, e.OrderCreated):
         if view is not None:
             raise OutOfPlace(f"{recorded.order_id} is created a second time by commit {recorded.commit}")
-        return Deadlines(order_id=recorded.order_id, allowances=allowances_of(event), stage="outcomes", since=now)
+        return Deadlines(recorded.order_id, d.begun(event, recorded.occurred_at))
     if view is None:
         raise OutOfPlace(f"{recorded.order_id}: {recorded.name} in commit {recorded.commit}, and no order before it")
-    match event:
-        case e.OrderConfirmed():
-            return replace(view, stage="dispatch", since=now)
-        case e.OrderCancellationRequested():
-            return replace(view, stage="undo", since=now)
-        case e.ShipmentDispatched():
-            return replace(view, stage="delivery", since=now)
-        case e.ShipmentDelivered():
-            return replace(view, stage=None, since=now)
-        case (
-            e.OrderCancelled() | e.OrderRejected()
-        ):  # nothing is promised any more; a refund that waited for money waits in vain
-            return Deadlines(order_id=view.order_id, allowances=view.allowances, stage=None, since=now)
-        case e.OrderHeld():
-            return replace(view, holds=(*view.holds, event.hold_id))
-        case e.OrderHoldReleased():
-            return _released(view, event.hold_id, now)
-        case e.OrderCompleted():
-            return replace(view, holds=())
-        case e.RefundRequested():
-            return _promised(view, PendingRefund(refund_id=event.refund_id, since=now))
-        case e.RefundIssued():
-            return _given(view, event.refund_id)
-        case _:
-            return view
-
-
-def _released(view: Deadlines, hold_id: str, now: str) -> Deadlines:
-    left = tuple(hold for hold in view.holds if hold != hold_id)
-    anew = view.stage == "dispatch" and not left
-    return replace(view, holds=left, since=now if anew else view.since)
-
-
-def _promised(view: Deadlines, refund: PendingRefund) -> Deadlines:
-    if len(view.refunds) < REFUNDS_MAX:
-        return replace(view, refunds=(*view.refunds, refund))
-    oldest = refund.since if view.more_since is None else min(view.more_since, refund.since)
-    return replace(view, more_refunds=view.more_refunds + 1, more_since=oldest)
-
-
-def _given(view: Deadlines, refund_id: str) -> Deadlines:
-    left = tuple(refund for refund in view.refunds if refund.refund_id != refund_id)
-    if len(left) < len(view.refunds):
-        return replace(view, refunds=left)
-    more = max(0, view.more_refunds - 1)
-    return replace(view, more_refunds=more, more_since=view.more_since if more else None)
+    after = d.evolve(view.waited, event, recorded.occurred_at)
+    return view if after is view.waited else Deadlines(view.order_id, after)
 
 
 def to_document(view: Deadlines) -> dict[str, Any]:
-    """The view as JSON values. These names are the API's: they are written down here and nowhere derived."""
-    dues = view.dues()
-    allowances = view.allowances
+    """The view as JSON values. These names are written down here and nowhere derived; what says nothing is left out."""
+    waited, dues = view.waited, view.waited.dues()
+    allowances = waited.allowances
+    said = {
+        "since": timestamp(waited.since),
+        "holds": list(waited.holds),
+        "parcels": _several(waited.parcels),
+        "refunds": _several(waited.refunds),
+        "questions": _several(waited.questions),
+        "payment": waited.payment,
+        "paymentUntil": _text(waited.payment_until),
+        "reservedUntil": _text(waited.reserved_until),
+        "silent": [list(one) for one in waited.silent],
+    }
     return {
         "orderId": view.order_id,
-        "next": {"stage": dues[0].stage, "dueAt": dues[0].due_at} if dues else None,
-        "stage": view.stage,
-        "since": view.since,
-        "holds": list(view.holds),
-        "refunds": [{"refundId": refund.refund_id, "since": refund.since} for refund in view.refunds],
-        "moreRefunds": view.more_refunds,
-        "moreSince": view.more_since,
+        "next": {"what": dues[0].what, "dueAt": timestamp(dues[0].due_at)} if dues else None,
+        "phase": waited.phase,
+        **{name: value for name, value in said.items() if value},
         "allowances": {
             "outcomesS": allowances.outcomes_s,
             "dispatchS": allowances.dispatch_s,
@@ -166,8 +101,7 @@ def to_document(view: Deadlines) -> dict[str, Any]:
 def from_document(document: Mapping[str, Any]) -> Deadlines:
     """The view in a document that `to_document` made. Raises KeyError for any other."""
     allowances = document["allowances"]
-    return Deadlines(
-        order_id=document["orderId"],
+    waited = d.Deadlines(
         allowances=e.Allowances(
             outcomes_s=allowances["outcomesS"],
             dispatch_s=allowances["dispatchS"],
@@ -175,15 +109,18 @@ def from_document(document: Mapping[str, Any]) -> Deadlines:
             undo_s=allowances["undoS"],
             refund_s=allowances["refundS"],
         ),
-        stage=document["stage"],
-        since=document["since"],
-        holds=tuple(document["holds"]),
-        refunds=tuple(
-            PendingRefund(refund_id=refund["refundId"], since=refund["since"]) for refund in document["refunds"]
-        ),
-        more_refunds=document["moreRefunds"],
-        more_since=document["moreSince"],
+        phase=document["phase"],
+        since=datetime.fromisoformat(document["since"]),
+        holds=tuple(document.get("holds", ())),
+        parcels=_several_of(document.get("parcels")),
+        refunds=_several_of(document.get("refunds")),
+        questions=_several_of(document.get("questions")),
+        payment=document.get("payment", ""),
+        payment_until=_moment(document.get("paymentUntil")),
+        reserved_until=_moment(document.get("reservedUntil")),
+        silent=tuple((stage, subject) for stage, subject in document.get("silent", ())),
     )
+    return Deadlines(document["orderId"], waited)
 
 
 def due_list(shard: int) -> str:
@@ -197,10 +134,44 @@ def shard_of(order_id: str) -> int:
 
 
 def _listing(view: Deadlines) -> Listing | None:
-    dues = view.dues()
+    dues = view.waited.dues()
     if not dues:
         return None
-    return Listing(due_list(shard_of(view.order_id)), f"{dues[0].due_at}/{view.order_id}")
+    return Listing(due_list(shard_of(view.order_id)), f"{timestamp(dues[0].due_at)}/{view.order_id}")
+
+
+def _several(several: Several) -> dict[str, Any] | None:
+    if not several:
+        return None
+    beside = {"more": several.more, "moreSince": _text(several.more_since)} if several.more else {}
+    return {"kept": [[one.subject, timestamp(one.since)] for one in several.kept], **beside}
+
+
+def _several_of(stored: Mapping[str, Any] | None) -> Several:
+    if stored is None:
+        return d.NONE
+    kept = tuple(Waiting(subject, datetime.fromisoformat(since)) for subject, since in stored["kept"])
+    return Several(kept, stored.get("more", 0), _moment(stored.get("moreSince")))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else timestamp(moment)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _moves_nothing_yet(event: e.Event) -> bool:
+    """Events that are always followed by another that the document is written for, before what they change can be due: a first payment
+    and a reservation without an end by the order's confirmation, its undoing, or the word that the outcomes are late."""
+    match event:
+        case e.PaymentCompleted():
+            return event.attempt == 1
+        case e.InventoryReserved() | e.InventoryPartiallyReserved():
+            return event.expires_at is None
+        case _:
+            return False
 
 
 VIEW: Final[View[Deadlines]] = View(
@@ -217,12 +188,26 @@ VIEW: Final[View[Deadlines]] = View(
             e.OrderRejected,
             e.OrderCancellationRequested,
             e.OrderCancelled,
+            e.OrderCompleted,
             e.OrderHeld,
             e.OrderHoldReleased,
+            e.OrderActionRequired,
+            e.OrderActionAnswered,
+            e.OrderProcessStalled,
+            e.OrderProcessResumed,
+            e.PaymentAttemptStarted,
+            e.PaymentActionRequired,
+            e.PaymentCompleted,
+            e.PaymentFailed,
+            e.PaymentAuthorizationExpired,
+            e.InventoryReserved,
+            e.InventoryPartiallyReserved,
             e.ShipmentDispatched,
             e.ShipmentDelivered,
+            e.ShipmentFailed,
             e.RefundRequested,
             e.RefundIssued,
         }
     ),
+    unmoved_by=_moves_nothing_yet,
 )

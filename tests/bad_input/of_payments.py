@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import datetime
 from random import Random
 from typing import Any, Final
 
@@ -11,11 +12,14 @@ import stripe
 
 from orderstore.domain.money import Money
 from tests.bad_input.decoder import Decoder, Shape
-from tests.bad_input.mutations import of_bytes, of_json, of_text
+from tests.bad_input.mutations import of_bytes, of_json, of_json_text, of_text
 from tests.bad_input.of_files import NOW_MS
 from tests.virtual_time import run_virtual
-from workers.payment.gateway import Authorized, Declined, GatewayError
+from workers.payment.disputes import DisputedPayment
+from workers.payment.gateway import Authorized, Declined, GatewayError, Taken
+from workers.payment.hints import notice_body, notice_in
 from workers.payment.stripe_books import StripeBooks
+from workers.payment.stripe_disputes import StripeDisputes
 from workers.payment.stripe_gateway import ATTEMPT, ORDER, StripeGateway
 from workers.payment.stripe_http import stripe_client
 from workers.payment.webhooks import BadSignature, StripeHooks
@@ -70,6 +74,34 @@ DECLINED: Final = {
 }
 
 
+CARD: Final = {"card": {"capture_before": 1_772_966_400, "multicapture": {"status": "available"}}}
+CHARGE: Final = {
+    "id": "ch_1",
+    "object": "charge",
+    "amount_refunded": 5,
+    "disputed": True,
+    "payment_method_details": CARD,
+}
+HELD: Final = {**INTENT, "status": "requires_capture", "amount_received": 1, "latest_charge": CHARGE}
+
+
+DISPUTE: Final = {
+    "id": "dp_1",
+    "object": "dispute",
+    "amount": 500,
+    "currency": "eur",
+    "payment_intent": "pi_1",
+    "reason": "fraudulent",
+    "status": "needs_response",
+    "evidence_details": {"due_by": 1_772_966_400},
+    "metadata": {},
+}
+
+
+_ASKED: Final = ("authorize", "find", "capture", "void", "close", "part", "payment")
+_LISTED: Final = ("refund", "payments", "disputes", "touched")
+
+
 REFUNDS: Final = {
     "object": "list",
     "has_more": False,
@@ -105,6 +137,14 @@ def _asked_stripe(given: tuple[str, int, bytes]) -> object:
                 return None
             case "refund":
                 return await gateway.refund("k", reference="pi_1", amount=FIVE)
+            case "close":
+                return await gateway.close("a")
+            case "part":
+                return await gateway.capture("k", reference="pi_1", amount=FIVE, before_minor=1, final=False)
+            case "disputes":
+                return await StripeDisputes(client).of("pi_1")
+            case "touched":
+                return [one async for one in StripeBooks(client).touched(0, 1)]
             case "payment":
                 return await StripeBooks(client).payment("pi_1")
             case _:
@@ -118,8 +158,10 @@ def _asked_stripe(given: tuple[str, int, bytes]) -> object:
 
 def _is_known_by_its_types(found: object) -> bool:
     match found:
-        case None | str() | Authorized(str()):
+        case None | str() | Authorized(str(), None | datetime()) | Taken(str(), Money(int(), str())):
             return True
+        case DisputedPayment(str(), disputes, int()):
+            return all(isinstance(one.amount_minor, int) and isinstance(one.reason, str) for one in disputes)
         case Declined(category, code):
             return category in ("soft", "hard", "fraud") and isinstance(code, str)
         case Theirs(reference=str(), attempt_key=str(), order_id=str(), amount_minor=int(), currency=str()):
@@ -131,8 +173,9 @@ def _is_known_by_its_types(found: object) -> bool:
 
 
 def _of_answers(random: Random, given: Any) -> Any:
-    what = random.choice(("authorize", "find", "capture", "void", "refund", "payment", "payments"))
-    documents = [REFUNDS, {**REFUNDS, "data": [INTENT]}] if what in ("refund", "payments") else [INTENT, DECLINED]
+    what = random.choice((*_ASKED, *_LISTED))
+    lists = [REFUNDS, {**REFUNDS, "data": [INTENT]}, {**REFUNDS, "data": [DISPUTE]}]
+    documents = lists if what in _LISTED else [INTENT, DECLINED, HELD]
     status = random.choice((200, 200, 200, 200, 400, 402, 404, 429, 500, 302))
     return what, status, of_json(random, documents if status == 200 else [*documents, FAULT])
 
@@ -171,6 +214,13 @@ def _hook(body: bytes) -> bool:
     return run_virtual(take)
 
 
+def _noticed(body: str) -> str | None:
+    found = notice_in(body)
+    if found is not None and not found.isprintable():
+        raise AssertionError(f"{found!r} would be asked for at the provider")
+    return found
+
+
 def _unsigned(header: str) -> bool:
     hooks = StripeHooks(_NoOrders(), secrets=[SECRET], send=_sent)  # type: ignore[arg-type]  # all that is asked of it
 
@@ -183,7 +233,11 @@ def _unsigned(header: str) -> bool:
 DECODERS: Final = (
     Decoder(
         name="Stripe's webhook",
-        covers=("workers.payment.webhooks:StripeHooks._checked", "workers.payment.webhooks:_order_of"),
+        covers=(
+            "workers.payment.webhooks:StripeHooks._checked",
+            "workers.payment.webhooks:_order_of",
+            "workers.payment.webhooks:_payment_in",
+        ),
         decode=_hook,
         errors=(BadSignature,),
         valid=lambda: [(json.dumps(HOOK).encode(), False)],
@@ -203,8 +257,22 @@ DECODERS: Final = (
         weight=3,
     ),
     Decoder(
+        name="payment notice",
+        covers=("workers.payment.hints:notice_in",),
+        decode=_noticed,
+        errors=(),
+        valid=lambda: [(notice_body("pi_1"), "pi_1")],
+        shapes=(Shape(mutate=of_json_text, samples=lambda: [json.loads(notice_body("pi_1"))]),),
+        weight=3,
+    ),
+    Decoder(
         name="Stripe's answer",
-        covers=("workers.payment.stripe_http:metadata_of", "workers.payment.stripe_books:_theirs"),
+        covers=(
+            "workers.payment.stripe_http:metadata_of",
+            "workers.payment.stripe_books:StripeBooks._theirs",
+            "workers.payment.stripe_charges:held_until",
+            "workers.payment.stripe_disputes:_theirs",
+        ),
         decode=_asked_stripe,
         errors=(GatewayError, BooksTooLong),
         valid=lambda: [(("find", 200, json.dumps(INTENT).encode()), Authorized("pi_1"))],

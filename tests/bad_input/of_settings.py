@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+from orderstore.invoicing.sellers import SellersError, parse_sellers
 from projections.http.auth import OpenService
 from tests.bad_input.decoder import Decoder, Shape, samples
 from tests.bad_input.mutations import of_bytes, of_json, of_plain, of_text
@@ -64,6 +65,33 @@ def _tokens(content: bytes) -> object:
     return authentication(SimpleNamespace(api_tokens=text)) is not None  # type: ignore[arg-type]  # all that is read
 
 
+SELLERS: Final = [
+    {
+        "seller": [
+            {
+                "id": "gb",
+                "name": "Acme Ltd",
+                "address": ["1 High Street"],
+                "vat_id": "GB123456789",
+                "series": [{"channels": ["*", "web"], "invoices": "INV", "credit_notes": "CN"}],
+            }
+        ]
+    }
+]
+SELLERS_TOML: Final = (
+    b'[[seller]]\nid = "gb"\nname = "Acme Ltd"\naddress = ["x"]\n'
+    b'[[seller.series]]\nchannels = ["*"]\ninvoices = "INV"\ncredit_notes = "CN"\n'
+)
+
+
+def _sellers(content: bytes) -> str:
+    found = parse_sellers(content.decode("utf-8", "replace"))
+    routes = {*found.channels.values(), *found.by_invoices.values()}
+    if not {route.invoices for route in routes}.isdisjoint(route.credit_notes for route in routes):
+        raise AssertionError("a series of both")
+    return found.of_channel("anything").invoices
+
+
 AFTER: Final = {"endpoint": "e-1", "occurred_at_ms": 5, "delivery": "e-1/x"}
 
 
@@ -111,6 +139,17 @@ DECODERS: Final = (
         errors=(SettingsError, OpenService),
         valid=lambda: [(json.dumps(TOKENS).encode(), True)],
         shapes=(Shape(mutate=of_json, samples=lambda: [TOKENS]),),
+    ),
+    Decoder(
+        name="sellers",
+        covers=("orderstore.invoicing.sellers:_given", "workers.billing_settings:_read"),
+        decode=_sellers,
+        errors=(SellersError,),
+        valid=lambda: [(json.dumps(SELLERS[0]).encode(), "INV"), (SELLERS_TOML, "INV")],
+        shapes=(
+            Shape(mutate=of_json, samples=lambda: SELLERS),
+            Shape(mutate=of_bytes, samples=lambda: [SELLERS_TOML]),
+        ),
     ),
     Decoder(
         name="headers of a setting",

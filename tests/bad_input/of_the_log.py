@@ -133,7 +133,7 @@ DECODERS: Final = (
         name="commit body",
         covers=(
             "orderstore.codec:decode",
-            "orderstore.codec:_event",
+            "orderstore.codec:_recorded",
             "orderstore.codec:_event_of_another_version",
             "orderstore.upcasters:upcast",
         ),

@@ -7,7 +7,7 @@ from tests.bad_input.decoder import Decoder, Shape
 from tests.bad_input.mutations import of_item, of_plain
 from workers.inbox import notes
 from workers.intake.bulk import records as intake
-from workers.inventory import reservation
+from workers.inventory import levels, reservation
 from workers.notification import suppression
 from workers.notification.records import record_of
 from workers.payment import attempts, stripe_intents
@@ -77,14 +77,16 @@ SUPPRESSION: Final = {
     "lifted_by": "",
     "lifted_because": "",
 }
+ASKED: Final = {"attempt": "a", "order": "o", "amount_minor": 5, "currency": "USD", "begun_at_ms": 1}
 ATTEMPTS: Final = (
     {"attempt": "a", "state": "abandoned", "order": "o", "abandoned_at_ms": 1},
-    {"attempt": "a", "state": "begun", "order": "o", "capture": True, "begun_at_ms": 1, "amount_minor": 5},
-    {"attempt": "a", "state": "authorized", "order": "o", "capture": True, "reference": "r", "begun_at_ms": 1},
-    {"attempt": "a", "state": "declined", "order": "o", "capture": False, "category": "hard", "code": "c"},
+    {**ASKED, "state": "begun", "capture": True},
+    {**ASKED, "state": "authorized", "capture": True, "reference": "r", "capture_before_s": 9, "taken": True},
+    {**ASKED, "state": "declined", "capture": False, "category": "hard", "code": "c"},
 )
 ENTRY: Final = {"key": "payment/a", "order": "o", "kind": "charge", "at_ms": 1, "amount_minor": 5, "currency": "USD"}
 LEVEL: Final = {"key": "sku/TEA", "on_hand": 5, "available": 3, "reserved": 2}
+FULL_LEVEL: Final = {**LEVEL, "on_hand": 10, "committed": 4, "damaged": 1, "moves": 9}
 HEAD: Final = {
     "key": "reservation/r",
     "state": "failed",
@@ -92,6 +94,17 @@ HEAD: Final = {
     "missing": [{"sku": "TEA", "wanted": 2, "available": 1}],
 }
 CHUNK: Final = {"key": "reservation/r/0", "state": "held", "quantities": {"TEA": 2}, "untracked": ["POST"]}
+PARTED: Final = {
+    "key": "reservation/r/0",
+    "state": "parted",
+    "quantities": {"TEA": 2, "MILK": 0},
+    "elsewhere": {"north": {"TEA": 1}},
+    "untracked": ["POST"],
+    "awaited": {"MILK": 4},
+    "done": {"commit/s": "0123456789ab"},
+    "filled": {"1": {"north": {"TEA": 1}}},
+    "revision": 3,
+}
 NOTE: Final = {
     "owner": "main/customer:c-1",
     "note": "0000000000001-x",
@@ -187,14 +200,14 @@ DECODERS: Final = (
     _row("payment attempt", (), attempts._attempt, *ATTEMPTS),
     _row("payment intent", (), stripe_intents._intent_in, {"attempt": "a:intent", "intent": "pi_1"}),
     _row("sandbox entry", (), ledger._entry, ENTRY),
-    _row("stock level", (), reservation.level_of, LEVEL),
+    _row("stock level", (), levels.level_of, LEVEL, FULL_LEVEL),
     _row(
         "reservation",
         ("workers.inventory.reservation:missing_of",),
         lambda item: (reservation.head_of(item), reservation.missing_of(item)),
         HEAD,
     ),
-    _row("part of a reservation", (), lambda item: reservation.records_of([item]), CHUNK),
+    _row("part of a reservation", (), lambda item: reservation.records_of([item]), CHUNK, PARTED),
     _row("note in the inbox", (), lambda row: (notes.document_of(row), notes.is_kept(row, now_ms=1)), NOTE),
     _row("inbox", (), notes.last_number_of, {"owner": "o", "note": "head", "last_number": 5, "closed": False}),
     _row("record of a file of orders", (), intake._file, FILE),

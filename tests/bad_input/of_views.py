@@ -20,7 +20,7 @@ from projections.comparing.differences import _shown
 from projections.projecting import contributions
 from projections.view_store import Place, Stored, UnreadableDocument, ViewStoreRefused, Write
 from projections.view_store import items as view_items
-from projections.views import daily_sales, deadlines, exceptions, invoices, order_status
+from projections.views import daily_sales, deadlines, exceptions, invoices, order_status, progress
 from projections.views.view import Generations, NotADocument, OutOfPlace, View
 from tests.bad_input.decoder import Decoder, Shape, samples
 from tests.bad_input.documents import written
@@ -35,6 +35,7 @@ VIEWS: Final[tuple[View[Any], ...]] = (
     deadlines.VIEW,
     exceptions.VIEW,
     daily_sales.VIEW,
+    progress.VIEW,
 )
 
 

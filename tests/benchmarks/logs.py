@@ -39,6 +39,7 @@ class Backend:
     """A client of the same library, address and options, as the library makes it: what a bare call is without us."""
     table: str
     stream_client: Any
+    stock_stream_client: Any
     views: DynamoViewStore
     views_table: str
     leases: DynamoLeaseStore
@@ -71,6 +72,7 @@ async def backend() -> AsyncIterator[Backend]:
                     stock=stock.dynamodb,
                     table=settings.table("events"),
                     stream_client=clients.streams,
+                    stock_stream_client=stock.streams,
                     views=DynamoViewStore(clients.dynamodb, table=views_table, random=Random(1)),
                     views_table=views_table,
                     leases=DynamoLeaseStore(clients.dynamodb, settings.table("leases")),

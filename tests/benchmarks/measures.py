@@ -11,7 +11,7 @@ ROUNDS_ENOUGH: Final = 8
 NARROW: Final = 0.04
 """From so many rounds on it is enough when the middle half of the ratios is within so much of their median. Nobody looks at the median
 itself: rounds that end when it pleases would please more often than they are right."""
-SECONDS_ENOUGH: Final = 15.0
+SECONDS_ENOUGH: Final = 12.0
 ROUNDS_LEAST: Final = 3
 SHORTEST_S: Final = 1e-6
 """No round begins after so many seconds of one comparison, once there are so many rounds: a busy machine must not take the evening."""

@@ -58,9 +58,10 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class QueueBackend:
-    """The service's own client, and where the emulator is."""
+    """The service's own client, the library's as it comes, and where the emulator is."""
 
     client: Any
+    stock: Any
     counted: Counted
     settings: Settings
 
@@ -68,7 +69,7 @@ class QueueBackend:
     async def apart(self) -> AsyncIterator["QueueBackend"]:
         """The same emulator through another client, whose requests are counted apart."""
         async with open_clients(self.settings, connections=CONNECTIONS) as clients:
-            yield QueueBackend(clients.sqs, Counted(clients.sqs), self.settings)
+            yield QueueBackend(clients.sqs, self.stock, Counted(clients.sqs), self.settings)
 
     async def make(self, name: str) -> SqsQueue:
         """A new queue with its dead letters."""
@@ -119,7 +120,10 @@ async def queue_backend() -> AsyncIterator[QueueBackend]:
         )
         try:
             settings = from_environment({**NOTHING_BUT_QUEUES, "ORDERSTORE_AWS_ENDPOINT_URL": emulator.endpoint_url})
-            async with open_clients(settings, connections=CONNECTIONS) as clients:
-                yield QueueBackend(clients.sqs, Counted(clients.sqs), settings)
+            async with (
+                open_clients(settings, connections=CONNECTIONS) as clients,
+                open_clients(settings, connections=CONNECTIONS, changes=()) as stock,
+            ):
+                yield QueueBackend(clients.sqs, stock.sqs, Counted(clients.sqs), settings)
         finally:
             process.kill(state, emulator, wait_s=STOP_WAIT_S)

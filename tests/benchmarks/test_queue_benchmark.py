@@ -53,13 +53,17 @@ async def test_the_loop_works_off_exactly_what_is_there() -> None:
 async def test_requests_per_message_are_those_of_the_rounds_that_were_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A comparison may end before its last round: what is divided by are the messages of those that counted."""
 
+    alike = Comparison((1.0,), (1.0,), Comparison((1.0,), (1.0,)))
+
     async def two_of_ten_rounds(ours: Side, _bare: Side, *, rounds: int) -> Comparison:
         for number in range(1, 3):
             await (await ours.prepare(number))()
-        return Comparison((1.0,), (1.0,))
+        return alike
 
     class Backend:
         """Twenty requests a round, for a hundred messages."""
+
+        client = stock = None
 
         def __init__(self) -> None:
             self.counted = SimpleNamespace(requests={}, since=lambda _before: Counter({"ReceiveMessage": 20}))
@@ -75,9 +79,10 @@ async def test_requests_per_message_are_those_of_the_rounds_that_were_run(monkey
 
     monkeypatch.setattr(queueing, "compare", two_of_ten_rounds)
     monkeypatch.setattr(queueing, "by_loop", at_once)
-    monkeypatch.setattr(queueing, "Comparison", lambda *_rates: Comparison((1.0,), (1.0,)))
-    _, requests = await against_bare(Backend(), rounds=10, count=100)  # type: ignore[arg-type]  # as much of one as is asked
+    monkeypatch.setattr(queueing, "Comparison", lambda *_rates: alike)
+    judged, same_client, requests = await against_bare(Backend(), rounds=10, count=100)  # type: ignore[arg-type]  # as much of one as is asked
     assert requests.value == 0.2
+    assert (judged.floor, same_client.floor) == (queueing.LOOP_MIN, queueing.LOOP_BESIDE_MIN)
 
 
 async def test_what_is_held_is_done_at_the_second_call() -> None:

@@ -53,7 +53,14 @@ TABLES = {
     },
     "inventory": {
         "events": {*READS_LOG, "PutItem"},
-        "inventory": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem", "ConditionCheckItem"},
+        "inventory": {
+            "GetItem",
+            "BatchGetItem",
+            "PutItem",
+            "UpdateItem",
+            "ConditionCheckItem",
+            "Scan",
+        },  # Scan: daily, as above
     },
     "shipping": {"events": {*READS_LOG, "PutItem"}, "sandbox": {"GetItem", "PutItem"}},
     "billing": {
@@ -81,6 +88,13 @@ TABLES = {
         "privacy-keys": {"GetItem"},
     },
     "archive": {"events": {*READS_LOG, "Scan"}, "archive": {"GetItem", "BatchGetItem", "UpdateItem"}},
+    "sweeper": {
+        "events": {*READS_LOG, "PutItem", "Scan"},
+        "views": {"BatchGetItem"},
+        "views/index/*": {"Query"},
+        "series": {"GetItem"},
+        "payments": {"GetItem", "PutItem", "UpdateItem"},  # which days are reconciled, under keys of its own
+    },
     "intake": {
         "events": {*READS_LOG, "PutItem"},
         "intake-files": {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
@@ -88,8 +102,13 @@ TABLES = {
     },
 }
 BLOBS = "arn:aws:s3:::shop-blobs-111122223333"
+SELLERS = (
+    '{"seller": [{"id": "gb", "name": "Acme Ltd", "address": ["1 High Street"],'
+    ' "series": [{"channels": ["*"], "invoices": "INV", "credit_notes": "CN"}]}]}'
+)
 NOT_READING_THE_LOG = {"webhooks"}
-APPENDING = {"api", "payment", "inventory", "shipping", "billing", "intake"}
+APPENDING = {"api", "payment", "inventory", "shipping", "billing", "intake", "sweeper"}
+DEPARTMENTS = ("payment", "inventory", "shipping", "billing")
 CONSUMING = (*CONSUMERS, "intake")
 """Every role with a queue: the topic's, and the one that hears the bus."""
 REWRITES = {
@@ -186,7 +205,8 @@ def test_only_the_relay_publishes_and_only_to_the_topic(allowed):
 
 
 def test_each_consumer_reaches_its_own_queue_and_no_other(allowed):
-    """Receiving from its queue; sending to its own dead letters only."""  # D29
+    """Receiving from its queue; sending to its own dead letters only, and hints. The payment worker wakes the shipping worker when money is
+    there again, and itself for who waits for a customer."""  # D29
     for role in ROLES:
         queues = {
             resource
@@ -197,10 +217,13 @@ def test_each_consumer_reaches_its_own_queue_and_no_other(allowed):
         own = {f"arn:aws:sqs:{ACCOUNT}:shop-{role}", f"arn:aws:sqs:{ACCOUNT}:shop-{role}-dlq"}
         if role == "notification":  # and what SES tells of its mails
             own |= {f"arn:aws:sqs:{ACCOUNT}:shop-mail-feedback", f"arn:aws:sqs:{ACCOUNT}:shop-mail-feedback-dlq"}
-        hints = {f"arn:aws:sqs:{ACCOUNT}:shop-payment"} if role == "api" else set()
+        if role == "payment":
+            own |= {f"arn:aws:sqs:{ACCOUNT}:shop-shipping"}
+        woken = DEPARTMENTS if role in ("api", "sweeper") else ()
+        hints = {f"arn:aws:sqs:{ACCOUNT}:shop-{name}" for name in woken}
         assert queues == (own if role in CONSUMING else hints)
         sends_itself = "sqs:SendMessage" in actions_on(allowed, role, f"arn:aws:sqs:{ACCOUNT}:shop-{role}")
-        assert sends_itself == (role == "intake")  # the ranges of a file
+        assert sends_itself == (role in ("intake", "payment"))  # the ranges of a file; what is to be looked at later
 
 
 def test_each_role_reaches_its_own_tables_and_no_other(allowed):
@@ -233,6 +256,10 @@ def test_proofs_are_written_by_the_archive_alone_and_under_their_lock(allowed):
     for place in ("archive/*", "snapshots/*"):
         writing = {role for role in ROLES if "s3:PutObject" in actions_on(allowed, role, f"{BLOBS}/{place}")}
         assert writing == {"archive"}
+    documents = {role: actions_on(allowed, role, f"{BLOBS}/documents/*") for role in ROLES}
+    assert documents.pop("billing") == {"s3:GetObject", "s3:PutObject"}
+    assert documents.pop("api") == {"s3:GetObject"}
+    assert not any(documents.values())
     reading = {role for role in ROLES if "s3:GetObject" in actions_on(allowed, role, f"{BLOBS}/snapshots/*")}
     assert reading == {"payment", "inventory", "shipping", "billing", "archive"}
 
@@ -244,6 +271,7 @@ def test_no_role_has_a_right_of_a_service_that_it_does_not_call(allowed):
         "api": {"dynamodb", "s3", "kms", "sqs"},
         "projector": {"dynamodb", "s3", "kms"},
         "relay": {"dynamodb", "s3", "kms", "sns"},
+        "sweeper": {"dynamodb", "s3", "kms", "sqs"},
         "notification": {*consumer, "ses", "sns"},
         "webhooks": {*consumer} - {"s3"},
         "intake": {*consumer, "events"},
@@ -291,11 +319,18 @@ def test_the_sandbox_is_reached_only_where_it_is_deployed(template):
     assert conditional_statements(template, "Shipping") == {}
 
 
-def test_the_api_hints_to_the_payment_worker_only_where_stripe_calls_it(template, allowed):
-    """It may send to that queue and do nothing else with it; it does not know Stripe's key."""
-    assert conditional_statements(template, "Api")["HintToThePaymentWorker"] == "HasStripeWebhook"
-    hints = [entry for entry in allowed["api"] if any(arn.endswith(":shop-payment") for arn in entry["Resource"])]
-    assert [set(entry["Action"]) for entry in hints] == [{"sqs:SendMessage", "sqs:GetQueueUrl"}]
+def test_who_wakes_workers_may_only_send_to_their_queues(allowed):
+    """The API for Stripe's webhooks and for people, the sweeper for what is late: neither takes a message, nor knows Stripe's key."""
+    for role in ("api", "sweeper"):
+        hints = [entry for entry in allowed[role] if any(arn.endswith(":shop-payment") for arn in entry["Resource"])]
+        assert [set(entry["Action"]) for entry in hints] == [{"sqs:SendMessage", "sqs:GetQueueUrl"}]
+
+
+def test_the_sweeper_touches_nothing_of_payments_but_its_own_rows(template):
+    """It notes there which days are reconciled."""
+    raw = template.content["Resources"]["SweeperTaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    (noting,) = [one for one in raw["Statement"] if one["Sid"] == "NoteWhichDaysAreReconciled"]
+    assert noting["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["reconciliation-of-all/*"]}}
 
 
 def conditional_statements(template, role):
@@ -382,6 +417,8 @@ def test_the_environment_of_each_task_is_one_that_the_service_accepts(template, 
             environment["ORDERSTORE_VISIBILITY_TIMEOUT_S"] = str(visibility["MinValue"])
         if role == "archive":
             environment |= {"ORDERSTORE_AUDIT_LOCK_MODE": "COMPLIANCE", "ORDERSTORE_AUDIT_RETENTION_DAYS": "3650"}
+        assert (environment.get("ORDERSTORE_SELLERS") == "<Sellers>") == (role == "billing")
+        environment |= {"ORDERSTORE_SELLERS": SELLERS} if role == "billing" else {}
         settings = from_environment(environment)
         assert settings.resource_prefix == PARAMETERS["ResourcePrefix"]
         assert settings.stop_timeout_s == container["StopTimeout"]

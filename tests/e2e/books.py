@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from orderstore.domain.events import InvoiceIssued
+from orderstore.domain.events import InvoiceDocumentStored, InvoiceIssued
 from orderstore.domain.ids import order_id_for_key, order_of
 from orderstore.domain.state import Cancelled, Completed, Placed, Rejected
 from orderstore.history import History
@@ -99,7 +99,14 @@ def check(books: Books, *, mails_kept: bool = True, objects_ahead: bool = False)
 def check_end(books: Books, order_id: str) -> None:
     """The order ended as its hooks ask, and nothing was decided twice."""
     names = books.names(order_id)
-    assert max(names.values()) == 1, f"{order_id}: something happened twice: {names}"
+    stored = [
+        (recorded.event.number, recorded.event.media_type)
+        for recorded in books.histories[order_id].events
+        if isinstance(recorded.event, InvoiceDocumentStored)
+    ]
+    assert len(stored) == len(set(stored)), f"{order_id}: a rendering is stored twice: {stored}"
+    once = {name: count for name, count in names.items() if name != "InvoiceDocumentStored"}
+    assert max(once.values()) == 1, f"{order_id}: something happened twice: {names}"
     fed = Fed(
         order_id,
         books.orders[order_id].expectation,

@@ -15,9 +15,11 @@ from tests.waiting import ends, eventually
 
 pytestmark = pytest.mark.e2e
 
-ORDERS = 60
+ORDERS = 40
 SEED = 11
 KILLS = 4
+LINES_MAX = 160
+"""Of the log between a start and its end: four for each order, which writes several times as many until it ends."""
 FINISH_S_MAX = 240
 """A killed process leaves its messages hidden for 30 s, and its half-sent mails claimed for 60 s."""
 
@@ -78,7 +80,7 @@ def wait_a_while(program: Program, random: Random) -> float:
 
 def wait_for_work(program: Program, random: Random) -> int:
     """Some moment while it works: when this start has written so many lines to its log."""
-    lines = random.randint(1, 250)
+    lines = random.randint(1, LINES_MAX)
     before = len(program.log_entries())
     eventually(
         lambda: len(program.log_entries()) - before >= lines,

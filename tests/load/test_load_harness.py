@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.real_orders import WHOLE_FILE
 from tests.e2e.chaos.plan import Blow, draw_plan
 from tests.load import __main__ as program
 from tests.load import hot, soak, year
@@ -21,6 +20,7 @@ from tests.load.pages import series_of
 from tests.load.report import Limit, Report
 from tests.load.sampling import look_at, sums
 from tests.workers.intake.csv_files import needs_whole_file, row, write_csv
+from workers.intake.online_retail.feed import StagedFile
 
 
 def report() -> Report:
@@ -269,8 +269,8 @@ def test_what_the_file_sells_is_added_up_by_the_penny(tmp_path: Path) -> None:
 
 @needs_whole_file
 @pytest.mark.real_data
-def test_the_year_is_the_one_of_the_readme() -> None:
+def test_the_year_is_the_one_of_the_readme(staged_year: StagedFile) -> None:
     """All sales and lines of the real file."""
-    sold = year.read_sales(WHOLE_FILE, None)
+    sold = year.summed(staged_year.sales())
     assert (sold["orders"], sold["lines"]) == (19_959, 530_503)  # C16
     assert str(sold["exact"]) == "10655622.484"

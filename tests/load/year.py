@@ -5,6 +5,7 @@ twice.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.load.reckoned import reckon
 from tests.load.report import Report
 from tests.load.stage import WORKERS_SEAT, Stage, on_stage
 from workers.import_door import CURRENCY
+from workers.intake.online_retail.model import Sale
 from workers.intake.online_retail.staging import stage as staged_file
 
 BESIDE: Final = 1_000
@@ -48,16 +50,21 @@ async def run(emulator: Environment, folder: Path, report: Report, asked: Asked)
 
 def read_sales(file: Path, limit: int | None) -> dict[str, Any]:
     """What the first so many sales of the file come to, read without the service."""
+    with staged_file(file) as staged:
+        return summed(staged.sales(limit))
+
+
+def summed(sales: Iterable[Sale]) -> dict[str, Any]:
+    """What they come to."""
     pieces: Counter[str] = Counter()
     minor, exact, orders, lines = 0, Decimal(0), 0, 0
-    with staged_file(file) as staged:
-        for sale in staged.sales(limit):
-            orders += 1
-            lines += len(sale.lines)
-            exact += sale.total
-            minor += round_to_minor(sale.total, CURRENCY)
-            for line in sale.lines:
-                pieces[line.sku] += line.quantity
+    for sale in sales:
+        orders += 1
+        lines += len(sale.lines)
+        exact += sale.total
+        minor += round_to_minor(sale.total, CURRENCY)
+        for line in sale.lines:
+            pieces[line.sku] += line.quantity
     return {"orders": orders, "lines": lines, "exact": exact, "minor": minor, "pieces": pieces}
 
 

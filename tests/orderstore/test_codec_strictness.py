@@ -50,18 +50,18 @@ def put(body: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     return body
 
 
-def places(kind: type, of: Any, path: Path = ()) -> Iterator[Path]:
-    """Where values of this type lie in the data of an event class, as far as COMPLETE fills them."""
+def places(kind: type, of: Any, path: Path = (), *, required: bool = False) -> Iterator[Path]:
+    """Where values of this type lie in the data of an event class; `required`: and None may not."""
     origin = get_origin(of)
     if origin in (Union, UnionType):
         for option in get_args(of):
-            if option is not NoneType:
-                yield from places(kind, option, path)
+            if option is not NoneType and not (required and option is kind):
+                yield from places(kind, option, path, required=required)
     elif origin is tuple:
-        yield from places(kind, get_args(of)[0], (*path, 0))
+        yield from places(kind, get_args(of)[0], (*path, 0), required=required)
     elif dataclasses.is_dataclass(of):
         for name, hint in get_type_hints(of).items():
-            yield from places(kind, hint, (*path, name))
+            yield from places(kind, hint, (*path, name), required=required)
     elif of is kind:
         yield path
 
@@ -76,17 +76,18 @@ def present(event: e.Event, path: Path) -> bool:
     return True
 
 
-def all_places(kind: type) -> list[tuple[str, Path]]:
+def all_places(kind: type, *, required: bool = False) -> list[tuple[str, Path]]:
+    """As far as COMPLETE fills them."""
     return [
         (entry.name, path)
         for entry in EVENT_TYPES
-        for path in places(kind, entry.event)
+        for path in places(kind, entry.event, required=required)
         if present(COMPLETE[entry.name], path)
     ]
 
 
 @pytest.mark.parametrize(("name", "path"), all_places(Decimal))
-@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity", "nan", "", "1,50", True, None, [], {}])
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity", "nan", "", "1,50", True, [], {}])
 def test_money_is_a_number_wherever_it_stands(name: str, path: Path, value: Any) -> None:
     """Every decimal of every event, also those that somebody adds one day."""
     with pytest.raises(codec.MalformedCommit, match=r"commit 1 of main/order-"):
@@ -94,10 +95,10 @@ def test_money_is_a_number_wherever_it_stands(name: str, path: Path, value: Any)
 
 
 @pytest.mark.parametrize(("name", "path"), all_places(int))
-@pytest.mark.parametrize("value", ["1", 1.5, 1.0, True, None, [1]])
+@pytest.mark.parametrize("value", ["1", 1.5, 1.0, True, [1]])
 def test_a_count_is_a_whole_number_and_nothing_that_looks_like_one(name: str, path: Path, value: Any) -> None:
     """No conversion: what an older reader would have turned into another number is refused."""
-    with pytest.raises(codec.MalformedCommit, match="Expected `int`"):
+    with pytest.raises(codec.MalformedCommit, match="Expected `int"):
         decoded(put(body_of(COMPLETE[name]), path, value))
 
 
@@ -109,12 +110,30 @@ def test_a_text_is_a_text(name: str, path: Path, value: Any) -> None:
         decoded(put(body_of(COMPLETE[name]), path, value))
 
 
+@pytest.mark.parametrize(("name", "path"), all_places(bool))
+@pytest.mark.parametrize("value", [1, 0, "true", "", [], {}])
+def test_a_yes_or_no_is_nothing_else(name: str, path: Path, value: Any) -> None:
+    """What is merely true enough for a program is no answer."""
+    with pytest.raises(codec.MalformedCommit, match="Expected `bool`"):
+        decoded(put(body_of(COMPLETE[name]), path, value))
+
+
 @pytest.mark.parametrize(("name", "path"), all_places(datetime))
-@pytest.mark.parametrize("value", ["yesterday", "2026-03-01", 1_772_366_400, "2026-13-01T12:00:00Z", None])
+@pytest.mark.parametrize("value", ["yesterday", "2026-03-01", 1_772_366_400, "2026-13-01T12:00:00Z"])
 def test_a_time_is_an_iso_8601_time(name: str, path: Path, value: Any) -> None:
     """A date alone, or seconds since 1970, is no time."""
     with pytest.raises(codec.MalformedCommit):
         decoded(put(body_of(COMPLETE[name]), path, value))
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [place for kind in (Decimal, int, str, bool, datetime) for place in all_places(kind, required=True)],
+)
+def test_nothing_is_no_value(name: str, path: Path) -> None:
+    """A null where something has to be is refused; where nothing may be, it is the same as leaving it out."""
+    with pytest.raises(codec.MalformedCommit, match="Expected `"):
+        decoded(put(body_of(COMPLETE[name]), path, None))
 
 
 def test_there_are_decimals_counts_texts_and_times_to_test() -> None:
@@ -123,6 +142,8 @@ def test_there_are_decimals_counts_texts_and_times_to_test() -> None:
     assert ("InventoryFailed", ("missing", 0, "wanted")) in all_places(int)
     assert ("OrderCreated", ("contact", "ciphertext")) in all_places(str)
     assert ("InvoiceIssued", ("supplied_at",)) in all_places(datetime)
+    assert ("BackorderFilled", ("allocations", 0, "lines", 0, "quantity")) in all_places(int)
+    assert all_places(bool) == [("OrderCreated", ("terms", "review")), ("PaymentCaptured", ("final",))]
 
 
 @pytest.mark.parametrize("name", COMPLETE)
@@ -207,6 +228,15 @@ def test_a_whole_number_is_never_rounded() -> None:
         event = decoded(body)
         assert isinstance(event, e.OrderCreated)
         assert event.total_minor == number
+
+
+def test_nothing_happened_beyond_all_calendars() -> None:
+    """Its date may be asked for in any zone; inside the data or beside them."""
+    for year in ("0001", "9999"):
+        body = body_of(PAID)
+        body["events"][0]["occurredAt"] = f"{year}-06-01T12:00:00.000Z"
+        with pytest.raises(codec.MalformedCommit, match="PaymentCompleted: it occurred beyond all calendars"):
+            decoded(body)
 
 
 @given(

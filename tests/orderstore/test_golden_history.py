@@ -53,7 +53,9 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def bare(value: Any, shape: dict[str, Any]) -> Any:
-    """The value without anything that its schema does not require."""
+    """The value without anything that its schema does not require. Of a text that is plain or sealed, the one is needed."""
+    if set(shape.get("properties", ())) == {"plain", "sealed"}:
+        return value
     if isinstance(value, dict):
         return {
             name: bare(inner, shape["properties"][name]) for name, inner in value.items() if name in shape["required"]

@@ -9,7 +9,8 @@ from orderstore.domain.rejections import HoldReused, UnknownHold, UnknownOrder
 from orderstore.domain.state import Placed
 from orderstore.expected import Exactly, WrongVersion
 from orderstore.history import History
-from orderstore.orders import Orders, hold_id_of
+from orderstore.orders import Orders
+from orderstore.wishes.holding import hold_id_of
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder, HoldOrder, ReleaseHold
 from orderstore.store.memory import MemoryEventStore

@@ -20,7 +20,7 @@ from tests.virtual_time import run_virtual
 from tests.workers.intake.csv_files import WHOLE_FILE, needs_whole_file
 from workers.import_door import OrdersDoor
 from workers.intake.door import sale_key
-from workers.intake.online_retail.staging import stage
+from workers.intake.online_retail.feed import StagedFile
 
 SALES = 600
 """Of 19,959; from all over the year, and the largest among them."""
@@ -28,12 +28,12 @@ SALES = 600
 
 @pytest.mark.real_data
 @needs_whole_file
-def test_daily_totals_of_the_real_year_are_the_sums_of_its_rows() -> None:
+def test_daily_totals_of_the_real_year_are_the_sums_of_its_rows(staged_year: StagedFile) -> None:
     """Placed orders and their gross, by the day of the invoice: to the penny, by a reader that shares no code with the import."""
 
     async def scenario() -> None:
-        with stage(WHOLE_FILE) as staged:
-            sales = [sale for number, sale in enumerate(staged.sales()) if number % 33 == 0 or sale.invoice == "581483"]
+        year = enumerate(staged_year.sales())
+        sales = [sale for number, sale in year if number % 33 == 0 or sale.invoice == "581483"]
         assert len(sales) > SALES
         store, views = MemoryEventStore(), MemoryViewStore()
         orders = Orders(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
 from orderstore import codec
@@ -15,7 +16,6 @@ from orderstore.domain.state import (
     Completed,
     Confirmed,
     InFulfilment,
-    InventoryStatus,
     NotPlaced,
     Placed,
     Received,
@@ -35,7 +35,10 @@ from tests.simulation.customers import SKUS, STOCK
 from tests.simulation.money import money, reconciled
 from tests.simulation.processes import TENANT
 from tests.simulation.told import Told
+from workers.inventory.stock import MAIN, Level, Place
 from workers.inventory.table_stock import TableStock
+from workers.reconciliation.stock import StockReconciliation
+from workers.reconciliation.stock_orders import booked, order_wants
 from workers.sandbox.ledger import TableLedger
 
 if TYPE_CHECKING:
@@ -137,22 +140,24 @@ class Checker:
             yield f"{refunds} refunds are in it, and its customer asked for {asked}"
 
     async def _stock(self) -> AsyncIterator[str]:
-        reserved: Counter[str] = Counter()
+        held, gone = Counter[Place](), Counter[Place]()
         async for history in self._histories():
-            order = placed(history)
-            if order.inventory.status is InventoryStatus.RESERVED:
-                for line in order.order.lines:
-                    reserved[line.sku] += line.quantity
+            said = booked(history)
+            held += said.held
+            gone += said.gone
         levels = await TableStock(self._outside.tables["inventory"], random=self._outside.random).levels(SKUS)
         for sku, level in zip(SKUS, levels, strict=True):
             if level is None:
                 yield f"{sku} has no stock record"
-            elif (level.on_hand, level.available, level.reserved) != (
-                STOCK,
-                STOCK - reserved[sku],
-                reserved[sku],
-            ):
-                yield f"{sku}: {level}, and the orders hold {reserved[sku]} of {STOCK}"
+                continue
+            reserved, committed = held[Place(MAIN, sku)], gone[Place(MAIN, sku)]
+            if level != Level(STOCK, STOCK - reserved - committed, reserved, committed):
+                yield f"{sku}: {level}; the orders hold {reserved} of {STOCK}, and {committed} have left"
+        report = await StockReconciliation(
+            self._outside.tables["inventory"], partial(order_wants, self._orders), look_again_s=0
+        ).reconcile()
+        for finding in report.findings:
+            yield f"the reconciliation of stock finds {finding}"
 
     async def _invoices(self) -> AsyncIterator[str]:
         numbers: dict[str, list[int]] = {}

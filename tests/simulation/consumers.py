@@ -6,14 +6,17 @@ from typing import Any, Final
 import anyio
 
 from orderstore.archive.writer import Archiver
+from orderstore.history import History
+from orderstore.invoicing.sellers import demonstration
 from orderstore.snapshots.shelf import SnapshotShelf
 from tests.simulation.processes import SERIES, TEXTS, Process, orders_of
 from tests.simulation.wire import Wire
+from tests.workers.drawing import drawing_over
 from tests.workers.world import a_key
 from workers.archive.batcher import Batcher
 from workers.archive.handler import ArchiveHandler
 from workers.archive.remembering import remembering
-from workers.billing.handler import BillingHandler, Series
+from workers.billing.handler import BillingHandler
 from workers.classify import classify, is_outage
 from workers.inbox.writing import InboxWriter
 from workers.intake.handler import IntakeHandler
@@ -32,6 +35,7 @@ from workers.notification.suppression import Suppressions
 from workers.notification.telling import Telling
 from workers.payment.attempts import TableAttempts
 from workers.payment.handler import PaymentHandler
+from workers.payment.hints import Hint, hint_body
 from workers.payment.sandbox import SandboxPayments
 from workers.runtime.breaker import BreakerSettings, Guarded
 from workers.runtime.consume import ConsumeLoop
@@ -118,6 +122,13 @@ def _reached(wire: Wire, kind: str, gateway_for: Callable[[Any], Any]) -> Callab
     return lambda order: wire.port(kind, gateway_for(order))
 
 
+def _hinting(queues: Any, wire: Wire) -> Hint:
+    async def hint(queue: str, history: History, *, delay_s: int = 0) -> None:
+        await wire.port("queue", queues[queue]).send(hint_body(history), delay_s=delay_s)
+
+    return hint
+
+
 def _handlers(process: Process, wire: Wire) -> dict[str, Handler]:
     outside = process.run.outside
     table = {name: wire.port("table", kept) for name, kept in outside.tables.items()}
@@ -134,15 +145,18 @@ def _handlers(process: Process, wire: Wire) -> dict[str, Handler]:
             orders,
             gateway_for=_reached(wire, "gateway", SandboxPayments(ledger).gateway_for),
             attempts=TableAttempts(table["payments"], now_ms=process.now_ms),
+            hint=_hinting(outside.queues, wire),
+            now_ms=process.now_ms,
             capture=process.run.capture,
             sandbox=True,
         ),
-        "inventory": InventoryHandler(orders, stock_for=SandboxStocks(stock).stock_for, sandbox=True),
-        "shipping": ShippingHandler(orders, carrier=wire.port("carrier", carrier), sandbox=True),
+        "inventory": InventoryHandler(
+            orders, stock_for=SandboxStocks(stock).stock_for, now_ms=process.now_ms, sandbox=True
+        ),
+        "shipping": ShippingHandler(orders, carrier=wire.port("carrier", carrier), now_ms=process.now_ms, sandbox=True),
         "billing": BillingHandler(
             orders,
-            vault=outside.vault,
-            series=Series(invoices=SERIES, credit_notes="CREDIT"),
+            drawing=drawing_over(outside.vault, objects, sellers=demonstration(invoices=SERIES, credit_notes="CREDIT")),
             now_ms=process.now_ms,
             sandbox=True,
         ),

@@ -94,17 +94,25 @@ class SandboxBooks(ProviderBooks):
         if begun is None or begun.kind not in _BEGUN:
             return None
         settled = await self._ledger.get(f"{reference}/settled")
-        standing: Standing = "taken" if begun.kind == "charge" else "held"
-        if settled is not None:
-            standing = "taken" if settled.kind == "capture" else "nothing"
+        mine = [
+            entry async for entry in self._ledger.entries(order=begun.order) if entry.key.startswith(f"{reference}/")
+        ]
+        taken = sum(int(entry.details["amount_minor"]) for entry in mine if entry.kind == "capture")
+        standing: Standing = "taken" if begun.kind == "charge" or taken else "held" if settled is None else "nothing"
         return Theirs(
             reference=reference,
             attempt_key=reference.removeprefix("payment/"),
             order_id=begun.order,
             standing=standing,
-            amount_minor=int(begun.details["amount_minor"]),
+            amount_minor=taken or int(begun.details["amount_minor"]),
             currency=str(begun.details["currency"]),
+            refunded_minor=sum(int(entry.details["amount_minor"]) for entry in mine if entry.kind == "refund"),
         )
+
+    async def touched(self, since_s: int, until_s: int) -> AsyncIterator[str]:
+        """See `ProviderBooks`. Whatever was touched was begun on the same day."""
+        for reference in ():
+            yield reference
 
 
 async def reconciled(outside: "Outside", orders: Orders) -> AsyncIterator[str]:

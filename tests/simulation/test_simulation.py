@@ -15,7 +15,7 @@ from tests.simulation.bugs import BUGS, BY_NAME
 from tests.simulation.faults import CALM, MILD_ONE_IN, drawn
 
 ROOT = Path(__file__).parents[2]
-CHUNK = 25
+CHUNK = 50
 RUN_S_MAX = 280
 # How long a fault lasts that is drawn by its probability.
 FIXED = ("late_s", "hang_s", "late_effect_s", "endpoint_late_s")
@@ -53,9 +53,9 @@ def test_when_the_faults_are_over_every_promise_was_kept(first: int) -> None:
 @pytest.mark.thorough
 def test_a_seed_is_the_same_run_in_every_process() -> None:
     """Line by line of its trace, whatever order the process gives to sets."""
-    once, again = (simulate("--seeds", "0:6", "--digests", hash_seed=hash_seed) for hash_seed in ("1", "2"))
+    once, again = (simulate("--seeds", "0:4", "--digests", hash_seed=hash_seed) for hash_seed in ("1", "2"))
     digests = [json.loads(line)["digest"] for line in once.stdout.splitlines() if line.startswith("{")]
-    assert len(set(digests)) == 6
+    assert len(set(digests)) == 4
     assert [line for line in again.stdout.splitlines() if line.startswith("{")] == [
         line for line in once.stdout.splitlines() if line.startswith("{")
     ]

@@ -16,7 +16,7 @@ async def commits_of(world: World, order_id: str) -> list[int]:
 
 @pytest.mark.parametrize(
     ("hooks", "commits"),
-    [({}, 8), ({"payment_outcome": "declined"}, 4), ({"inventory_outcome": "out_of_stock"}, 4)],
+    [({}, 10), ({"payment_outcome": "declined"}, 4), ({"inventory_outcome": "out_of_stock"}, 4)],
     ids=["happy", "declined", "out of stock"],
 )
 def test_an_order_costs_so_many_commits_of_one_write_unit(hooks: dict[str, str], commits: int) -> None:

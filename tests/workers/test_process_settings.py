@@ -3,7 +3,7 @@
 import pytest
 
 from orderstore.domain.allowances import DEFAULTS
-from orderstore.domain.events import Allowances
+from orderstore.domain.events import Allowances, Terms
 from orderstore.registry import CONSUMERS
 from workers import settings as module
 from workers.settings import ROLES, Settings, SettingsError, from_environment, is_configured
@@ -32,6 +32,24 @@ def test_the_required_variables_are_enough() -> None:
 
     assert settings.resource_prefix == "shop"
     assert (settings.visibility_timeout_s, settings.handler_deadline_s, settings.max_receive_count) == (120, 15, 3)
+
+
+def test_orders_go_by_the_usual_terms_unless_somebody_says_otherwise() -> None:
+    """Each word of them is a variable."""
+    assert from_environment(REQUIRED).terms == Terms()
+    assert from_environment(REQUIRED).return_days == 14
+    told = {
+        "MISSING_STOCK": "backorder",
+        "CHARGE": "per_shipment",
+        "PAYMENT_RETRY_S": "1",
+        "RESERVATION_S": "2",
+        "ANSWER_S": "60",
+        "REVIEW": "true",
+    }
+    settings = from_environment({**REQUIRED, **{f"ORDERSTORE_TERMS_{name}": text for name, text in told.items()}})
+    assert settings.terms == Terms(
+        missing_stock="backorder", charge="per_shipment", payment_retry_s=1, reservation_s=2, answer_s=60, review=True
+    )
 
 
 def test_every_problem_is_told_at_once() -> None:
@@ -68,6 +86,13 @@ def test_a_typing_error_is_no_silent_default() -> None:
         ("ORDERSTORE_ALLOWED_DELIVERY_S", "31622401"),
         ("ORDERSTORE_ALLOWED_UNDO_S", "1.5"),
         ("ORDERSTORE_ALLOWED_REFUND_S", ""),
+        ("ORDERSTORE_TERMS_MISSING_STOCK", "wait"),
+        ("ORDERSTORE_TERMS_CHARGE", "later"),
+        ("ORDERSTORE_TERMS_PAYMENT_RETRY_S", "2592001"),
+        ("ORDERSTORE_TERMS_RESERVATION_S", "-1"),
+        ("ORDERSTORE_TERMS_ANSWER_S", "59"),
+        ("ORDERSTORE_TERMS_REVIEW", "yes"),
+        ("ORDERSTORE_RETURN_DAYS", "-1"),
         ("ORDERSTORE_API_PORT", "65536"),
         ("ORDERSTORE_API_PORT", "80.5"),
         ("ORDERSTORE_API_PORT", ""),
@@ -99,6 +124,10 @@ def test_a_value_out_of_its_bounds_is_refused_with_what_it_is(variable: str, tex
         (
             {"ORDERSTORE_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:shop-order-events.fifo"},
             "ORDERSTORE_TOPIC_FIFO",
+        ),
+        (
+            {"ORDERSTORE_TERMS_CHARGE": "per_shipment", "ORDERSTORE_PAYMENT_CAPTURE": "at_once"},
+            "ORDERSTORE_TERMS_CHARGE",
         ),
         ({"ORDERSTORE_AWS_ACCESS_KEY_ID": "key"}, "ORDERSTORE_AWS_ACCESS_KEY_ID"),
         ({"ORDERSTORE_AWS_SECRET_ACCESS_KEY": "secret"}, "ORDERSTORE_AWS_ACCESS_KEY_ID"),

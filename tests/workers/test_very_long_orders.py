@@ -87,7 +87,7 @@ async def handled(events: tuple[e.Event, ...], *, stock_for) -> tuple[Reads, Not
         look=partial(read_standing, log, shelf),
     )
     log.whole = 0
-    handler = InventoryHandler(orders, stock_for=stock_for, sandbox=False, observer=reports)
+    handler = InventoryHandler(orders, stock_for=stock_for, now_ms=TickingClock(), sandbox=False, observer=reports)
     assert await handler(hint()) == Done()
     return log, noted, reports
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from orderstore import codec, contract
+from orderstore.objects import MemoryObjectStore
 from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from orderstore.registry import BY_NAME, CONSUMERS
@@ -16,8 +17,10 @@ from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold,
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
 from tests.ordering import PlainVault
-from workers.billing.handler import BillingHandler, Series
+from tests.workers.drawing import drawing_over
+from workers.billing.handler import BillingHandler
 from workers.inventory.handler import InventoryHandler
+from workers.inventory.locations import ONE_LOCATION, Locations
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
 from workers.notification.email_channel import EmailChannel
@@ -29,8 +32,10 @@ from workers.notification.suppression import Suppressions
 from workers.notification.telling import Telling
 from workers.notification.texts import Texts
 from workers.payment.attempts import TableAttempts
+from workers.payment.disputes import DisputeDesk
 from workers.payment.handler import PaymentHandler
-from workers.payment.sandbox import SandboxPayments
+from workers.payment.hints import hint_body
+from workers.payment.sandbox import SandboxDisputes, SandboxPayments
 from workers.runtime.outcome import Done, Poison
 from workers.runtime.queue import Message
 from workers.sandbox.ledger import TableLedger
@@ -114,7 +119,16 @@ class Reports:
 class World:
     """Everything that one order meets. `deliver()` hands out messages until none is left."""
 
-    def __init__(self, *, faults: Faults | None = None, sandbox: bool = True, capture: Any = "on_dispatch") -> None:
+    def __init__(
+        self,
+        *,
+        faults: Faults | None = None,
+        sandbox: bool = True,
+        capture: Any = "on_dispatch",
+        locations: Locations = ONE_LOCATION,
+        **carrier: Any,
+    ) -> None:
+        """`carrier` is how the sandbox's is set."""
         self.faults = faults or Faults()
         self.time_ms = 1_772_366_400_000
         self.reports = Reports()
@@ -122,6 +136,7 @@ class World:
         self.messages: deque[tuple[str, Message]] = deque()
         self.history: list[tuple[str, Message]] = []
         self.in_flight: tuple[str, Message] | None = None
+        self.hints: list[tuple[str, int]] = []
         self.errors: list[Exception] = []
         self.poisoned: list[Poison] = []
         self.wants: Callable[[str, str], bool] = lambda queue, event_type: True
@@ -134,12 +149,13 @@ class World:
         }
         table = {name: self.faults.wrap(name, table) for name, table in self.tables.items()}
         self.vault = PlainVault()
+        self.objects = MemoryObjectStore()
         self.transactor = Transactor(self.faults.wrap("log", store), now_ms=self.now_ms)
         self.orders = Orders(self.transactor, tenant="test", vault=self.vault, hooks_allowed=True, now_ms=self.now_ms)
         self.ledger = TableLedger(table["sandbox"], now_ms=self.now_ms)
         self.attempts = TableAttempts(table["payments"], now_ms=self.now_ms)
-        self.stock = TableStock(table["inventory"], random=random.Random(1))
-        self.carrier = SandboxCarrier(self.ledger, now_ms=self.now_ms)
+        self.stock = TableStock(table["inventory"], random=random.Random(1), locations=locations)
+        self.carrier = SandboxCarrier(self.ledger, now_ms=self.now_ms, **carrier)
         self.suppressions = Suppressions(table["suppressions"], key_for=a_key, now_ms=self.now_ms)
         self.handlers = self._make_handlers(table["notifications"], sandbox=sandbox, capture=capture)
         self.elsewhere = self._make_handlers(table["notifications"], sandbox=sandbox, capture=capture)
@@ -152,15 +168,19 @@ class World:
                 self.orders,
                 gateway_for=SandboxPayments(self.ledger).gateway_for,
                 attempts=self.attempts,
+                hint=self.hint,
+                now_ms=self.now_ms,
+                disputes=DisputeDesk(self.orders, SandboxDisputes(self.ledger), observer=self.reports),  # type: ignore[arg-type]  # it answers every method
                 capture=capture,
                 **common,
             ),
-            "inventory": InventoryHandler(self.orders, stock_for=SandboxStocks(self.stock).stock_for, **common),
-            "shipping": ShippingHandler(self.orders, carrier=self.carrier, **common),
+            "inventory": InventoryHandler(
+                self.orders, stock_for=SandboxStocks(self.stock).stock_for, now_ms=self.now_ms, **common
+            ),
+            "shipping": ShippingHandler(self.orders, carrier=self.carrier, now_ms=self.now_ms, **common),
             "billing": BillingHandler(
                 self.orders,
-                vault=self.vault,
-                series=Series(invoices="SHOP", credit_notes="CREDIT"),
+                drawing=drawing_over(self.vault, self.faults.wrap("objects", self.objects)),
                 now_ms=self.now_ms,
                 **common,
             ),
@@ -236,6 +256,11 @@ class World:
                 if queue in BY_NAME[recorded.name].consumers:
                     self.send(queue, public.body.decode())
 
+    async def hint(self, queue: str, history: Any, *, delay_s: int = 0) -> None:
+        """What is to be looked at later is looked at with everything else."""
+        self.hints.append((queue, delay_s))
+        self.send(queue, hint_body(history))
+
     def send(self, queue: str, body: str) -> None:
         message = Message(
             id=f"message-{next(self._ids)}", receipt="r", body=body, attributes={}, receive_count=1, sent_at_ms=0
@@ -253,7 +278,7 @@ class World:
                 self.time_ms += 61_000  # what was deferred, or died in the middle, is looked at again later
                 self.messages, waiting = waiting, deque()
             queue, message = self.messages.popleft()
-            if not self.wants(queue, orjson.loads(message.body)["eventType"]):
+            if not self.wants(queue, orjson.loads(message.body).get("eventType", "")):
                 continue
             for _copy in range(copies):
                 if not await self._hand(queue, message):
@@ -289,11 +314,9 @@ class World:
         return Counter([row["state"] async for row in self.tables["notifications"].scan()])
 
     async def stock_is_sound(self, *skus: str) -> tuple[int, ...]:
-        """The pieces reserved of each SKU, after the invariant was checked."""
+        """The pieces of each SKU that are set aside or have left, after the invariant was checked."""
         self.faults.armed = False
-        levels = await self.stock.levels(skus)
-        for level in levels:
-            assert level is not None
-            assert level.on_hand == level.available + level.reserved
-            assert min(level.available, level.reserved) >= 0
-        return tuple(level.reserved for level in levels if level is not None)
+        levels = [level for level in await self.stock.levels(skus) if level is not None]
+        assert len(levels) == len(skus)
+        assert all(level.adds_up for level in levels)
+        return tuple(level.reserved + level.committed for level in levels)

@@ -1,10 +1,10 @@
-"""The billing worker's handler. A number is taken in the transaction that records its document, so none is ever lost.
+"""The billing worker's handler. A number is taken in the transaction that records its document, so none is ever lost; what the document
+looks like is drawn and stored after that.
 
 Documents name their buyer, sealed so that an erasure leaves them what the law demands; see `orderstore/privacy/buyers.py`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, assert_never
@@ -12,50 +12,55 @@ from typing import Final, assert_never
 import anyio
 
 from orderstore.domain import billing
-from orderstore.domain.events import Event, RefundIssued, SealedText, ShipmentDispatched
-from orderstore.domain.next_steps import IssueCreditNote, IssueInvoice, billing_step
-from orderstore.domain.state import Placed, State
+from orderstore.domain.events import CreditNoteIssued, Event, InvoiceIssued, RefundIssued, ShipmentDispatched
+from orderstore.domain.next_steps import IssueCreditNote, IssueInvoice, StoreDocument, billing_step
+from orderstore.domain.state import State
 from orderstore.history import History
+from orderstore.invoicing.drawing import Drawing, document_of
 from orderstore.orders import Orders, placed
 from orderstore.privacy.buyers import seal_buyer, seal_buyer_again
-from orderstore.privacy.words import Vault
+from orderstore.privacy.keys import KeyErased
 from orderstore.recorded import Cause
 from workers.envelope import Envelope
 from workers.observe import WorkerObserver
 from workers.reaction import OutOfStep, Reaction
 from workers.runtime.outcome import Outcome
 
-# One lock per series that this process has met; a series is a year, so this many are centuries.
-SERIES_MAX: Final = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """How the names of series begin: the year follows. The two differ, so that no number is ever both."""
-
-    invoices: str
-    credit_notes: str
+# One lock per series that this process has met: each of the sellers' series, a year.
+SERIES_MAX: Final = 1_024
 
 
 class BillingHandler(Reaction):
-    """Issues invoices in the series of the year of supply, credit notes in that of the year of issue, both in UTC.
-    `now_ms` is the wall clock in milliseconds since 1970."""
+    """Issues invoices in the series of their seller and channel, and of the year of supply; credit notes in that of the seller of their
+    invoice, and of the year of issue; both in UTC. `now_ms` is the wall clock in milliseconds since 1970."""
 
     def __init__(
         self,
         orders: Orders,
         *,
-        vault: Vault,
-        series: Series,
+        drawing: Drawing,
         now_ms: Callable[[], int],
         sandbox: bool,
         observer: WorkerObserver | None = None,
     ) -> None:
         super().__init__(orders, worker="billing", sandbox=sandbox, observer=observer)
-        self._vault = vault
-        self._series = series
+        self._drawing = drawing
+        self._vault = drawing.vault
+        self._sellers = drawing.sellers
         self._now_ms = now_ms
         self._locks: dict[str, anyio.Lock] = {}
+
+    async def catch_up(self, order_id: str) -> int:
+        """Store the drawings that an order's documents lack, such as those of before documents were drawn; how many documents that were.
+
+        Raises UnknownOrder, StoreError, UnknownSeries, KeyUnusable, DocumentChanged.
+        """
+        history, stored = await self._orders.load(order_id), 0
+        while (
+            isinstance(billing_step(history.state), StoreDocument) and (grown := await self._store(history)) is not None
+        ):
+            history, stored = grown, stored + 1
+        return stored
 
     def _may_want(self, state: State) -> bool:
         return billing_step(state) is not None
@@ -69,14 +74,17 @@ class BillingHandler(Reaction):
                 return await self._invoice(history)
             case IssueCreditNote(refund):
                 return await self._credit_note(history, refund.refund_id)
+            case StoreDocument():
+                return await self._store(history)
             case _:
                 assert_never(step)
 
     async def _invoice(self, history: History) -> History:
         supplied_at = _supplied_at(history)
-        series = f"{self._series.invoices}-{supplied_at.astimezone(UTC).year}"
+        order = placed(history).order
+        series = f"{self._sellers.of_channel(order.channel).invoices}-{supplied_at.astimezone(UTC).year}"
         year = self._now().year
-        buyer = await seal_buyer(self._vault, placed(history).order, history.stream, year=year)
+        buyer = await seal_buyer(self._vault, order, history.stream, year=year)
         issue = partial(billing.issue_invoice, series=series, supplied_at=supplied_at, buyer=buyer)
         cause = self._caused_by(history, ShipmentDispatched, "invoice")
         grown = await self._issue(history, issue, series=series, year=year, cause=cause)
@@ -85,18 +93,38 @@ class BillingHandler(Reaction):
 
     async def _credit_note(self, history: History, refund_id: str) -> History:
         year = self._now().year
-        series = f"{self._series.credit_notes}-{year}"
-        buyer = await self._buyer_again(placed(history), history.stream, year=year)
+        order = placed(history)
+        if order.invoice is None:
+            raise OutOfStep("an order without an invoice has nothing to credit")
+        # Whoever sells on the channel by now: who issued the invoice takes back of it.
+        series = f"{self._sellers.of_invoice(order.invoice.series).credit_notes}-{year}"
+        buyer = await seal_buyer_again(self._vault, order.order, order.invoice, history.stream, year=year)
         issue = partial(billing.issue_credit_note, refund_id=refund_id, series=series, buyer=buyer)
         cause = self._caused_by(history, RefundIssued, "credit-note", refund_id=refund_id)
         grown = await self._issue(history, issue, series=series, year=year, cause=cause)
         self._observer.credit_note(series)
         return grown
 
-    async def _buyer_again(self, order: Placed, stream: str, *, year: int) -> SealedText | None:
-        if order.invoice is None:
-            raise OutOfStep("an order without an invoice has nothing to credit")
-        return await seal_buyer_again(self._vault, order.order, order.invoice, stream, year=year)
+    async def _store(self, history: History) -> History | None:
+        """Draw a document that has its number, and keep the drawings: also after whoever numbered it died. None when there is none whose
+        drawings anybody may still read."""
+        for number in billing.unstored(placed(history)):
+            try:
+                renderings = await self._drawing.keep(history, number)
+            except KeyErased:  # it was issued so long ago that the law has let its key go
+                self._observer.document("expired")
+                continue
+            cause = self._cause_of(history, document_of(history, number), number)
+            store = partial(billing.store_documents, renderings=renderings)
+            grown = await self._orders.record(history, store, cause=cause)
+            self._observer.document("stored" if len(renderings) > 1 else "stored_without_pdf")
+            return grown
+        return None
+
+    def _cause_of(self, history: History, document: InvoiceIssued | CreditNoteIssued, number: str) -> Cause:
+        """The document itself is why its drawings are stored."""
+        refund_id = document.refund_id if isinstance(document, CreditNoteIssued) else None
+        return self._caused_by(history, type(document), f"document:{number}", refund_id=refund_id)
 
     async def _issue(
         self, history: History, issue: Callable[..., tuple[Event, ...]], *, series: str, year: int, cause: Cause
@@ -125,8 +153,8 @@ class BillingHandler(Reaction):
 
 
 def _supplied_at(history: History) -> datetime:
-    """When the goods left: the date of supply."""
-    for recorded in history.events:
+    """When the last of the goods left: the date on which the supply was completed (Art. 226 (7) of Directive 2006/112/EC)."""
+    for recorded in reversed(history.events):
         if isinstance(recorded.event, ShipmentDispatched):
             return recorded.occurred_at
     raise OutOfStep("an order in fulfilment has no dispatch in its log")

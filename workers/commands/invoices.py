@@ -1,4 +1,4 @@
-"""`invoices verify`: whether every number has its document, and every order its invoice and credit notes."""
+"""`invoices verify`: whether every number has its document, every order its documents, and every stored document its hash."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from orderstore.invoicing.findings import MEANINGS
+from orderstore.invoicing.shelf import Shelf
 from orderstore.invoicing.verify import Report, verify
+from workers.commands.invoice_documents import render_document, store_documents
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, counted, counting, with_core
 from workers.core import Core, now_ms
 
@@ -19,12 +21,9 @@ def add_to(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Invoices and credit notes, as the log has them.", no_args_is_help=True)
     group.command(name="verify")(verify_invoices)
-    group.callback()(_group)
+    group.command(name="render")(render_document)
+    group.command(name="store")(store_documents)
     app.add_typer(group, name="invoices")
-
-
-def _group() -> None:
-    """Keep `verify` a command of its own while it is the only one."""
 
 
 def verify_invoices(
@@ -35,10 +34,15 @@ def verify_invoices(
             "--grace-s", min=0, max=GRACE_MAX_S, help="Seconds that billing may take before a missing document is one."
         ),
     ] = GRACE_S,
+    documents: Annotated[
+        bool,
+        typer.Option("--documents/--no-documents", help="Whether stored documents are opened too, each a read of S3."),
+    ] = True,
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """Read the whole log: gaps and repeats in each series, missing documents, credits above their invoice, sums that do not meet.
+    """Read the whole log: gaps and repeats in each series, missing documents, credits above their invoice, sums that do not meet;
+    and every stored document: whether it is there, and is what the log says.
 
     Changes nothing; may run beside live traffic. Exits with 1 naming everything that is wrong.
     """
@@ -48,7 +52,8 @@ def verify_invoices(
         def told(report: Report) -> None:
             show(report.orders, f"orders, {counted(report.findings_count, 'finding', 'findings')}")
 
-        return await verify(core.store, now_ms=now_ms(), grace_s=grace_s, progress=told)
+        shelf = Shelf(core.objects, core.sealer, tenant=core.settings.tenant) if documents else None
+        return await verify(core.store, now_ms=now_ms(), grace_s=grace_s, shelf=shelf, progress=told)
 
     with progress:
         report = with_core(state_dir, work)
@@ -67,6 +72,11 @@ def _tell(report: Report) -> None:
         typer.echo(f"and {report.findings_count - len(report.findings):,} more")
     for series, numbers in report.series.items():
         typer.echo(f"{series}: {counted(numbers, 'number', 'numbers')} taken")
+    if report.stored or report.without_pdf or report.expired:
+        typer.echo(
+            f"{counted(report.stored, 'stored file', 'stored files')} as the log says, {report.without_pdf:,} documents without a PDF, "
+            f"{counted(report.expired, 'file', 'files')} past their time"
+        )
     verdict = "complete" if not report.findings else counted(report.findings_count, "finding", "findings")
     orders, documents = counted(report.orders, "order", "orders"), counted(report.documents, "document", "documents")
     typer.echo(f"{orders}, {documents}: {verdict}")
@@ -78,6 +88,9 @@ def _document(report: Report) -> dict[str, Any]:
         "orders": report.orders,
         "documents": report.documents,
         "series": report.series,
+        "stored": report.stored,
+        "withoutPdf": report.without_pdf,
+        "expired": report.expired,
         "findingsCount": report.findings_count,
         "findings": [{**asdict(found), "meaning": MEANINGS[found.kind]} for found in report.findings],
     }

@@ -54,10 +54,10 @@ def reconcile(
         typer.echo(json.dumps(_document(report), indent=2))
     else:
         for found in report.found:
-            finding = found.finding
-            amounts = f"ours {finding.ours_minor}, theirs {finding.theirs_minor}"
+            ours, theirs = found.amounts
+            amounts = f"ours {ours}, theirs {theirs}"
             place = "noted in the order" if found.noted else "not noted"
-            typer.echo(f"{found.order_id}  {finding.kind}  {finding.provider_reference}  {amounts}  ({place})")
+            typer.echo(f"{found.order_id}  {found.finding.kind}  {found.reference}  {amounts}  ({place})")
         for order_id in report.unreadable:
             typer.echo(f"{order_id}  not compared: it cannot be read as it is stored (orderstore audit verify)")
         typer.echo(f"{report.day}: {report.compared} payments compared, {len(report.found)} do not fit")

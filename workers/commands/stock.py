@@ -1,4 +1,4 @@
-"""`stock receive`, `stock load`, `stock level`: goods in, and how much there is."""
+"""`stock receive`, `stock load`, `stock level`: goods in, and how much there is. The group's other commands are in modules of their own."""
 
 import csv
 import hashlib
@@ -13,10 +13,11 @@ import typer
 
 from orderstore.request_fields import check_identifier
 from orderstore.requests import QUANTITY_MAX
+from workers.commands import stock_books, stock_keeping
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, fail, with_core
 from workers.core import Core
 from workers.departments import stock_of
-from workers.inventory.stock import Level, ReceiptMismatch
+from workers.inventory.stock import MAIN, Level, UsedOtherwise
 
 COLUMNS: Final = ("sku", "quantity")
 ROWS_MAX: Final = 1_000_000
@@ -29,6 +30,8 @@ def add_to(app: typer.Typer) -> None:
     group.command()(receive)
     group.command()(load)
     group.command()(level)
+    stock_keeping.add_to(group)
+    stock_books.add_to(group)
     app.add_typer(group, name="stock")
 
 
@@ -39,12 +42,13 @@ def receive(
     receipt: Annotated[
         str, typer.Option("--receipt", help="The delivery's own number: booking it twice books it once.")
     ],
+    at: stock_keeping.At = MAIN,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Book QUANTITY pieces of SKU in, once per receipt."""
     checked(check_identifier, sku, "SKU")
-    _book(state_dir, receipt, {sku: quantity})
-    typer.echo(f"receipt {receipt}: {quantity} x {sku}")
+    _book(state_dir, receipt, {sku: quantity}, at)
+    typer.echo(f"receipt {receipt}: {quantity} x {sku}" + ("" if at == MAIN else f" at {at}"))
 
 
 def load(
@@ -53,12 +57,13 @@ def load(
     receipt: Annotated[
         str | None, typer.Option("--receipt", help="The delivery's number; else the file's SHA-256.")
     ] = None,
+    at: stock_keeping.At = MAIN,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Book a whole delivery in from a CSV file. A file with a wrong row books nothing."""
     quantities = _read(file)
     name = receipt or hashlib.sha256(file.read_bytes()).hexdigest()
-    _book(state_dir, name, quantities)
+    _book(state_dir, name, quantities, at)
     typer.echo(f"receipt {name}: {len(quantities)} SKUs, {sum(quantities.values())} pieces")
 
 
@@ -79,15 +84,16 @@ def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEF
         typer.echo(f"{sku}: {text}")
 
 
-def _book(state_dir: Path, receipt: str, quantities: dict[str, int]) -> None:
+def _book(state_dir: Path, receipt: str, quantities: dict[str, int], at: str) -> None:
     checked(check_identifier, receipt, "--receipt")
 
     async def work(core: Core) -> None:
-        await stock_of(core).receive(receipt, quantities)
+        stock_keeping.check_location(core, at)
+        await stock_of(core).receive(receipt, quantities, location=at)
 
     try:
         with_core(state_dir, work)
-    except ReceiptMismatch as error:
+    except UsedOtherwise as error:
         fail(f"{error}; nothing was booked. Use the number of the new delivery.")
 
 

@@ -6,10 +6,11 @@ puts everything back at its end. Whoever dies in the middle takes nothing along:
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import anyio
+import msgspec
 
 from workers.dead_letters.letter import Letter, read
 from workers.runtime.queue import BATCH_ENTRIES_MAX, Message, Queue, QueueError
@@ -119,7 +120,7 @@ class Look:
             if again:
                 await self._box.letters.delete([message])  # its deletion came to nothing, or this is a ghost of it
                 continue
-            self._held[message.id] = replace(
+            self._held[message.id] = msgspec.structs.replace(
                 message, body="", attributes={}
             )  # the newest receipt is the one that counts
             if not known:

@@ -5,6 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from orderstore.codec import CodecError
 from orderstore.contract import publish
 from orderstore.domain.rejections import UnknownOrder
@@ -148,7 +150,7 @@ class Mender:
             raise NotThatBody("a body is text that SQS takes, of at most 512 KiB")
         if sha256_of(body) == letter.body_sha256:
             raise NotThatBody("it is the body that the letter has")
-        corrected = read(letter.queue, replace(letter.message, body=body), receive_count_max=1)
+        corrected = read(letter.queue, msgspec.structs.replace(letter.message, body=body), receive_count_max=1)
         if corrected.unreadable is not None:
             raise NotThatBody(f"the worker could not read it: {corrected.unreadable}")
         if corrected.event_id is None or corrected.tenant != self._tenant:
@@ -197,4 +199,4 @@ async def found_in(look: Look, letter_id: str) -> Letter:
 
 
 def _without_body(letter: Letter) -> Letter:
-    return replace(letter, message=replace(letter.message, body=""))
+    return replace(letter, message=msgspec.structs.replace(letter.message, body=""))

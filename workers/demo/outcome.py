@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from orderstore.domain.events import OrderCancellationDeclined
+from orderstore.domain.events import InvoiceDocumentStored, OrderCancellationDeclined
 from orderstore.domain.state import Cancelled, Completed, NotPlaced, Rejected, State
 from orderstore.history import History
+from orderstore.recorded import Recorded
 from workers.demo.feed import Fed
 from workers.intake.generator import Expectation
 
@@ -36,6 +37,14 @@ def as_expected(fed: Fed, history: History) -> bool:
 def status_name(state: State) -> str:
     """What the summary calls a state."""
     return "not_placed" if isinstance(state, NotPlaced) else type(state).__name__.lower()
+
+
+def _what_stands_once(recorded: Recorded) -> tuple[str, ...]:
+    match recorded.event:
+        case InvoiceDocumentStored(number=number, media_type=media_type):  # each rendering of each document
+            return recorded.name, number, media_type
+        case _:
+            return (recorded.name,)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +78,7 @@ class Summary:
         self.orders_by_state[status_name(history.state)] += 1
         self.events += len(history.events)
         self.invoices += sum(1 for recorded in history.events if recorded.name == "InvoiceIssued")
-        once = [recorded.name for recorded in history.events if recorded.name not in MAY_REPEAT]
+        once = [_what_stands_once(recorded) for recorded in history.events if recorded.name not in MAY_REPEAT]
         self.doubled += len(once) - len(set(once))
         if not as_expected(fed, history):
             self.unexpected.append(f"{fed.order_id}: {status_name(history.state)}, expected {fed.expectation}")

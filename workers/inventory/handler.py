@@ -1,87 +1,181 @@
-"""The inventory worker's handler: reserve what an order wants, put it back when the order is undone."""
+"""The inventory worker's handler: what the order still wants of stock, one step at a time.
 
-from collections import Counter
+Each step changes stock first and the log afterwards, under ids that follow from the log: whoever dies in between is finished by whoever
+looks next. Only a fill may be refused by the log (pieces were cancelled meanwhile): see `backorders`.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from orderstore.domain import decisions, next_steps
-from orderstore.domain.events import (
-    InventoryFailed,
-    InventoryReleased,
-    InventoryReserved,
-    OrderCancellationRequested,
-    OrderCreated,
-)
-from orderstore.domain.state import State
+from orderstore.domain import events as e
+from orderstore.domain.state import LineCancellation, NotPlaced, Return, Shipment, State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
+from orderstore.transact import Decide
 from workers.envelope import Envelope
-from workers.inventory.stock import Reserved, Short, Stock, StockFor, Withdrawn
+from workers.inventory.backorders import fill_id, in_vain, may_have_fills_in_vain
+from workers.inventory.lines import goods_in, goods_of, quantities_of
+from workers.inventory.outcomes import came, may_be_partial, outcome_of, recording
+from workers.inventory.returning import back_at
+from workers.inventory.stock import MAIN, NotHeld, Stock, StockFor, Withdrawn
 from workers.observe import WorkerObserver
 from workers.reaction import Reaction
 from workers.runtime.outcome import Outcome
 
+_RESULTS = {
+    e.InventoryReserved: "reserved",
+    e.InventoryPartiallyReserved: "partly_reserved",
+    e.InventoryFailed: "short",
+}
+
 
 class InventoryHandler(Reaction):
-    """Reserves and releases. The reservation's id is the order's: there is never a second one."""
+    """Sets goods aside, lets them go with their parcels, and puts back what does not leave or comes back. The reservation's id is the
+    order's: there is never a second one. `now_ms` is the wall clock in milliseconds since 1970."""
 
     def __init__(
-        self, orders: Orders, *, stock_for: StockFor, sandbox: bool, observer: WorkerObserver | None = None
+        self,
+        orders: Orders,
+        *,
+        stock_for: StockFor,
+        now_ms: Callable[[], int],
+        sandbox: bool,
+        observer: WorkerObserver | None = None,
     ) -> None:
         super().__init__(orders, worker="inventory", sandbox=sandbox, observer=observer)
         self._stock_for = stock_for
+        self._now_ms = now_ms
 
     def _may_want(self, state: State) -> bool:
-        return next_steps.inventory_step(state) is not None
+        if next_steps.inventory_step(state) is not None:
+            return True
+        return not isinstance(state, NotPlaced) and may_have_fills_in_vain(state)
 
     async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         order = placed(history).order
         stock = self._stock_for(order)
         match next_steps.inventory_step(history.state):
             case None:
+                await self._take_back(history, stock)
                 return None
             case next_steps.Reserve():
                 return await self._reserve(history, order, stock)
             case next_steps.Release():
                 return await self._release(history, order, stock)
-            case (
-                next_steps.CommitStock()
-                | next_steps.ReleasePieces()
-                | next_steps.FillBackorder()
-                | next_steps.Restock()
-            ):
-                return None
+            case next_steps.CommitStock(shipment, lines):
+                return await self._commit(history, stock, shipment, lines)
+            case next_steps.ReleasePieces(cancellation):
+                return await self._release_pieces(history, stock, cancellation)
+            case next_steps.FillBackorder(missing):
+                return await self._fill(history, stock, missing)
+            case next_steps.Restock(returned):
+                return await self._restock(history, stock, returned)
 
-    async def _reserve(self, history: History, order: OrderCreated, stock: Stock) -> History:
-        cause = self._caused_by(history, OrderCreated, "inventory-outcome")
-        match await stock.reserve(order.order_id, quantities_of(order)):
-            case Reserved(untracked_skus):
-                self._observer.reservation("reserved")
-                reserved = InventoryReserved(reservation_id=order.order_id, untracked_skus=untracked_skus)
-                decide = partial(decisions.reserve_inventory, outcome=reserved)
-                return await self._orders.record(history, decide, cause=cause)
-            case Short(missing):
-                self._observer.reservation("short")
-                failed = InventoryFailed(missing=missing)
-                return await self._orders.record(
-                    history, partial(decisions.fail_inventory, outcome=failed), cause=cause
-                )
-            case Withdrawn():
-                self._observer.reservation("withdrawn")
-                return await self._orders.load(order.order_id)  # it was cancelled: look again
+    async def _reserve(self, history: History, order: e.OrderCreated, stock: Stock) -> History:
+        answer = await stock.reserve(
+            order.order_id, quantities_of(order), partial=may_be_partial(order), destination=order.country
+        )
+        if isinstance(answer, Withdrawn):
+            self._observer.reservation("withdrawn")
+            return await self._orders.load(order.order_id)  # it was cancelled: look again
+        outcome = outcome_of(order, answer, now=datetime.fromtimestamp(self._now_ms() / 1_000, tz=UTC))
+        self._observer.reservation(_RESULTS[type(outcome)])
+        cause = self._caused_by(history, e.OrderCreated, "inventory-outcome")
+        return await self._orders.record(history, recording(outcome), cause=cause)
 
-    async def _release(self, history: History, order: OrderCreated, stock: Stock) -> History:
+    async def _release(self, history: History, order: e.OrderCreated, stock: Stock) -> History:
         given_back = await stock.release(order.order_id)
         self._observer.reservation("released")
-        released = InventoryReleased(reservation_id=order.order_id if given_back else None)
+        released = e.InventoryReleased(reservation_id=order.order_id if given_back else None)
         decide = partial(decisions.release_inventory, outcome=released)
         return await self._orders.record(
-            history, decide, cause=self._caused_by(history, OrderCancellationRequested, "inventory-release")
+            history, decide, cause=self._caused_by(history, e.OrderCancellationRequested, "inventory-release")
         )
 
+    async def _commit(self, history: History, stock: Stock, shipment: Shipment, lines: tuple[e.Pieces, ...]) -> History:
+        """The goods have left, whatever stock says: where it does not hold them, somebody has to count."""
+        order = placed(history).order
+        goods = goods_of(order, lines)
+        committed = e.InventoryCommitted(shipment_id=shipment.shipment_id)
+        decide: Decide = partial(decisions.commit_inventory, outcome=committed)
+        try:
+            await stock.commit(order.order_id, shipment.shipment_id, {shipment.location or MAIN: goods})
+            self._observer.reservation("committed")
+        except NotHeld:
+            decide = self._not_held(decide, kind="sent_and_not_held", subject=shipment.shipment_id, goods=goods)
+        cause = self._caused_by(history, e.ShipmentDispatched, "inventory-committed", shipment_id=shipment.shipment_id)
+        return await self._orders.record(history, decide, cause=cause)
 
-def quantities_of(order: OrderCreated) -> dict[str, int]:
-    """Pieces by SKU: the same SKU may stand on several lines."""
-    quantities: Counter[str] = Counter()
-    for line in order.lines:
-        quantities[line.sku] += line.quantity
-    return dict(quantities)
+    async def _release_pieces(self, history: History, stock: Stock, part: LineCancellation) -> History:
+        order = placed(history).order
+        released = e.PiecesReleased(cancellation_id=part.cancellation_id)
+        decide: Decide = partial(decisions.release_pieces, outcome=released)
+        goods = goods_in(order, part.freed)
+        try:
+            await stock.release_part(order.order_id, part.cancellation_id, goods)
+            self._observer.reservation("pieces_released")
+        except NotHeld:
+            gone = goods_of(order, [pieces for allocation in part.freed for pieces in allocation.lines])
+            decide = self._not_held(decide, kind="cancelled_and_not_held", subject=part.cancellation_id, goods=gone)
+        cause = self._caused_by(history, e.LinesCancelled, "pieces-released", cancellation_id=part.cancellation_id)
+        return await self._orders.record(history, decide, cause=cause)
+
+    async def _fill(self, history: History, stock: Stock, missing: tuple[e.Pieces, ...]) -> History | None:
+        """Set aside what has come. Nobody waits here for more: the sweeper has every order that waits looked at again and again."""
+        await self._take_back(history, stock)
+        before = placed(history)
+        order = before.order
+        filled = await stock.fill(order.order_id, fill_id(missing), destination=order.country)
+        if isinstance(filled, Withdrawn):
+            return await self._orders.load(order.order_id)  # it was cancelled: look again
+        allocations = came(order, missing, filled.held, untracked=_untracked_skus(history))
+        if not allocations:
+            return None
+        outcome = e.BackorderFilled(reservation_id=order.order_id, allocations=allocations)
+
+        def decide(state: State) -> tuple[e.Event, ...]:
+            same = not isinstance(state, NotPlaced) and state.inventory.missing == missing
+            return decisions.fill_backorder(state, outcome=outcome) if same else ()
+
+        cause = self._caused_by(history, (e.InventoryPartiallyReserved, e.BackorderFilled), "backorder-filled")
+        after = await self._orders.record(history, decide, cause=cause)
+        self._observer.reservation("filled")
+        return after
+
+    async def _take_back(self, history: History, stock: Stock) -> None:
+        """Have stock wait no longer for missing pieces that were cancelled."""
+        order = placed(history)
+        if may_have_fills_in_vain(order):
+            for vain in in_vain(order, (recorded.event for recorded in history.events)):
+                await stock.forgo(order.order.order_id, vain.fill_id, vain.unwanted)
+
+    async def _restock(self, history: History, stock: Stock, returned: Return) -> History:
+        order = placed(history)
+        events = (recorded.event for recorded in history.events)
+        sellable, damaged = back_at(order, events, returned.return_id)
+        await stock.restock(returned.return_id, sellable=sellable, damaged=damaged)
+        self._observer.reservation("restocked")
+        decide = partial(decisions.restock, outcome=e.InventoryRestocked(return_id=returned.return_id))
+        cause = self._caused_by(history, e.ReturnInspected, "inventory-restocked", return_id=returned.return_id)
+        return await self._orders.record(history, decide, cause=cause)
+
+    def _not_held(self, decide: Decide, *, kind: str, subject: str, goods: dict[str, int]) -> Decide:
+        """What goes on although stock holds nothing of it, and says so: `theirs` is what stock has booked."""
+        self._observer.reservation("not_held")
+        found = e.DiscrepancyFound(area="stock", kind=kind, subject=subject, ours=sum(goods.values()), theirs=0)
+
+        def decided(state: State) -> tuple[e.Event, ...]:
+            events = decide(state)
+            return (*events, found) if events else ()
+
+        return decided
+
+
+def _untracked_skus(history: History) -> tuple[str, ...]:
+    """What of the order needs no stock, as it was when goods were first set aside."""
+    for recorded in history.events:
+        if isinstance(recorded.event, e.InventoryPartiallyReserved):
+            return recorded.event.untracked_skus
+    return ()

@@ -35,6 +35,10 @@ class WorkerMetrics:
         """Count."""
         self._metrics.count("orderstore_credit_notes", {"series": series})
 
+    def document(self, result: str) -> None:
+        """Count."""
+        self._metrics.count("orderstore_documents", {"result": result})
+
     def notification(self, channel: str, result: str) -> None:
         """Count."""
         self._metrics.count("orderstore_notifications", {"channel": channel, "result": result})

@@ -6,7 +6,6 @@ slow holds none of them up.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import anyio
 
@@ -28,8 +27,7 @@ Guard = Callable[[Handler, str], Handler]
 """Puts a breaker around one channel: (handler, channel) -> handler. So an outage of one is not taken for an outage of all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn(Message):
+class Turn(Message, frozen=True, kw_only=True):
     """A message, as one channel has it before it."""
 
     channel: str

@@ -10,6 +10,7 @@ no subject, the whole is its text. HTML is escaped by itself, so that nothing th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -30,12 +31,24 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "OrderRejected": "order_rejected.v1",
         "OrderHeld": "order_held.v1",
         "RefundIssued": "refund_issued.v1",
+        "LinesCancelled": "lines_cancelled.v1",
+        "OrderActionRequired": "order_action_required.v1",
+        "PaymentDisputed": "payment_disputed.v1",
+        "ShipmentFailed": "shipment_failed.v1",
+        "ShipmentDelayed": "shipment_delayed.v1",
+        "ReturnApproved": "return_approved.v1",
+        "ReturnDeclined": "return_declined.v1",
     }
 )
 # Both chats say the same; what differs is how they want it wrapped.
 _TEXTS_OF: Final[Mapping[str, str]] = MappingProxyType({"slack": "chat", "teams": "chat"})
 _WITHOUT_SUBJECT: Final = frozenset({"sms"})
 SUBJECT_CHARACTERS_MAX: Final = 200
+# Written down: a process's locale is no part of a text.
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 
 class UnknownTemplate(LookupError):
@@ -80,7 +93,7 @@ class Texts:
         def money(minor: int) -> str:
             return str(Money(minor, order.currency))
 
-        values = {"order": order, "event": event, "name": name, "money": money}
+        values = {"order": order, "event": event, "name": name, "money": money, "moment": _moment}
         stem = _stem(template, channel)
         plain = self._templates.get(f"{stem}.txt")
         if plain is None:
@@ -92,6 +105,12 @@ class Texts:
             return Rendered(subject="", text=whole.strip(), html=html)
         subject, _, text = whole.partition("\n")
         return Rendered(subject=" ".join(subject.split())[:SUBJECT_CHARACTERS_MAX], text=text.lstrip("\n"), html=html)
+
+
+def _moment(at: datetime) -> str:
+    """A deadline as people read it: `4 March 2026, 12:00 UTC`. A zone of the customer's nobody knows."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
 
 
 def _stem(template: str, channel: str) -> str:

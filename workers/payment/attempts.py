@@ -10,6 +10,7 @@ No card data is ever here (D31): a row holds ids, an amount, and the provider's 
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from orderstore.domain.events import DeclineCategory
@@ -24,11 +25,13 @@ from workers.tables.rows import typed
 class Attempt:
     """The row as it stands. `own` is true for the caller that has just put it.
 
-    `capture` tells whether the attempt takes the money at once: a changed setting does not change an attempt that has begun.
+    `capture` tells whether the attempt takes the money at once, `amount` what was asked for: neither a changed setting nor an order that
+    has lost lines changes an attempt that has begun. An attempt that was abandoned has no amount.
     """
 
     key: str
     state: Literal["begun", "abandoned", "completed"]
+    amount: Money | None = None
     capture: bool = False
     result: Result | None = None
     own: bool = False
@@ -88,8 +91,14 @@ class TableAttempts(AttemptStore):
     async def complete(self, attempt: Attempt, result: Result) -> Attempt:
         """See `AttemptStore.complete`."""
         match result:
-            case Authorized(reference):
-                told: Item = {"state": "authorized", "reference": reference}
+            case Authorized(reference, capture_before, taken):
+                until = {} if capture_before is None else {"capture_before_s": round(capture_before.timestamp())}
+                told: Item = {
+                    "state": "authorized",
+                    "reference": reference,
+                    **until,
+                    **({"taken": True} if taken else {}),
+                }
             case Declined(category, code):
                 told = {"state": "declined", "category": category, "code": code}
         change = Change(
@@ -129,8 +138,12 @@ class _Row:
 
     attempt: str
     state: Literal["abandoned", "begun", "authorized", "declined"]
+    amount_minor: int | None = None
+    currency: str | None = None
     capture: bool | None = None
     reference: str | None = None
+    capture_before_s: int | None = None
+    taken: bool = False
     category: DeclineCategory | None = None
     code: str | None = None
 
@@ -138,14 +151,28 @@ class _Row:
 def _attempt(row: Item, *, own: bool = False) -> Attempt:
     """Raises RowUnreadable: what is not known of a payment is never guessed."""
     found = typed(_Row, row, "a payment attempt")
+    if found.state == "abandoned":
+        return Attempt(key=found.attempt, state="abandoned", own=own)
     match found:
-        case _Row(attempt=key, state="abandoned"):
-            return Attempt(key=key, state="abandoned", own=own)
-        case _Row(attempt=key, state="begun", capture=bool(capture)):
-            return Attempt(key=key, state="begun", capture=capture, own=own)
-        case _Row(attempt=key, state="authorized", capture=bool(capture), reference=str(reference)):
-            return Attempt(key=key, state="completed", capture=capture, result=Authorized(reference), own=own)
-        case _Row(attempt=key, state="declined", capture=bool(capture), category=str(category), code=str(code)):
-            return Attempt(key=key, state="completed", capture=capture, result=Declined(category, code), own=own)
+        case _Row(attempt=key, amount_minor=int(minor), currency=str(currency), capture=bool(capture)):
+            attempt = Attempt(key=key, state="begun", amount=Money(minor, currency), capture=capture, own=own)
+        case _:
+            raise RowUnreadable("a payment attempt", f"{found.state}, and it does not say what was asked for")
+    match found:
+        case _Row(state="begun"):
+            return attempt
+        case _Row(state="authorized", reference=str(reference)):
+            result: Result = Authorized(reference, _moment(found.capture_before_s), found.taken)
+        case _Row(state="declined", category=str(category), code=str(code)):
+            result = Declined(category, code)
         case _:
             raise RowUnreadable("a payment attempt", f"{found.state}, and a field of that state is missing")
+    return replace(attempt, state="completed", result=result)
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    """Raises RowUnreadable."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise RowUnreadable("a payment attempt", "its hold ends at no moment") from error

@@ -1,54 +1,57 @@
 """The payment worker's handler: what the order still wants of the payment provider, one step at a time.
 
 An unknown outcome is never a decline: a time-out leaves the attempt `begun`, and the next delivery asks the provider what became of it
-before anything is charged, with the same key (D13).
+before anything is charged, with the same key (D13). Each attempt has a row and a key of its own, and before a later one asks for money the
+earlier one is ended at the provider: what comes of it late neither holds nor keeps money a second time.
 """
 
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 from orderstore.domain import decisions, next_steps
-from orderstore.domain.events import (
-    OrderCancellationRequested,
-    OrderCreated,
-    PaymentCaptured,
-    PaymentCompleted,
-    PaymentFailed,
-    PaymentVoided,
-    RefundIssued,
-    RefundRequested,
-    ShipmentDispatched,
-)
+from orderstore.domain import events as e
 from orderstore.domain.money import Money
-from orderstore.domain.state import Placed, Refund, State
+from orderstore.domain.parcels import all_gone
+from orderstore.domain.state import Cancelling, PaymentStatus, Placed, Refund, State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from workers.envelope import Envelope
 from workers.observe import WorkerObserver
 from workers.payment.attempts import Attempt, AttemptStore
+from workers.payment.disputes import DisputeDesk
+from workers.payment.earlier import end_earlier
 from workers.payment.gateway import (
+    ActionRequired,
+    Answer,
     Authorized,
-    Declined,
-    GatewayError,
     GatewayFor,
     GatewayPending,
-    GatewayTimeout,
+    GatewayRefused,
+    HoldExpired,
     PaymentGateway,
-    Result,
+    TakenOnce,
 )
+from workers.payment.hints import Hint, notice_in
+from workers.payment.outcomes import BEGINNINGS, charged_in_parts, decided, wakes_shipping
+from workers.payment.reporting import called, reporting
 from workers.reaction import OutOfStep, Reaction
-from workers.runtime.outcome import Defer, Outcome
+from workers.runtime.outcome import Defer, Done, Outcome
+from workers.runtime.queue import Message
 
 CaptureMode = Literal["on_dispatch", "at_once"]
 PENDING_AGAIN_S: Final = 60.0
 """How soon the provider is asked again about a payment that it has not decided. The adapter bounds how long that goes on."""
-_T = TypeVar("_T")
+ACTION_S: Final = 86_400
+"""How long a customer has to do what the bank asks for, unless a setting says otherwise."""
+LOOKS_S: Final = (120, 900)
+"""When it is looked whether the customer has done it, should no webhook tell. The deadline is kept by the sweeper."""
 
 
 class PaymentHandler(Reaction):
-    """Authorises, captures, voids and refunds. `capture` says when money is taken: when the goods leave, or at once."""
+    """Authorises, captures, voids and refunds. `capture` says when money is taken: when the goods leave, or at once. `now_ms` is the wall
+    clock in milliseconds since 1970; `disputes` None: the provider tells of none."""
 
     def __init__(
         self,
@@ -56,17 +59,33 @@ class PaymentHandler(Reaction):
         *,
         gateway_for: GatewayFor,
         attempts: AttemptStore,
+        hint: Hint,
+        now_ms: Callable[[], int],
+        disputes: DisputeDesk | None = None,
         capture: CaptureMode = "on_dispatch",
+        action_s: int = ACTION_S,
         sandbox: bool,
         observer: WorkerObserver | None = None,
     ) -> None:
         super().__init__(orders, worker="payment", sandbox=sandbox, observer=observer)
         self._gateway_for = gateway_for
         self._attempts = attempts
+        self._hint = hint
+        self._now_ms = now_ms
+        self._disputes = disputes
         self._capture_at_once = capture == "at_once"
+        self._action = timedelta(seconds=action_s)
+
+    async def __call__(self, message: Message) -> Outcome:
+        """Do what the order wants, or see to the disputes that a notice is about."""
+        told = notice_in(message.body)
+        if told is None or self._disputes is None:
+            return await super().__call__(message)
+        await self._disputes.look(told)
+        return Done()
 
     def _may_want(self, state: State) -> bool:
-        return next_steps.payment_step(state) is not None
+        return next_steps.payment_step(state) is not None or wakes_shipping(state)
 
     async def _step(self, history: History, _envelope: Envelope) -> History | Outcome | None:
         try:
@@ -74,17 +93,19 @@ class PaymentHandler(Reaction):
         except GatewayPending:
             return Defer(PENDING_AGAIN_S)
 
-    async def _take(self, history: History) -> History | None:
+    async def _take(self, history: History) -> History | Outcome | None:
         order = placed(history)
         gateway = self._gateway_for(order.order)
         match next_steps.payment_step(history.state):
             case None:
+                if wakes_shipping(history.state):
+                    await self._hint("shipping", history)
                 return None
             case next_steps.Authorize(amount_minor):
                 attempt = await self._attempts.begin(
                     _attempt_key(order),
                     order_id=order.order.order_id,
-                    amount=Money(amount_minor, order.order.currency),
+                    amount=_money(order, amount_minor),
                     capture=self._capture_at_once,
                 )
                 if attempt.state == "abandoned":
@@ -92,57 +113,77 @@ class PaymentHandler(Reaction):
                 return await self._settle(history, gateway, attempt)
             case next_steps.VoidPayment():
                 return await self._void(history, gateway)
-            case next_steps.Capture():
-                return await self._capture(history, gateway)
+            case next_steps.Capture() as wanted:
+                return await self._capture(history, gateway, wanted)
             case next_steps.IssueRefund(refund):
                 return await self._refund(history, gateway, refund)
 
-    async def _settle(self, history: History, gateway: PaymentGateway, attempt: Attempt) -> History:
+    async def _settle(self, history: History, gateway: PaymentGateway, attempt: Attempt) -> History | Outcome:
         """Bring a begun attempt to its end, and write the end into the order."""
         order = placed(history)
         result = attempt.result
         if result is None:
-            with self._reporting_trouble("authorize"):
+            with reporting(self._observer, "authorize"):
                 answer = await self._outcome(order, gateway, attempt)
+            if isinstance(answer, ActionRequired):
+                return await self._customer_must_act(history, gateway, answer)
             self._observer.payment("authorize", "approved" if isinstance(answer, Authorized) else "declined")
             result = (await self._attempts.complete(attempt, answer)).result
-        match result:
-            case Authorized(reference):
-                completed = PaymentCompleted(
-                    attempt=order.payment.attempt,
-                    mode="captured" if attempt.capture else "authorized",
-                    amount_minor=order.order.total_minor,
-                    provider_reference=reference,
-                )
-                decide = partial(decisions.complete_payment, outcome=completed)
-            case Declined(category, code):
-                failed = PaymentFailed(attempt=order.payment.attempt, category=category, code=code)
-                decide = partial(decisions.fail_payment, outcome=failed)
-            case None:
-                raise OutOfStep("a payment attempt was abandoned after it had begun")
-        return await self._orders.record(
-            history, decide, cause=self._caused_by(history, OrderCreated, "payment-outcome")
-        )
+        decide = decided(order, attempt, result, now=self._now())
+        return await self._orders.record(history, decide, cause=self._caused_by(history, BEGINNINGS, "payment-outcome"))
 
-    async def _outcome(self, order: Placed, gateway: PaymentGateway, attempt: Attempt) -> Result:
+    async def _outcome(self, order: Placed, gateway: PaymentGateway, attempt: Attempt) -> Answer:
         """What the provider says. Only who has just begun the attempt may charge without asking first.
 
         An attempt that the provider has never heard of is finished with the same key, on an order that is being cancelled too: its
         first request may still be on its way, and only its own answer makes the outcome known. What it holds is voided next.
         """
+        if attempt.amount is None:
+            raise OutOfStep("a payment attempt was abandoned after it had begun")
         if not attempt.own:
             found = await gateway.find(attempt.key)
             if found is not None:
                 return found
+        taken_over = await end_earlier(order, gateway, self._observer, wanted=attempt.amount)
+        if taken_over is not None:
+            return taken_over
         return await gateway.authorize(
             attempt.key,
-            amount=_total(order),
+            amount=attempt.amount,
             order_reference=order.order.order_id,
             capture=attempt.capture,
             method=order.payment.method,
+            in_parts=charged_in_parts(order),
         )
 
-    async def _void(self, history: History, gateway: PaymentGateway) -> History:
+    async def _customer_must_act(
+        self, history: History, gateway: PaymentGateway, answer: ActionRequired
+    ) -> History | Outcome:
+        """Wait for the customer; on an order that is being cancelled nobody does, and what was asked for is withdrawn."""
+        order = placed(history)
+        if isinstance(order, Cancelling):
+            await called(
+                self._observer, "void", gateway.void(f"{_attempt_key(order)}:void", reference=answer.reference)
+            )
+            return await self._voided(history, answer.reference)
+        if order.payment.status is PaymentStatus.ACTION_REQUIRED:
+            return Done()
+        outcome = e.PaymentActionRequired(
+            attempt=order.payment.attempt,
+            provider_reference=answer.reference,
+            deadline=self._now() + self._action,
+        )
+        decide = partial(decisions.require_payment_action, outcome=outcome)
+        cause = self._caused_by(history, BEGINNINGS, "payment-action")
+        history = await self._orders.record(history, decide, cause=cause)
+        self._observer.payment("authorize", "action_required")
+        if isinstance(history.state, Cancelling):
+            return history
+        for delay_s in LOOKS_S:
+            await self._hint("payment", history, delay_s=delay_s)
+        return Done()
+
+    async def _void(self, history: History, gateway: PaymentGateway) -> History | Outcome:
         """Let go what is held; when nothing was begun, make sure that nothing will be."""
         order = placed(history)
         reference = order.payment.provider_reference
@@ -150,59 +191,86 @@ class PaymentHandler(Reaction):
             attempt = await self._attempts.abandon(_attempt_key(order), order_id=order.order.order_id)
             if attempt.state != "abandoned":
                 return await self._settle(history, gateway, attempt)
+            with reporting(self._observer, "void"):
+                await end_earlier(order, gateway, self._observer, wanted=None)
         else:
-            await self._called("void", gateway.void(f"{_attempt_key(order)}:void", reference=reference))
-        decide = partial(decisions.void_payment, outcome=PaymentVoided(provider_reference=reference))
-        return await self._orders.record(
-            history, decide, cause=self._caused_by(history, OrderCancellationRequested, "payment-void")
-        )
+            await called(self._observer, "void", gateway.void(f"{_attempt_key(order)}:void", reference=reference))
+        return await self._voided(history, reference)
 
-    async def _capture(self, history: History, gateway: PaymentGateway) -> History:
-        order = placed(history)
-        key = f"{_attempt_key(order)}:capture"
-        taken = gateway.capture(key, reference=_held(order), amount=_total(order))
-        outcome = PaymentCaptured(
-            amount_minor=order.payment.amount_minor, provider_reference=await self._called("capture", taken)
-        )
-        decide = partial(decisions.capture_payment, outcome=outcome)
-        return await self._orders.record(
-            history, decide, cause=self._caused_by(history, ShipmentDispatched, "payment-capture")
-        )
-
-    async def _refund(self, history: History, gateway: PaymentGateway, refund: Refund) -> History:
-        order = placed(history)
-        key = f"{_attempt_key(order)}:refund:{refund.refund_id}"
-        amount = Money(refund.amount_minor, order.order.currency)
-        reference = await self._called("refund", gateway.refund(key, reference=_held(order), amount=amount))
-        outcome = RefundIssued(
-            refund_id=refund.refund_id, amount_minor=refund.amount_minor, provider_reference=reference
-        )
-        decide = partial(decisions.issue_refund, outcome=outcome)
-        purpose = f"refund-outcome:{refund.refund_id}"
-        cause = self._caused_by(history, RefundRequested, purpose, refund_id=refund.refund_id)
+    async def _voided(self, history: History, reference: str | None) -> History:
+        decide = partial(decisions.void_payment, outcome=e.PaymentVoided(provider_reference=reference))
+        cause = self._caused_by(history, e.OrderCancellationRequested, "payment-void")
         return await self._orders.record(history, decide, cause=cause)
 
-    async def _called(self, step: str, call: Awaitable[_T]) -> _T:
-        """The provider's answer, reported. A repeat has the same key, so an error needs no repair here."""
-        with self._reporting_trouble(step):
-            answer = await call
-        self._observer.payment(step, "done")
-        return answer
-
-    @contextmanager
-    def _reporting_trouble(self, step: str) -> Iterator[None]:
+    async def _capture(
+        self, history: History, gateway: PaymentGateway, wanted: next_steps.Capture
+    ) -> History | Outcome:
+        """Take what a parcel costs, or all of it. A card that lets itself be taken from only once is, when everything has left: nobody pays
+        for what is still here. What is held no longer is asked for anew."""
+        order = placed(history)
         try:
-            yield
-        except GatewayError as error:
-            match error:
-                case GatewayTimeout():
-                    result = "unknown"
-                case GatewayPending():
-                    result = "pending"
-                case _:
-                    result = "failed"
-            self._observer.payment(step, result)
-            raise
+            return await self._taken(history, gateway, wanted)
+        except TakenOnce:
+            if not all_gone(order):
+                return Done()
+            left_minor = order.due_minor - order.payment.captured_minor
+            return await self._taken(history, gateway, next_steps.Capture(left_minor))
+        except HoldExpired:
+            outcome = e.PaymentAuthorizationExpired(provider_reference=_held(order))
+            decide = partial(decisions.expire_authorization, outcome=outcome)
+            cause = self._caused_by(history, e.PaymentCompleted, "payment-expired")
+            after = await self._orders.record(history, decide, cause=cause)
+            if after.version == history.version:  # taken in part, or tried too often: for a person
+                raise
+            return after
+
+    async def _taken(self, history: History, gateway: PaymentGateway, wanted: next_steps.Capture) -> History:
+        order = placed(history)
+        parcel = "" if wanted.shipment_id is None else f":{wanted.shipment_id}"
+        taken = gateway.capture(
+            f"{_attempt_key(order)}:capture{parcel}",
+            reference=_held(order),
+            amount=_money(order, wanted.amount_minor),
+            before_minor=order.payment.captured_minor,
+            final=wanted.final,
+        )
+        outcome = e.PaymentCaptured(
+            amount_minor=wanted.amount_minor,
+            provider_reference=await called(self._observer, "capture", taken),
+            shipment_id=wanted.shipment_id,
+            final=wanted.final,
+        )
+        decide = partial(decisions.capture_payment, outcome=outcome)
+        cause = self._caused_by(history, e.ShipmentDispatched, "payment-capture", shipment_id=wanted.shipment_id)
+        return await self._orders.record(history, decide, cause=cause)
+
+    async def _refund(self, history: History, gateway: PaymentGateway, refund: Refund) -> History:
+        """Give it back. What the provider refuses is owed still, and somebody has to see to it: a message in the dead letters tells nobody
+        whose money it is."""
+        order = placed(history)
+        again = "" if refund.attempt == 1 else f":{refund.attempt}"
+        key = f"{_attempt_key(order)}:refund:{refund.refund_id}{again}"
+        amount = _money(order, refund.amount_minor)
+        try:
+            reference = await called(
+                self._observer, "refund", gateway.refund(key, reference=_held(order), amount=amount)
+            )
+        except GatewayRefused as refusal:
+            failed = e.RefundFailed(refund_id=refund.refund_id, attempt=refund.attempt, code=refusal.code)
+            decide = partial(decisions.fail_refund, outcome=failed)
+            purpose = f"refund-failed:{refund.refund_id}"
+        else:
+            issued = e.RefundIssued(
+                refund_id=refund.refund_id, amount_minor=refund.amount_minor, provider_reference=reference
+            )
+            decide = partial(decisions.issue_refund, outcome=issued)
+            purpose = f"refund-outcome:{refund.refund_id}"
+        asked = (e.RefundRequested, e.RefundRetried)
+        cause = self._caused_by(history, asked, purpose, refund_id=refund.refund_id)
+        return await self._orders.record(history, decide, cause=cause)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._now_ms() / 1_000, tz=UTC)
 
 
 def _attempt_key(order: Placed) -> str:
@@ -210,8 +278,8 @@ def _attempt_key(order: Placed) -> str:
     return f"{order.order.order_id}:payment:{order.payment.attempt}"
 
 
-def _total(order: Placed) -> Money:
-    return Money(order.order.total_minor, order.order.currency)
+def _money(order: Placed, minor: int) -> Money:
+    return Money(minor, order.order.currency)
 
 
 def _held(order: Placed) -> str:

@@ -1,6 +1,7 @@
 """Stripe's own list of payments, for reconciliations: read page by page, consistent, bounded."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import stripe
@@ -8,13 +9,13 @@ import stripe
 from workers.payment.gateway import GatewayUnavailable
 from workers.payment.stripe_amounts import minor_units
 from workers.payment.stripe_answers import amount_in, reference_in, understood
-from workers.payment.stripe_gateway import ATTEMPT, ORDER
+from workers.payment.stripe_calls import ATTEMPT, ORDER, PAGE, called
+from workers.payment.stripe_charges import EXPAND, given_back_of, is_disputed
+from workers.payment.stripe_disputes import StripeDisputes
 from workers.payment.stripe_http import metadata_of, raise_translated
-from workers.reconciliation.payments import BooksTooLong, ProviderBooks, Standing, Theirs
+from workers.reconciliation.books import BooksTooLong, ProviderBooks, Standing, Theirs
 
-PAGE: Final = 100
 PAGES_MAX: Final = 20_000
-_STANDINGS: Final[dict[str, Standing]] = {"requires_capture": "held", "succeeded": "taken"}
 _NOT_FOUND: Final = 404
 
 
@@ -23,37 +24,59 @@ class StripeBooks(ProviderBooks):
 
     def __init__(self, client: stripe.StripeClient) -> None:
         self._intents = client.v1.payment_intents
+        self._refunds = client.v1.refunds
+        self._all_disputes = client.v1.disputes
+        self._disputes = StripeDisputes(client)
 
     async def payments(self, since_s: int, until_s: int) -> AsyncIterator[Theirs]:
         """See `ProviderBooks.payments`. Source: docs.stripe.com/api/payment_intents/list."""
+        asked: Any = {"created": {"gte": since_s, "lt": until_s}, "expand": ["data.latest_charge"]}
+        async with aclosing(self._all(self._intents.list_async, asked)) as intents:
+            async for intent in intents:
+                theirs = await self._theirs(intent)
+                if theirs is not None:
+                    yield theirs
+
+    async def touched(self, since_s: int, until_s: int) -> AsyncIterator[str]:
+        """See `ProviderBooks.touched`. Sources: docs.stripe.com/api/refunds/list, docs.stripe.com/api/disputes/list."""
+        asked: Any = {"created": {"gte": since_s, "lt": until_s}}
+        for listed in (self._refunds.list_async, self._all_disputes.list_async):
+            async with aclosing(self._all(listed, asked)) as things:
+                async for thing in things:
+                    reference = await self._intent_of(thing)
+                    if reference is not None:
+                        yield reference
+
+    async def payment(self, reference: str) -> Theirs | None:
+        """See `ProviderBooks.payment`."""
+        intent = await self._intent(reference)
+        return None if intent is None else await self._theirs(intent)
+
+    async def _all(self, listed: Callable[[Any], Awaitable[Any]], asked: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401 - the library's
         after: dict[str, str] = {}
         for _ in range(PAGES_MAX):
-            asked: Any = {"created": {"gte": since_s, "lt": until_s}, "limit": PAGE, **after}
-            found, last = await self._page(asked)
-            for ours in found:
-                yield ours
+            found, last = await self._page(listed, {**asked, "limit": PAGE, **after})
+            for thing in found:
+                yield thing
             if last is None:
                 return
             if after == {"starting_after": last}:
                 raise GatewayUnavailable("Stripe's list does not go on: a page ends where the one before it did")
             after = {"starting_after": last}
-        raise BooksTooLong(f"more than {PAGES_MAX * PAGE} payments between {since_s} and {until_s}")
+        raise BooksTooLong(
+            f"more than {PAGES_MAX * PAGE} between {asked['created']['gte']} and {asked['created']['lt']}"
+        )
 
     @understood(writes=False)
-    async def _page(self, asked: Any) -> tuple[list[Theirs], str | None]:  # noqa: ANN401 - the library's parameters
-        """Those of a page that are ours, and where the next one begins; None at the end."""
-        try:
-            page = await self._intents.list_async(asked)
-        except stripe.StripeError as error:
-            raise_translated(error, writes=False)
-        found = [ours for ours in map(_theirs, page.data) if ours is not None]
-        return found, reference_in(page.data[-1].id) if page.has_more else None
+    async def _page(self, listed: Callable[[Any], Awaitable[Any]], asked: Any) -> tuple[list[Any], str | None]:  # noqa: ANN401 - as above
+        """What stands on a page, and where the next one begins; None at the end."""
+        page = await called(listed(asked), writes=False)
+        return list(page.data), reference_in(page.data[-1].id) if page.has_more else None
 
     @understood(writes=False)
-    async def payment(self, reference: str) -> Theirs | None:
-        """See `ProviderBooks.payment`."""
+    async def _intent(self, reference: str) -> stripe.PaymentIntent | None:
         try:
-            return _theirs(await self._intents.retrieve_async(reference))
+            return await self._intents.retrieve_async(reference, EXPAND)
         except stripe.InvalidRequestError as error:
             if error.http_status == _NOT_FOUND:
                 return None
@@ -61,18 +84,30 @@ class StripeBooks(ProviderBooks):
         except stripe.StripeError as error:
             raise_translated(error, writes=False)
 
+    @understood(writes=False)
+    async def _theirs(self, intent: stripe.PaymentIntent) -> Theirs | None:
+        """None for what is not ours. What banks have taken back is asked for where there is a dispute."""
+        known = metadata_of(intent)
+        if ATTEMPT not in known or ORDER not in known:
+            return None
+        received = amount_in(intent.amount_received)
+        standing: Standing = "nothing"
+        if intent.status in ("requires_capture", "succeeded"):
+            standing = "taken" if received else "held" if intent.status == "requires_capture" else "nothing"
+        disputes = await self._disputes.of(intent.id) if is_disputed(intent) else None
+        gone = () if disputes is None else (one.amount_minor for one in disputes.disputes if one.standing != "won")
+        return Theirs(
+            reference=reference_in(intent.id),
+            attempt_key=known[ATTEMPT],
+            order_id=known[ORDER],
+            standing=standing,
+            amount_minor=minor_units(received if standing == "taken" else amount_in(intent.amount), intent.currency),
+            currency=intent.currency.upper(),
+            refunded_minor=minor_units(given_back_of(intent), intent.currency),
+            disputed_minor=sum(gone),
+        )
 
-def _theirs(intent: stripe.PaymentIntent) -> Theirs | None:
-    known = metadata_of(intent)
-    if ATTEMPT not in known or ORDER not in known:
-        return None
-    standing = _STANDINGS.get(intent.status, "nothing")
-    amount = amount_in(intent.amount_received if standing == "taken" else intent.amount)
-    return Theirs(
-        reference=reference_in(intent.id),
-        attempt_key=known[ATTEMPT],
-        order_id=known[ORDER],
-        standing=standing,
-        amount_minor=minor_units(amount, intent.currency),
-        currency=intent.currency.upper(),
-    )
+    @understood(writes=False)
+    async def _intent_of(self, thing: Any) -> str | None:  # noqa: ANN401 - a refund or a dispute
+        intent = thing.payment_intent
+        return None if intent is None else reference_in(intent if isinstance(intent, str) else intent.id)

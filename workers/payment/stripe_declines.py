@@ -45,14 +45,15 @@ _HARD: Final[frozenset[str]] = frozenset(
         "transaction_not_allowed",
     ]
 )
-_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""What a code of Stripe's looks like; what does not is never stored."""
 _UNSAID: Final = "generic_decline"
 
 
 def declined(code: str | None, decline_code: str | None = None) -> Declined:
     """Our form of an error's `code` and `decline_code`; the latter says more. What is not one of Stripe's words is not repeated."""
     word = decline_code or code or _UNSAID
-    if not _WORD.fullmatch(word):
+    if not WORD.fullmatch(word):
         word = _UNSAID
     return Declined(_category(word), word)
 

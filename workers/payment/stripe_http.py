@@ -12,7 +12,8 @@ from typing import Any, Final, NoReturn
 import aiohttp
 import stripe
 
-from workers.payment.gateway import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
+from workers.payment.gateway import REFUSED, GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
+from workers.payment.stripe_declines import WORD
 
 CONNECT_TIMEOUT_S: Final = 3.0
 TOTAL_TIMEOUT_S: Final = 10.0
@@ -148,7 +149,8 @@ def _translated(error: stripe.StripeError, text: str, *, writes: bool) -> Gatewa
     if isinstance(error, stripe.APIError) or status >= _SERVER_FAULT:
         replayed = str((error.headers or {}).get("idempotent-replayed", "")).lower() == "true"
         return ServerFault(text, replayed=replayed) if writes else GatewayUnavailable(text)
-    return GatewayRefused(text)
+    code = error.code if isinstance(error.code, str) and WORD.fullmatch(error.code) else REFUSED
+    return GatewayRefused(text, code=code)
 
 
 def metadata_of(thing: stripe.StripeObject) -> dict[str, str]:

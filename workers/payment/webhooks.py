@@ -1,25 +1,25 @@
 """Stripe's webhooks: the signature is checked, and the order that is meant gets its first message once more.
 
 So a webhook decides nothing: the payment worker reads the order and asks Stripe. The API needs no right to act on payments, only to send
-to the payment queue.
+to the payment queue. A dispute does not carry our metadata and so names no order, nor does a refund that came back from its bank: the
+payment worker is told which payment it is about.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import stripe
-from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstore import contract
 from orderstore.domain import next_steps
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.orders import Orders
+from workers.payment.hints import HintNotTaken, Send, hint_body, notice_body
+from workers.payment.stripe_answers import reference_in
 from workers.payment.stripe_gateway import ORDER
 from workers.payment.stripe_http import metadata_of
 
-if TYPE_CHECKING:
-    from types_aiobotocore_sqs import SQSClient
+__all__ = ("BadSignature", "HintNotTaken", "StripeHooks")
 
 TOLERANCE_S: Final = 300
 """How old a signature may be. Source: docs.stripe.com/webhooks, "Preventing replay attacks"."""
@@ -29,16 +29,12 @@ NO_OUTCOME_YET: Final = frozenset(
 )
 """Sent while our own request is under way, and nothing to act on: a second worker would only meet the first one at Stripe."""
 
-Send = Callable[[str], Awaitable[None]]
-"""Puts a body on the payment queue. Raises HintNotTaken."""
+NO_ORDER_NAMED: Final = ("charge.dispute.", "refund.failed")
+"""How the types of events begin whose object does not carry our metadata, but names its payment."""
 
 
 class BadSignature(ValueError):
     """Not signed by Stripe, or too long ago. Nothing was done."""
-
-
-class HintNotTaken(ConnectionError):
-    """The hint could not be handed on; Stripe sends it again, for three days."""
 
 
 class StripeHooks:
@@ -54,7 +50,12 @@ class StripeHooks:
 
     async def take(self, body: bytes, signature: str | None) -> bool:
         """See `PaymentHooks.take`. What is meant for nobody here is ignored: others may use the account too."""
-        order_id = _order_of(self._checked(body, signature))
+        event = self._checked(body, signature)
+        payment = _payment_in(event)
+        if payment is not None:
+            await self._send(notice_body(payment))
+            return True
+        order_id = _order_of(event)
         if order_id is None:
             return False
         try:
@@ -63,9 +64,7 @@ class StripeHooks:
             return False
         if next_steps.payment_step(history.state) is None:
             return False
-        first = contract.publish(history.events[0])
-        assert first is not None, "an order begins with a published event"
-        await self._send(first.body.decode())
+        await self._send(hint_body(history))
         return True
 
     def _checked(self, body: bytes, signature: str | None) -> stripe.Event:
@@ -80,17 +79,14 @@ class StripeHooks:
         raise BadSignature("no known secret made this signature, or it is no event")
 
 
-def queue_sender(client: "SQSClient", queue_name: str) -> Send:
-    """Sends to the queue of that name."""
-
-    async def send(body: str) -> None:
-        try:
-            url = (await client.get_queue_url(QueueName=queue_name))["QueueUrl"]
-            await client.send_message(QueueUrl=url, MessageBody=body)
-        except (ClientError, BotoCoreError) as error:
-            raise HintNotTaken(type(error).__name__) from error
-
-    return send
+def _payment_in(event: stripe.Event) -> str | None:
+    """The payment that a dispute or a refund is about; None for events of other kinds, and for what is no payment of ours to begin with."""
+    try:
+        if not event.type.startswith(NO_ORDER_NAMED):
+            return None
+        return reference_in(event.data.object["payment_intent"])
+    except (KeyError, ValueError, AttributeError, TypeError):
+        return None
 
 
 def _order_of(event: stripe.Event) -> str | None:

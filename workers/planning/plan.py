@@ -110,12 +110,13 @@ def _roles(demand: Demand, counts: Counted, table: Prices) -> tuple[RolePlan, ..
     an_hour = table["fargate_vcpu"].of(standing.TASK_VCPU) + table["fargate_gb"].of(standing.TASK_GB)
     found = []
     for role, least in standing.TASKS.items():
-        of_a_rate = counts.processor_ms[role] / 1000 / (standing.TASK_VCPU * standing.TASK_UTILISATION)
+        # Not every role is set to work by orders: the sweeper hardly is, and was not measured.
+        of_a_rate = counts.processor_ms.get(role, 0.0) / 1000 / (standing.TASK_VCPU * standing.TASK_UTILISATION)
         tasks = max(least, math.ceil(demand.orders_per_second * of_a_rate))
         found.append(
             RolePlan(
                 role=role,
-                processor_ms=counts.processor_ms[role],
+                processor_ms=counts.processor_ms.get(role, 0.0),
                 tasks=tasks,
                 tasks_at_peak=max(least, math.ceil(demand.peak * of_a_rate)),
                 dollars=tasks * an_hour * HOURS_A_MONTH,

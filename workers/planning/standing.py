@@ -15,6 +15,7 @@ TASKS: Final[Mapping[str, int]] = {
     "archive": 1,
     "webhooks": 1,
     "intake": 1,
+    "sweeper": 2,
 }
 """The least of each role."""
 TASK_VCPU: Final = 0.5

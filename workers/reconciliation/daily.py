@@ -64,21 +64,25 @@ def _day_in(row: Item) -> _Day:
 
 
 class DoneDays:
-    """Which days are done, and who is at work on one, in a service table whose key is `attempt`."""
+    """Which days are done, and who is at work on one, in a service table. `key`: what the table's key is called; `job`: of what."""
 
-    def __init__(self, table: Table, *, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, table: Table, *, now_ms: Callable[[], int], key: str = "attempt", job: str = "reconciliation"
+    ) -> None:
         self._table = table
         self._now_ms = now_ms
+        self._name = key
+        self._job = job
 
     async def is_done(self, day: date) -> bool:
         """Whether somebody has finished it."""
-        row = await self._table.get(_key(day))
+        row = await self._table.get(self._key(day))
         return row is not None and _day_in(row).done
 
     async def claim(self, day: date) -> bool:
         """Take a day that nobody has finished, or is at work on."""
         now = self._now_ms()
-        standing = await self._table.put_new(PutNew(_key(day), {"claimed_at_ms": now, "done": False}))
+        standing = await self._table.put_new(PutNew(self._key(day), {"claimed_at_ms": now, "done": False}))
         if standing is None:
             return True
         known = _day_in(standing)
@@ -86,18 +90,21 @@ class DoneDays:
             return False
         try:
             seen = {"claimed_at_ms": known.claimed_at_ms, "done": False}
-            await self._table.change(Change(key=_key(day), assign={"claimed_at_ms": now}, equals=seen))
+            await self._table.change(Change(key=self._key(day), assign={"claimed_at_ms": now}, equals=seen))
         except ConditionRefused:
             return False
         return True
 
     async def give_back(self, day: date) -> None:
         """Let another instance, or this one, try again soon."""
-        await self._table.change(Change(key=_key(day), assign={"claimed_at_ms": 0}, equals={"done": False}))
+        await self._table.change(Change(key=self._key(day), assign={"claimed_at_ms": 0}, equals={"done": False}))
 
     async def finish(self, day: date) -> None:
         """It is done, for ever."""
-        await self._table.change(Change(key=_key(day), assign={"done": True}))
+        await self._table.change(Change(key=self._key(day), assign={"done": True}))
+
+    def _key(self, day: date) -> dict[str, str]:
+        return {self._name: f"{self._job}/{day.isoformat()}"}
 
 
 class DailyReconciliation:
@@ -156,7 +163,3 @@ class DailyReconciliation:
             self._observer.unreadable(order_id)
         self._observer.reconciled(day.isoformat(), report.compared)
         return True
-
-
-def _key(day: date) -> dict[str, str]:
-    return {"attempt": f"reconciliation/{day.isoformat()}"}

@@ -4,32 +4,35 @@
     not_at_provider   the order believes that money is held or taken, and the provider does not
     amount_differs    another amount or currency, or taken on one side and only held on the other
     hold_expires      held for days and not taken: it will be let go
+    refunds_differ    another amount was given back than the order says
+    disputes_differ   banks have taken back another amount than the order says
 
-BooksTooLong   the provider lists more payments than a run reads. Nothing more was compared.
-
-A worker may be between the provider's answer and its own append: so what does not fit is looked at once more a little later, on both
-sides, before it counts. An event's id follows from attempt and kind: the next run adds nothing. An order that cannot be read as it is
-stored is named, and the others are compared.
+A worker may be between the provider's answer and its own append, and a webhook may have been lost: so whoever still has something to do
+about a payment that does not fit is woken, and it is looked at once more a little later, on both sides, before it counts. An event's id
+follows from what was found: the next run adds nothing. An order that cannot be read as it is stored is named, and the others are compared.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from types import MappingProxyType
-from typing import Final, Literal, Protocol
+from typing import Final
 
 import anyio
 
 from orderstore.codec import MalformedCommit
 from orderstore.domain.events import PaymentDiscrepancyFound
+from orderstore.domain.next_steps import payment_step
 from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.state import ImpossibleTransition, Payment, PaymentStatus
+from orderstore.domain.state import ImpossibleTransition
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Actor, Cause
 from orderstore.store.errors import CorruptCommit, StreamTooLong
 from workers.payment.attempts import Held
+from workers.payment.hints import HintNotTaken, Send, hint_body, notice_body
+from workers.reconciliation.books import BooksTooLong, Finding, ProviderBooks, Standing, Theirs, findings
 
-Standing = Literal["nothing", "held", "taken"]
+__all__ = ("BooksTooLong", "PaymentReconciliation", "ProviderBooks", "Report", "Standing", "Theirs")
 
 HOLD_WARNED_AFTER_DAYS: Final = 5
 """Cards hold for 7 days where the customer was there. Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method."""
@@ -38,38 +41,6 @@ DOUBTS_MAX: Final = 10_000
 """Findings of one run. More are no discrepancies but another account, or a log that is not there."""
 _DAY_S: Final = 86_400
 _OF_ONE_ORDER: Final = (MalformedCommit, CorruptCommit, StreamTooLong, ImpossibleTransition)
-_STANDINGS: Final[Mapping[PaymentStatus, Standing]] = MappingProxyType(
-    {PaymentStatus.AUTHORIZED: "held", PaymentStatus.CAPTURED: "taken"}
-)
-
-
-class BooksTooLong(Exception):
-    """More than one run reads."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Theirs:
-    """A payment as the provider has it: what is held, or what was taken."""
-
-    reference: str
-    attempt_key: str
-    order_id: str
-    standing: Standing
-    amount_minor: int
-    currency: str
-
-
-class ProviderBooks(Protocol):
-    """What the provider says. Methods raise GatewayError, BooksTooLong."""
-
-    def payments(self, since_s: int, until_s: int) -> AsyncIterator[Theirs]:
-        """Our payments that were begun there at or after the first and before the second moment (seconds since 1970, its own clock)."""
-        ...
-
-    async def payment(self, reference: str) -> Theirs | None:
-        """One payment; None for a reference that it does not know."""
-        ...
-
 
 HeldBetween = Callable[[int, int], AsyncIterator[Held]]
 """Our own attempts by when they were begun, in milliseconds since 1970."""
@@ -80,8 +51,22 @@ class Found:
     """A discrepancy. `noted` is false where there is no such order to note it in, or nothing is to be noted."""
 
     order_id: str
-    finding: PaymentDiscrepancyFound
+    finding: Finding
     noted: bool
+
+    @property
+    def reference(self) -> str:
+        """The payment at the provider."""
+        if isinstance(self.finding, PaymentDiscrepancyFound):
+            return self.finding.provider_reference
+        return self.finding.subject
+
+    @property
+    def amounts(self) -> tuple[int, int]:
+        """What we say, and what the provider says, in minor units."""
+        if isinstance(self.finding, PaymentDiscrepancyFound):
+            return self.finding.ours_minor, self.finding.theirs_minor
+        return self.finding.ours, self.finding.theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +91,24 @@ class PaymentReconciliation:
     """Compares days. Memory: one reference for each payment of the day."""
 
     def __init__(
-        self, books: ProviderBooks, held_between: HeldBetween, orders: Orders, *, look_again_s: float = LOOK_AGAIN_S
+        self,
+        books: ProviderBooks,
+        held_between: HeldBetween,
+        orders: Orders,
+        *,
+        look_again_s: float = LOOK_AGAIN_S,
+        wake: Send | None = None,
     ) -> None:
+        """`wake` puts a hint on the payment worker's queue; None: nobody is woken, and what does not fit counts."""
         self._books = books
         self._held_between = held_between
         self._orders = orders
         self._look_again_s = look_again_s
+        self._wake = wake
 
     async def reconcile(self, day: date, *, note: bool = True) -> Report:
-        """Compare the payments that were begun on a UTC day, and look for holds of `HOLD_WARNED_AFTER_DAYS` before that run out.
+        """Compare the payments that were begun on a UTC day, those that something was given back of or disputed then, and look for holds
+        of `HOLD_WARNED_AFTER_DAYS` before that run out.
 
         Raises GatewayError, StoreError, TableError, BooksTooLong, and UnknownEvent for an order of a newer build. A run that breaks off
         may be repeated.
@@ -123,42 +117,45 @@ class PaymentReconciliation:
         unreadable: dict[str, None] = {}
         doubts: list[_Question] = []
         seen: set[str] = set()
-        async for theirs in self._books.payments(begin_s, begin_s + _DAY_S):
-            seen.add(theirs.reference)
-            question = _Question(theirs.order_id, theirs.attempt_key, theirs.reference)
-            if await self._judge(question, theirs, unreadable) is not None:
-                _append(doubts, question)
-        compared = len(seen)
-        async for ours in self._held_between(begin_s * 1_000, (begin_s + _DAY_S) * 1_000):
-            if ours.reference not in seen:
-                compared += 1
-                question = _Question(ours.order_id, ours.key, ours.reference)
-                their_word = await self._books.payment(ours.reference)
-                if await self._judge(question, their_word, unreadable) is not None:
+        async with aclosing(self._of_day(begin_s, seen)) as payments:
+            async for question, theirs in payments:
+                if await self._judge(question, theirs, unreadable, wake=note):
                     _append(doubts, question)
         found = [*await self._confirmed(doubts, unreadable), *await self._expiring(day)]
         if not note:
-            told = [Found(order_id=order_id, finding=finding, noted=False) for order_id, finding in found]
+            told = [Found(order_id=question.order_id, finding=finding, noted=False) for question, finding in found]
         else:
-            told = [await self._note(order_id, finding, unreadable) for order_id, finding in found]
-        return Report(day=day, compared=compared, found=tuple(told), unreadable=tuple(unreadable))
+            told = [await self._note(question, finding, unreadable) for question, finding in found]
+        return Report(day=day, compared=len(seen), found=tuple(told), unreadable=tuple(unreadable))
 
-    async def _confirmed(
-        self, doubts: list[_Question], unreadable: dict[str, None]
-    ) -> list[tuple[str, PaymentDiscrepancyFound]]:
+    async def _of_day(self, begin_s: int, seen: set[str]) -> AsyncGenerator[tuple[_Question, Theirs | None], None]:
+        """Each payment of the day once: what the provider lists, what we believe that it has, and what was touched then."""
+        async for theirs in self._books.payments(begin_s, begin_s + _DAY_S):
+            seen.add(theirs.reference)
+            yield _Question(theirs.order_id, theirs.attempt_key, theirs.reference), theirs
+        async for ours in self._held_between(begin_s * 1_000, (begin_s + _DAY_S) * 1_000):
+            if ours.reference not in seen:
+                seen.add(ours.reference)
+                yield _Question(ours.order_id, ours.key, ours.reference), await self._books.payment(ours.reference)
+        async for reference in self._books.touched(begin_s, begin_s + _DAY_S):
+            known = None if reference in seen else await self._books.payment(reference)
+            if known is not None:
+                seen.add(reference)
+                yield _Question(known.order_id, known.attempt_key, reference), known
+
+    async def _confirmed(self, doubts: list[_Question], unreadable: dict[str, None]) -> list[tuple[_Question, Finding]]:
         if not doubts:
             return []
         await anyio.sleep(self._look_again_s)
-        found = []
-        for question in doubts:
-            finding = await self._judge(question, await self._books.payment(question.reference), unreadable)
-            if finding is not None:
-                found.append((question.order_id, finding))
-        return found
+        return [
+            (question, finding)
+            for question in doubts
+            for finding in await self._judge(question, await self._books.payment(question.reference), unreadable)
+        ]
 
-    async def _expiring(self, day: date) -> list[tuple[str, PaymentDiscrepancyFound]]:
+    async def _expiring(self, day: date) -> list[tuple[_Question, Finding]]:
         begin_s = _begin_s(day - timedelta(days=HOLD_WARNED_AFTER_DAYS))
-        found: list[tuple[str, PaymentDiscrepancyFound]] = []
+        found: list[tuple[_Question, Finding]] = []
         async for theirs in self._books.payments(begin_s, begin_s + _DAY_S):
             if theirs.standing == "held":
                 finding = PaymentDiscrepancyFound(
@@ -168,28 +165,46 @@ class PaymentReconciliation:
                     ours_minor=theirs.amount_minor,
                     theirs_minor=theirs.amount_minor,
                 )
-                found.append((theirs.order_id, finding))
+                found.append((_Question(theirs.order_id, theirs.attempt_key, theirs.reference), finding))
                 _check_bound(len(found))
         return found
 
     async def _judge(
-        self, question: _Question, theirs: Theirs | None, unreadable: dict[str, None]
-    ) -> PaymentDiscrepancyFound | None:
+        self,
+        question: _Question,
+        theirs: Theirs | None,
+        unreadable: dict[str, None],
+        *,
+        wake: bool = False,
+    ) -> tuple[Finding, ...]:
         """The log is read after the provider: what it knows then is never older."""
         try:
-            order = placed(await self._orders.load(question.order_id))
+            history = await self._orders.load(question.order_id)
         except UnknownOrder:
-            return judged(question.attempt_key, question.reference, theirs, None, "")
+            return findings(question.attempt_key, question.reference, theirs, None, "")
         except _OF_ONE_ORDER:
             unreadable[question.order_id] = None
             _check_bound(len(unreadable))
-            return None
-        return judged(question.attempt_key, question.reference, theirs, order.payment, order.order.currency)
+            return ()
+        order = placed(history)
+        found = findings(question.attempt_key, question.reference, theirs, order.payment, order.order.currency)
+        if wake and found and self._wake is not None:
+            try:
+                if payment_step(history.state) is not None:
+                    await self._wake(hint_body(history))
+                if any(finding.kind == "disputes_differ" for finding in found):
+                    await self._wake(notice_body(question.reference))
+            except HintNotTaken:
+                return found  # then it counts, unless it comes to fit by itself
+        return found
 
-    async def _note(self, order_id: str, finding: PaymentDiscrepancyFound, unreadable: dict[str, None]) -> Found:
+    async def _note(self, question: _Question, finding: Finding, unreadable: dict[str, None]) -> Found:
+        order_id, told = question.order_id, finding.kind
+        if not isinstance(finding, PaymentDiscrepancyFound):  # it may differ once more, by another amount
+            told = f"{told}:{finding.ours}:{finding.theirs}"
         cause = Cause(
-            causation_id=finding.attempt_key,
-            purpose=f"payment-discrepancy:{finding.kind}",
+            causation_id=question.attempt_key,
+            purpose=f"payment-discrepancy:{told}",
             correlation_id=order_id,
             actor=Actor("service", "payment-reconciliation"),
             source="payment",
@@ -202,33 +217,6 @@ class PaymentReconciliation:
             unreadable[order_id] = None
             return Found(order_id=order_id, finding=finding, noted=False)
         return Found(order_id=order_id, finding=finding, noted=True)
-
-
-def judged(
-    attempt_key: str, reference: str, theirs: Theirs | None, payment: Payment | None, currency: str
-) -> PaymentDiscrepancyFound | None:
-    """What does not fit between the provider's word and the order's; None when they agree. `payment` None: there is no such order."""
-    ours: Standing = "nothing"
-    if payment is not None and payment.provider_reference == reference:
-        ours = _STANDINGS.get(payment.status, "nothing")
-    theirs_stands: Standing = "nothing" if theirs is None else theirs.standing
-    ours_minor = payment.amount_minor if payment is not None and ours != "nothing" else None
-    theirs_minor = theirs.amount_minor if theirs is not None and theirs_stands != "nothing" else None
-    if ours_minor is None and theirs_minor is None:
-        return None
-    if ours_minor is not None and theirs_minor is not None and ours != theirs_stands:
-        # What is only held on one side is not taken there.
-        ours_minor = ours_minor if ours == "taken" else 0
-        theirs_minor = theirs_minor if theirs_stands == "taken" else 0
-    elif ours_minor == theirs_minor and theirs is not None and theirs.currency == currency:
-        return None
-    return PaymentDiscrepancyFound(
-        kind="not_in_log" if ours_minor is None else "not_at_provider" if theirs_minor is None else "amount_differs",
-        attempt_key=attempt_key,
-        provider_reference=reference,
-        ours_minor=ours_minor or 0,
-        theirs_minor=theirs_minor or 0,
-    )
 
 
 def _append(doubts: list[_Question], question: _Question) -> None:

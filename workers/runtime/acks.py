@@ -47,8 +47,10 @@ class Acks:
 
     def remember(self, message_id: str) -> None:
         """Its work is done: never run it here again."""
-        self._remembered[message_id] = None
-        self._remembered.move_to_end(message_id)
+        if message_id in self._remembered:
+            self._remembered.move_to_end(message_id)
+        else:
+            self._remembered[message_id] = None
         if len(self._remembered) > self._remembered_max:
             self._remembered.popitem(last=False)
 
@@ -69,7 +71,9 @@ class Acks:
     async def _delete(self, batch: Sequence[Held]) -> tuple[Sequence[Held], Sequence[Held]]:
         owner = {copy.receipt: held for held in batch for copy in held.copies}
         # One entry per receipt: the adapters number the entries, so two receipts of one message do not collide.
-        copies = list({copy.receipt: copy for held in batch for copy in held.copies}.values())
+        copies = [copy for held in batch for copy in held.copies]
+        if len(copies) > len(owner):
+            copies = list({copy.receipt: copy for copy in copies}.values())
         again: list[Held] = []
         gone: list[Held] = []
         for first in range(0, len(copies), BATCH_ENTRIES_MAX):

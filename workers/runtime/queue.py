@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 BATCH_ENTRIES_MAX = 10
 MESSAGE_BYTES_MAX = 1_048_576
@@ -46,8 +48,7 @@ class RequestRefused(QueueError):
     """The request is wrong in itself; the same request will be refused again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One receipt of one message. Another receipt of the same message has the same `id` and another `receipt`."""
 
     id: str

@@ -42,6 +42,10 @@ class SandboxLedger(Protocol):
         """Every row (of one order), in no order: reads the whole ledger."""
         ...
 
+    def now_ms(self) -> int:
+        """The clock that its rows are dated by: milliseconds since 1970."""
+        ...
+
 
 class TableLedger(SandboxLedger):
     """The ledger in a service table whose key is `key`. `now_ms` is the wall clock in milliseconds since 1970."""
@@ -67,6 +71,10 @@ class TableLedger(SandboxLedger):
             entry = _entry(row)
             if order is None or entry.order == order:
                 yield entry
+
+    def now_ms(self) -> int:
+        """See `SandboxLedger.now_ms`."""
+        return self._now_ms()
 
 
 def _entry(row: Item) -> Entry:

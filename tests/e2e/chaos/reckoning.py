@@ -24,7 +24,9 @@ from workers.settings import from_environment
 
 EAR: Final = "ear"
 """The queue of the tests that hears everything the topic is told."""
-ONCE_AT_MOST: Final = frozenset({"RefundRequested", "RefundIssued", "OrderCancellationDeclined"})
+ONCE_AT_MOST: Final = frozenset(
+    {"RefundRequested", "RefundIssued", "OrderCancellationDeclined", "InvoiceDocumentStored"}
+)
 LOADS_AT_ONCE: Final = 32
 FINAL_NOTIFICATIONS: Final = frozenset({"sent", "suppressed", "failed"})
 

@@ -105,7 +105,7 @@ def filled(kind: Any) -> Any:
         return filled(next(choice for choice in arguments if choice is not type(None)))
     if origin is tuple:
         return (filled(arguments[0]), filled(arguments[0]))
-    return {str: "text", int: 1, Decimal: Decimal(1), datetime: NOON}[kind]
+    return {str: "text", int: 1, bool: True, Decimal: Decimal(1), datetime: NOON}[kind]
 
 
 @pytest.mark.parametrize("entry", EVENT_TYPES, ids=lambda entry: entry.name)

@@ -12,7 +12,7 @@ from orderstore.domain.events import InvoiceIssued, PersonalDataErased
 from orderstore.domain.ids import event_id
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.orders import CustomerErased
-from orderstore.privacy.buyers import NoBuyer, open_buyer
+from orderstore.privacy.buyers import Buyer, NoBuyer, open_buyer
 from orderstore.privacy.certificates import certificate_id, find
 from orderstore.privacy.contents import personal_in
 from orderstore.privacy.erasure import ErasureUnproved, NobodyKnown, OpenOrders
@@ -102,7 +102,7 @@ def test_an_invoice_names_its_buyer_also_after_the_erasure_and_nobody_s_address(
         (invoice,) = [past.event for past in history.events if isinstance(past.event, InvoiceIssued)]
         assert invoice.buyer is not None
         assert invoice.buyer.subject == "fiscal:2026:customer:c-1"
-        assert await open_buyer(shop.sealer, invoice, history.stream) == NAME
+        assert await open_buyer(shop.sealer, invoice, history.stream) == Buyer(name=NAME)
         plain = await shop.sealer.open(invoice.buyer, f"{history.stream}/buyer")
         assert orjson.loads(plain) == {"name": NAME}
         await shop.ring.erase("fiscal:2026:customer:c-1")

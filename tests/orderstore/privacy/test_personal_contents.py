@@ -12,6 +12,7 @@ from orderstore import codec
 from orderstore.contract import public_data
 from orderstore.domain import events as e
 from orderstore.domain.follow_up import follow_up
+from orderstore.history import History
 from orderstore.privacy import expiry
 from orderstore.privacy.contents import personal_in
 from orderstore.privacy.keys import KeyErased
@@ -19,11 +20,16 @@ from orderstore.privacy.sealing import SealBroken
 from orderstore.privacy.subjects import fiscal_subject, fiscal_year_of, key_class_of, may_expire, operational_subject
 from orderstore.registry import EVENT_TYPES
 from orderstore.requests import CancelOrder, HoldOrder, ReleaseHold, RequestRefund
+from orderstore.store.chain import seal
 from projections.views import invoices, order_status
+from tests.builders import NOON
 from tests.builders import given as given_order
+from tests.ordering import cause
+from tests.orderstore.golden_events import COMPLETE
 from tests.orderstore.privacy.shop import EMAIL, NAME, SHOP, Shop
 from tests.virtual_time import run_virtual
 
+STREAM = "main/order-6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001"
 PERSONAL_FIELDS = {
     ("OrderCreated", "contact"),
     ("OrderCancellationRequested", "note"),
@@ -32,6 +38,10 @@ PERSONAL_FIELDS = {
     ("CreditNoteIssued", "buyer"),
     ("OrderHeld", "note"),
     ("OrderHoldReleased", "note"),
+    ("OrderProcessResumed", "note"),
+    ("OrderNoteAdded", "note"),
+    ("ReturnRequested", "note"),
+    ("ReturnDeclined", "note"),
 }
 
 
@@ -49,6 +59,20 @@ def test_every_sealed_field_of_every_event_is_on_the_list() -> None:
     }
 
     assert found == PERSONAL_FIELDS
+
+
+@pytest.mark.parametrize(("name", "field"), sorted(PERSONAL_FIELDS))
+def test_each_of_them_is_found_where_it_stands(name: str, field: str) -> None:
+    """Whatever is sealed in an event is found in the log: what nobody finds nobody erases or shows to whom it is about."""
+    events = [COMPLETE["OrderCreated"], *([] if name == "OrderCreated" else [COMPLETE[name]])]
+    body = codec.encode(events, cause=cause("test"), first_version=1, occurred_at=NOON)
+    recorded = codec.decode(seal(stream=STREAM, number=1, recorded_at_ms=1, body=body, previous=None))
+    history = History(stream=STREAM, version=len(recorded), events=recorded)
+
+    found = [personal for personal in personal_in(history) if personal.version == len(events)]
+
+    assert [(personal.field, personal.sealed is not None) for personal in found] == [(field, True)]
+    assert found[0].purpose.startswith(STREAM)
 
 
 def test_each_of_them_is_found_in_a_real_order_and_opens_for_its_own_purpose_only() -> None:

@@ -46,7 +46,7 @@ def test_what_is_written_is_true_and_written_once(directory: Path) -> None:
 def test_a_missing_a_stale_and_a_superfluous_file_are_named(directory: Path) -> None:
     """All of them at once, each with its path; `write` mends them all."""
     (directory / "published" / "OrderCreated-1.0.json").unlink()
-    (directory / "stored" / "PaymentFailed-1.0.json").write_text("{}\n")
+    (directory / "stored" / "PaymentVoided-1.0.json").write_text("{}\n")
     (directory / "stored" / "PaymentExploded-1.0.json").write_text("{}\n")
     (directory / "README.md").write_text("")
     (directory.parent / "asyncapi.json").unlink()
@@ -55,7 +55,7 @@ def test_a_missing_a_stale_and_a_superfluous_file_are_named(directory: Path) -> 
 
     assert {(one.path.name, one.trouble) for one in found} == {
         ("OrderCreated-1.0.json", "missing"),
-        ("PaymentFailed-1.0.json", "stale"),
+        ("PaymentVoided-1.0.json", "stale"),
         ("PaymentExploded-1.0.json", "superfluous"),
         ("README.md", "stale"),
         ("asyncapi.json", "missing"),

@@ -79,7 +79,7 @@ async def test_walks_on_a_table_equal_those_in_memory(environment) -> None:
             if cursor is None:
                 break
         assert found == ids
-        counted = await lateness(views, DEADLINES, tenant=TENANT, now_ms=NOON_MS + DAY_MS)
+        counted = await lateness(views, current, tenant=TENANT, now_ms=NOON_MS + DAY_MS)
         assert (counted.complete, counted.stages["outcomes"].orders) == (True, 30)
 
         released = commits(0, HELD, LET_GO)

@@ -1,6 +1,6 @@
 """The API over the real write side and the memory log, with views that really project. Nothing of it is mocked."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,6 +17,7 @@ from orderstore.orders import Orders
 from orderstore.recorded import Actor, Cause
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
+from projections.answers.business_report import BusinessQueries
 from projections.answers.exceptions import ExceptionQueries
 from projections.answers.fresh_reads import FreshReads
 from projections.answers.orders import ViewQueries, current_generations, open_queries
@@ -34,11 +35,14 @@ from tests.projections.lagging import project
 
 TENANT = "acme"
 ADMIN, READER, WRITER, SCRAPER = "admin-secret", "reader-secret", "writer-secret", "scraper-secret"
+OPERATOR, REVIEWER = "operator-secret", "reviewer-secret"
 TOKENS = (
     Token("admin", sha256_of(ADMIN), frozenset({"admin"})),
     Token("reader", sha256_of(READER), frozenset({"orders:read"})),
     Token("writer", sha256_of(WRITER), frozenset({"orders:write"})),
     Token("scraper", sha256_of(SCRAPER), frozenset({"metrics:read"})),
+    Token("warehouse", sha256_of(OPERATOR), frozenset({"orders:operate"})),
+    Token("fraud-watch", sha256_of(REVIEWER), frozenset({"orders:review"})),
 )
 
 # The article's request (E039): one laptop at 850 and two mice at 25 are 900.00 USD.
@@ -67,6 +71,7 @@ class LiveViews:
         self.held = False
         self.lot = MemoryParkingLot()
         self.now_ms = Clock().ms
+        self.clock: Callable[[], int] = Clock()
         self.failure: Exception | None = None
         self._log = log
         self._store = MemoryViewStore()
@@ -94,6 +99,13 @@ class LiveViews:
         await self._queries()
         reader = SalesQueries(self._store, tenant=TENANT, generations=current_generations(self._store))
         return await reader.sales(first, last, currencies)
+
+    async def business(self, days: int, currencies: Sequence[str]) -> Document:
+        await self._queries()
+        reader = BusinessQueries(
+            self._store, self, tenant=TENANT, generations=current_generations(self._store), now_ms=self.clock
+        )
+        return await reader.business(days, currencies)
 
     async def invoice(self, number: str) -> Mapping[str, Any] | None:
         return await (await self._queries()).invoice(number)
@@ -205,6 +217,7 @@ async def running(
     measures, logs, clock = Measures(), LogCapture(), Clock()
     store = MemoryEventStore() if store is None else store
     views = LiveViews(store)
+    views.clock = clock
     orders = Orders(
         Transactor(store, now_ms=clock), tenant=TENANT, vault=PlainVault(), hooks_allowed=hooks_allowed, now_ms=clock
     )
@@ -222,6 +235,7 @@ async def running(
         fresh=FreshReads(views, orders, random=Random(1), observer=measures),
         exceptions=views,
         sales=views,
+        business=views,
         authentication=BearerTokens(TOKENS),
         readiness=lambda: made[0].parts,
         metrics=lambda: (b"orders_total 1\n", "text/plain; version=0.0.4; charset=utf-8"),

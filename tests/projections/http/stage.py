@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from projections.http import dead_letters, webhooks
 from tests.projections.http.api import ADMIN
+from tests.projections.http.changed import is_a_change
 from tests.projections.http.live_api import events_in
 from tests.projections.http.whole_api import CUSTOMER, HELD_BY, WholeApi, running_whole
 
@@ -55,12 +56,13 @@ class Stage:
     def __init__(self) -> None:
         self.whole: WholeApi
         self.left_behind: list[str] = []
+        self.changes = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve."""
         if scope["type"] == "lifespan":
             await receive()
-            async with running_whole() as self.whole:
+            async with running_whole(changes=self.changes) as self.whole:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
             await send({"type": "lifespan.shutdown.complete"})
@@ -93,10 +95,11 @@ def described() -> Any:
 
 
 @contextmanager
-def on_stage() -> Iterator[Stage]:
-    """A fresh world; at its end nothing may be left behind by anything that was refused."""
+def on_stage(label: str | None = None) -> Iterator[Stage]:
+    """A fresh world, with what this operation needs, or every one; at its end nothing may be left behind by anything that was refused."""
     schema = described()
     asgi.shutdown_lifespans()
+    STAGE.changes = label is None or is_a_change(label)
     with (
         patch.object(dead_letters, "SECONDS_MAX", SECONDS_MAX),
         patch.object(webhooks, "SECONDS_MAX", SECONDS_MAX),
@@ -154,6 +157,8 @@ def ids(label: str) -> dict[str, str]:
         "queue": "payment",
         "messageId": known.letter,
     }
+    if known.changed is not None:
+        there |= known.changed.ids(label)
     return {name: value for name, value in there.items() if f"{{{name}}}" in label}
 
 

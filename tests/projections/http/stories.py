@@ -1,10 +1,11 @@
 """Orders with a past, for tests that begin in the middle."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderstore.domain import billing, decisions
-from tests.builders import BOOKED, DISPATCHED, PAID_AT_ONCE, RESERVED
+from orderstore.domain.events import InventoryPartiallyReserved, PaymentFailed, Pieces
+from tests.builders import BOOKED, DELIVERED, DISPATCHED, PAID, PAID_AT_ONCE, RESERVED
 from tests.projections.http.api import Api
 
 NOWHERE = "6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11"
@@ -21,6 +22,47 @@ async def dispatched(api: Api, **changes: Any) -> str:
         ("dispatch-outcome", decisions.dispatch_shipment, DISPATCHED),
     ):
         await api.record(order_id, decide, purpose=purpose, outcome=outcome)
+    return order_id
+
+
+async def reserved(api: Api, **changes: Any) -> str:
+    """An order that is paid for and set aside."""
+    order_id = await api.place(**changes)
+    await api.record(order_id, decisions.complete_payment, purpose="payment-outcome", outcome=PAID)
+    await api.record(order_id, decisions.reserve_inventory, purpose="inventory-outcome", outcome=RESERVED)
+    return order_id
+
+
+async def declined(api: Api, **changes: Any) -> str:
+    """An order whose first card was declined, and whose customer may try another for an hour."""
+    order_id = await api.place(terms={"paymentRetryS": 3_600}, **changes)
+    later = datetime.fromtimestamp(api.clock.ms / 1000 + 3_600, tz=UTC)
+    outcome = PaymentFailed(attempt=1, category="soft", code="insufficient_funds", retry_until=later)
+    await api.record(order_id, decisions.fail_payment, purpose="payment-outcome", outcome=outcome)
+    return order_id
+
+
+async def short(api: Api) -> str:
+    """An order of which one mouse is missing, and whose customer is asked."""
+    order_id = await api.place(terms={"missingStock": "ask"})
+    deadline = datetime.fromtimestamp(api.clock.ms / 1000, tz=UTC) + timedelta(days=3)
+    outcome = InventoryPartiallyReserved(
+        reservation_id="r-1", allocations=(), missing=(Pieces(line=1, quantity=1),), answer_by=deadline
+    )
+    await api.record(order_id, decisions.complete_payment, purpose="payment-outcome", outcome=PAID)
+    await api.record(order_id, decisions.partly_reserve_inventory, purpose="inventory-outcome", outcome=outcome)
+    return order_id
+
+
+async def under_review(api: Api) -> str:
+    """An order that is paid for and set aside, and that somebody is to look at."""
+    return await reserved(api, terms={"review": True})
+
+
+async def delivered(api: Api, **changes: Any) -> str:
+    """An order that has arrived."""
+    order_id = await dispatched(api, **changes)
+    await api.record(order_id, decisions.deliver_shipment, purpose="delivery", outcome=DELIVERED)
     return order_id
 
 

@@ -32,8 +32,9 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 FIELDS = [
-    "items", "currency", "customerId", "customerEmail", "customerName", "customerPhone", "country", "channel", "reference", "placedAt",
-    "paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure", "customer_id", "\ud800",
+    "items", "currency", "customerId", "customerEmail", "customerName", "customerPhone", "customerAddress", "customerVatId",
+    "country", "channel", "reference", "placedAt",
+    "paymentOutcome", "inventoryOutcome", "simulateTechnicalFailure", "terms", "customer_id", "\ud800",
 ]  # fmt: skip
 LINE_FIELDS = ["sku", "quantity", "price", "description", "Sku"]
 LINES = st.dictionaries(st.sampled_from(LINE_FIELDS), SCALARS, max_size=4).map(
@@ -108,7 +109,14 @@ async def _placed_or_refused(api: Api, body: bytes) -> None:
     name=st.sampled_from(NAMES),
     value=st.text(max_size=30) | st.sampled_from(MOMENTS),
     path=st.sampled_from(
-        ["/orders", "/orders/6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11", "/invoices/INV-1", "/exceptions", "/sales"]
+        [
+            "/orders",
+            "/orders/6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11",
+            "/invoices/INV-1",
+            "/exceptions",
+            "/sales",
+            "/business",
+        ]
     ),
     rest=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=10),
 )

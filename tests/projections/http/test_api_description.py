@@ -56,9 +56,24 @@ async def test_every_operation_is_described_with_its_scope() -> None:
             ("POST", "/orders/{orderId}/refunds"): ["orders:write"],
             ("POST", "/orders/{orderId}/holds"): ["orders:write"],
             ("POST", "/orders/{orderId}/holds/{holdId}/release"): ["orders:write"],
+            **{
+                ("POST", f"/orders/{{orderId}}/{verb}"): ["orders:write"]
+                for verb in ("line-cancellations", "payment-attempts", "answers/{actionId}", "returns")
+            },
+            ("POST", "/orders/{orderId}/returns/{returnId}/cancel"): ["orders:write"],
+            **{
+                ("POST", f"/orders/{{orderId}}/returns/{{returnId}}/{verb}"): ["orders:operate"]
+                for verb in ("approve", "decline", "receive", "inspection")
+            },
+            **{
+                ("POST", f"/orders/{{orderId}}/{verb}"): ["orders:operate"]
+                for verb in ("delays", "notes", "refunds/{refundId}/retry")
+            },
+            ("POST", "/orders/{orderId}/review"): ["orders:review"],
             ("GET", "/invoices/{invoiceNumber}"): ["orders:read"],
             ("GET", "/exceptions"): ["orders:read"],
             ("GET", "/sales"): ["orders:read"],
+            ("GET", "/business"): ["orders:read"],
             ("GET", "/metrics"): ["metrics:read"],
             ("GET", "/healthz"): [],
             ("GET", "/readyz"): [],
@@ -175,6 +190,8 @@ async def test_real_answers_fit_what_is_promised() -> None:
             ("/exceptions", await api.get("/exceptions")),
             ("/sales", await api.get("/sales?from=2026-03-01&to=2026-03-02")),
             ("/sales", await api.get("/sales?from=2026-03-01&to=2026-02-02")),
+            ("/business", await api.get("/business?days=2")),
+            ("/business", await api.get("/business?days=92")),
             ("/healthz", await api.get("/healthz")),
             ("/readyz", await api.get("/readyz")),
         ]
@@ -213,8 +230,9 @@ async def test_every_kind_of_problem_is_promised_somewhere() -> None:
         text = str((await described(api))["paths"])
         untold = {code for code in KINDS if f"`{code}`" not in text}
 
-        # The last three are of operations that not every API has: a payment provider's webhook, live streams and inboxes.
+        # Of operations that not every API has: a payment provider's webhook, live streams and inboxes.
         beside = {"bad_signature", "too_many_streams", "unknown_note"}
+        beside |= {"document_erased", "unknown_document", "document_changed", "not_acceptable"}  # and of stored invoices
         before = {"head_timeout", "head_too_large"}  # of requests that are ended before it is known what they are for
         assert untold == {"not_found", "method_not_allowed", "bad_request"} | beside | before
 

@@ -156,13 +156,8 @@ async def test_the_description_tells_of_the_header_and_of_its_refusal() -> None:
             if (parameter["in"], parameter["name"]) == ("header", "If-Match")
         }
 
-        holds = "/orders/{orderId}/holds"
-        assert listening == {
-            "/orders/{orderId}/cancel",
-            "/orders/{orderId}/refunds",
-            holds,
-            f"{holds}/{{holdId}}/release",
-        }
+        assert listening == {path for path, operations in paths.items() if "{orderId}" in path and "post" in operations}
+        assert len(listening) > 10
         for path in listening:
             answers = paths[path]["post"]["responses"]
             assert "`wrong_version`" in answers["412"]["description"]

@@ -17,7 +17,17 @@ OPERATIONS = (
     *("POST /orders", "GET /orders", "GET /orders/{orderId}", "GET /orders/{orderId}/changes"),
     *("GET /orders/{orderId}/events", "GET /orders/{orderId}/invoices", "GET /invoices/{invoiceNumber}"),
     *("POST /orders/{orderId}/cancel", "POST /orders/{orderId}/refunds", "POST /orders/{orderId}/holds"),
-    *("POST /orders/{orderId}/holds/{holdId}/release", "GET /exceptions", "GET /sales"),
+    *("POST /orders/{orderId}/holds/{holdId}/release", "GET /exceptions", "GET /sales", "GET /business"),
+    *(
+        f"POST /orders/{{orderId}}/{verb}"
+        for verb in ("line-cancellations", "payment-attempts", "review", "delays", "notes")
+    ),
+    *("POST /orders/{orderId}/answers/{actionId}", "POST /orders/{orderId}/refunds/{refundId}/retry"),
+    "POST /orders/{orderId}/returns",
+    *(
+        f"POST /orders/{{orderId}}/returns/{{returnId}}/{verb}"
+        for verb in ("approve", "decline", "cancel", "receive", "inspection")
+    ),
     *("GET /orders/{orderId}/live", "GET /customers/{customerId}/live", "GET /customers/{customerId}/inbox"),
     "POST /customers/{customerId}/inbox/{noteId}/read",
     *("GET /dead-letters", "GET /dead-letters/{queue}", "GET /dead-letters/{queue}/{messageId}"),
@@ -50,7 +60,7 @@ def test_every_bound_of_an_operation_is_kept(label: str) -> None:
     """At each bound of each schema, on both its sides; each field missing, null, of another type; each other method."""
     from tests.projections.http import stage
 
-    with stage.on_stage():
+    with stage.on_stage(label):
         tried = [stage.check(case).status_code for case in stage.boundaries(label)]
     assert min(tried) < 300 or label in NEEDS_MORE_THAN_A_SHAPE
 
@@ -75,7 +85,7 @@ def _draw(label: str, *, examples: int, chosen: int) -> None:
     from tests.projections.http import stage
 
     print(f"seed {chosen}, {examples} examples of {label}")  # noqa: T201 - shown when it fails
-    with stage.on_stage():
+    with stage.on_stage(label):
         found = stage.operation(label)
         modes = [GenerationMode.POSITIVE] if label in WITHOUT_INPUT else list(GenerationMode)
         drawn = st.one_of(

@@ -17,6 +17,8 @@ ORDER = "/orders/{orderId}"
 STEPS = (
     *(f"GET {ORDER}{place}" for place in ("", "/changes", "/events", "/invoices", "/live")),
     *(f"POST {ORDER}/{verb}" for verb in ("cancel", "refunds", "holds", "holds")),
+    *(f"POST {ORDER}/{verb}" for verb in ("line-cancellations", "payment-attempts", "returns", "delays", "notes")),
+    *(f"POST {ORDER}/returns/{{returnId}}/{verb}" for verb in ("cancel", "receive", "inspection")),
     f"POST {ORDER}/holds/{{holdId}}/release",
 )
 STEPS_MAX = 8
@@ -45,10 +47,18 @@ def _stories(chosen: int, *, examples: int) -> None:
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
         with stage.on_stage(), stage.client() as client:
-            order_id = data.draw(st.sampled_from([_placed(client), stage.STAGE.whole.known.invoiced]), label="order")
-            holds, made = ["no-such-hold"], []
+            known = stage.STAGE.whole.known
+            assert known.changed is not None
+            order_id = data.draw(
+                st.sampled_from([_placed(client), known.invoiced, known.changed.returns]), label="order"
+            )
+            holds, returns, made = ["no-such-hold"], ["no-such-return"], []
             for label in data.draw(st.lists(st.sampled_from(STEPS), min_size=2, max_size=STEPS_MAX), label="steps"):
-                ids = {"orderId": order_id, "holdId": data.draw(st.sampled_from(holds))}
+                ids = {
+                    "orderId": order_id,
+                    "holdId": data.draw(st.sampled_from(holds)),
+                    "returnId": data.draw(st.sampled_from(returns)),
+                }
                 named = {name: value for name, value in ids.items() if f"{{{name}}}" in label}
                 case = data.draw(stage.operation(label).as_strategy(path_parameters=named))
                 answer = stage.check(case)
@@ -57,6 +67,8 @@ def _stories(chosen: int, *, examples: int) -> None:
                     made.append(answer.json()["eventId"])
                     if label.endswith("/holds"):
                         holds.append(answer.json()["holdId"])
+                    if label.endswith("/returns"):
+                        returns.append(answer.json()["returnId"])
             _is_one_story(client, order_id, made)
 
     run()

@@ -5,15 +5,25 @@ import hashlib
 import pytest
 
 from projections.http.auth import BearerTokens, OpenService, Token, sha256_of
-from tests.projections.http.api import ADMIN, ARTICLE, READER, SCRAPER, WRITER, running
+from tests.projections.http.api import ADMIN, ARTICLE, OPERATOR, READER, REVIEWER, SCRAPER, WRITER, running
 
 ORDER = "/orders/6f1d6b0e-6c0f-5b8e-9a53-0c2f3a3d7a11"
+HANDLING = ("approve", "decline", "receive", "inspection")
 OPERATIONS = [
     ("POST", "/orders", "orders:write"),
     ("POST", f"{ORDER}/cancel", "orders:write"),
     ("POST", f"{ORDER}/refunds", "orders:write"),
     ("POST", f"{ORDER}/holds", "orders:write"),
     ("POST", f"{ORDER}/holds/h-1/release", "orders:write"),
+    *(
+        ("POST", f"{ORDER}/{verb}", "orders:write")
+        for verb in ("line-cancellations", "payment-attempts", "answers/missing_stock", "returns", "returns/r-1/cancel")
+    ),
+    *(
+        ("POST", f"{ORDER}/{verb}", "orders:operate")
+        for verb in ("delays", "notes", "refunds/r-1/retry", *(f"returns/r-1/{verb}" for verb in HANDLING))
+    ),
+    ("POST", f"{ORDER}/review", "orders:review"),
     ("GET", "/orders?customerId=c", "orders:read"),
     ("GET", ORDER, "orders:read"),
     ("GET", f"{ORDER}/events", "orders:read"),
@@ -21,9 +31,16 @@ OPERATIONS = [
     ("GET", "/invoices/INV-000001", "orders:read"),
     ("GET", "/exceptions?kind=held", "orders:read"),
     ("GET", "/sales?from=2026-03-01&to=2026-03-02", "orders:read"),
+    ("GET", "/business", "orders:read"),
     ("GET", "/metrics", "metrics:read"),
 ]
-HOLDERS = {"orders:read": READER, "orders:write": WRITER, "metrics:read": SCRAPER}
+HOLDERS = {
+    "orders:read": READER,
+    "orders:write": WRITER,
+    "orders:operate": OPERATOR,
+    "orders:review": REVIEWER,
+    "metrics:read": SCRAPER,
+}
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), OPERATIONS)
@@ -65,7 +82,7 @@ async def test_a_wrong_token_opens_nothing(value: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "scope"), OPERATIONS)
-@pytest.mark.parametrize("token", [READER, WRITER, SCRAPER])
+@pytest.mark.parametrize("token", [READER, WRITER, OPERATOR, REVIEWER, SCRAPER])
 async def test_a_token_does_what_its_scope_names_and_nothing_else(
     method: str, path: str, scope: str, token: str
 ) -> None:

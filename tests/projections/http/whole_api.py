@@ -12,6 +12,7 @@ import httpx
 from projections.answers.fresh_reads import FreshReads
 from projections.http.auth import BearerTokens, Token, sha256_of
 from tests.projections.http.api import ADMIN, TOKENS, Api
+from tests.projections.http.changed import Changed, changed
 from tests.projections.http.live_api import LiveApi, running_live
 from tests.projections.http.shared_app import app_over
 from tests.projections.http.stories import invoiced
@@ -38,6 +39,7 @@ class Known:
     endpoint: str
     event: str
     letter: str
+    changed: Changed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,9 @@ class WholeApi:
 
 
 @asynccontextmanager
-async def running_whole() -> AsyncIterator[WholeApi]:
-    """An API with one of everything. `ADMIN` may do all of it; the other tokens are those of `tests.projections.http.api`."""
+async def running_whole(*, changes: bool = True) -> AsyncIterator[WholeApi]:
+    """An API with one of everything, and with orders for each change of mind (`changes`). `ADMIN` may do all of it; the other tokens are
+    those of `tests.projections.http.api`."""
     webhooks, letters = Webhooks(), DeskWorld()
     hints: list[str] = []
 
@@ -95,11 +98,11 @@ async def running_whole() -> AsyncIterator[WholeApi]:
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=api.app), base_url="http://api.test"
         ) as api.client:
-            known = await _begun(live, webhooks, letters)
+            known = await _begun(live, webhooks, letters, changes=changes)
             yield WholeApi(api=api, live=live, webhooks=webhooks, letters=letters, hints=hints, known=known)
 
 
-async def _begun(live: LiveApi, webhooks: Webhooks, letters: DeskWorld) -> Known:
+async def _begun(live: LiveApi, webhooks: Webhooks, letters: DeskWorld, *, changes: bool) -> Known:
     """Something of each kind."""
     api = live.api
     held = await api.place(customerId=CUSTOMER)
@@ -116,4 +119,5 @@ async def _begun(live: LiveApi, webhooks: Webhooks, letters: DeskWorld) -> Known
         endpoint=endpoint,
         event="e-1",
         letter=letter,
+        changed=await changed(api) if changes else None,
     )

@@ -61,8 +61,8 @@ def _stock_without_a_record() -> AbstractContextManager[Any]:
     """A reservation that is repeated takes the goods again."""
     real = reservation.hold_whole
 
-    def hold_whole(reservation_id: str, chunk: Any, tracked: Any) -> Any:
-        head, *takes = real(reservation_id, chunk, tracked)
+    def hold_whole(reservation_id: str, held: Any, **told: Any) -> Any:
+        head, *takes = real(reservation_id, held, **told)
         return (replace(head, key={"key": f"{head.key['key']}/{another()}"}), *takes)
 
     return patch.object(reservation, "hold_whole", hold_whole)

@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from orderstore.store.port import EventStore
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
 from workers.cli import build
 from workers.commands import invoices
 
 
-def verified(monkeypatch: pytest.MonkeyPatch, log: EventStore, *options: str) -> Any:
-    """The command over this log."""
+def core_of(world: World) -> Any:
+    settings = SimpleNamespace(tenant="test")
+    return SimpleNamespace(store=world.log, objects=world.objects, sealer=world.vault, settings=settings)
+
+
+def verified(monkeypatch: pytest.MonkeyPatch, world: World, *options: str) -> Any:
+    """The command over this world's log and documents."""
 
     def with_core(_state_dir: Path, work: Callable[[Any], Awaitable[Any]]) -> Any:
-        return run_virtual(work, SimpleNamespace(store=log))
+        return run_virtual(work, core_of(world))
 
     monkeypatch.setattr(invoices, "with_core", with_core)
     return CliRunner().invoke(build(), ["invoices", "verify", *options])
@@ -44,22 +48,23 @@ def books(*, credited: bool) -> World:
 
 def test_complete_books_are_said_to_be_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each series with its numbers, then the verdict; exit code 0."""
-    done = verified(monkeypatch, books(credited=True).log)
+    done = verified(monkeypatch, books(credited=True))
 
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
         "CREDIT-2026: 1 number taken",
         "SHOP-2026: 1 number taken",
+        "4 stored files as the log says, 0 documents without a PDF, 0 files past their time",
         "1 order, 2 documents: complete",
     ]
 
 
 def test_what_is_wrong_is_named_and_the_exit_code_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """As lines for people, as JSON for programs."""
-    log = books(credited=False).log
+    world = books(credited=False)
 
-    shown = verified(monkeypatch, log, "--grace-s", "0")
-    document = verified(monkeypatch, log, "--grace-s", "0", "--json")
+    shown = verified(monkeypatch, world, "--grace-s", "0")
+    document = verified(monkeypatch, world, "--grace-s", "0", "--json")
 
     assert shown.exit_code == document.exit_code == 1
     assert "not_credited" in shown.stdout
@@ -73,7 +78,24 @@ def test_what_is_wrong_is_named_and_the_exit_code_is_one(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("grace", ["-1", "nan", "1e3", "2592001", ""])
 def test_a_grace_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, grace: str) -> None:
     """Before anything is read."""
-    done = verified(monkeypatch, books(credited=True).log, "--grace-s", grace)
+    done = verified(monkeypatch, books(credited=True), "--grace-s", grace)
 
     assert done.exit_code == 2
     assert "--grace-s" in done.stderr
+
+
+def test_documents_are_opened_unless_they_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was changed, and one that is gone, each by its number and form."""
+    world = books(credited=True)
+    keys = sorted(world.objects._contents)
+    assert [key.rpartition("/")[2] for key in keys] == [
+        *(f"{number}.{form}" for number in ("CREDIT-2026-000001", "SHOP-2026-000001") for form in ("html", "pdf"))
+    ]
+    world.objects._contents[keys[0]] = world.objects._contents[keys[1]]
+    del world.objects._contents[keys[3]]
+
+    shown = verified(monkeypatch, world)
+    assert shown.exit_code == 1
+    assert "document_changed  CREDIT-2026-000001 (text/html)" in shown.stdout
+    assert "document_missing  SHOP-2026-000001 (application/pdf)" in shown.stdout
+    assert verified(monkeypatch, world, "--no-documents").exit_code == 0

@@ -57,7 +57,7 @@ class ForgetfulProvider(PaymentGateway):
         made = [number for number, (key, _) in enumerate(self.charges, start=1) if key == attempt_key]
         return Authorized(f"charge-{made[0]}") if made else None
 
-    async def capture(self, key: str, *, reference: str, amount: Money) -> str:
+    async def capture(self, key: str, *, reference: str, amount: Money, **_more: object) -> str:
         raise AssertionError("nothing is dispatched here")
 
     async def void(self, key: str, *, reference: str) -> None:
@@ -66,12 +66,21 @@ class ForgetfulProvider(PaymentGateway):
     async def refund(self, key: str, *, reference: str, amount: Money) -> str:
         raise AssertionError("nothing is refunded here")
 
+    async def close(self, attempt_key: str) -> None:
+        raise AssertionError("nothing is tried twice here")
+
 
 async def _died_three_times(provider: ForgetfulProvider) -> tuple[DeskWorld, str]:
     """An order whose payment message was received three times, timed out each time, and is a dead letter now."""
     world = DeskWorld()
     world.handlers["payment"] = PaymentHandler(
-        world.orders, gateway_for=always(provider), attempts=world.attempts, capture="at_once", sandbox=True
+        world.orders,
+        gateway_for=always(provider),
+        attempts=world.attempts,
+        hint=world.hint,
+        now_ms=world.now_ms,
+        capture="at_once",
+        sandbox=True,
     )
     order_id = await world.place()
     body = next(message.body for name, message in world.messages if name == "payment")

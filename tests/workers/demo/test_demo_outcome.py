@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from orderstore.domain import billing, decisions
+from orderstore.domain.events import InvoiceDocumentStored
 from orderstore.domain.state import NotPlaced, Order, State, fold
 from orderstore.history import History
 from tests.builders import (
@@ -162,6 +164,28 @@ async def test_an_event_that_stands_in_the_log_twice_is_no_success() -> None:
     summary.add(Fed("order-2", Expectation.COMPLETED, new=True), replace(once, version=2, events=once.events * 2))
 
     assert (summary.doubled, summary.as_it_should_be) == (1, False)
+
+
+async def test_each_rendering_of_each_document_is_stored_once() -> None:
+    """A document has several; the same one again was done twice."""
+    history = (await orders_over().place(request(), actor=cause("x").actor, idempotency_key="k")).history
+    renderings = [
+        InvoiceDocumentStored(
+            number=number, document="invoice", media_type=kind, object_key="k", sha256="0" * 64, size=1
+        )
+        for number in ("A-1", "A-2")
+        for kind in ("application/pdf", "text/html")
+    ]
+    for stored, doubled in ((renderings, 0), ([*renderings, renderings[0]], 1)):
+        events = tuple(
+            msgspec.structs.replace(history.events[0], name="InvoiceDocumentStored", event=event) for event in stored
+        )
+        summary = Summary()
+        summary.add(
+            Fed("order-1", Expectation.COMPLETED, new=True),
+            replace(history, state=COMPLETED, version=len(events), events=events),
+        )
+        assert summary.doubled == doubled
 
 
 async def test_the_summary_counts_events_and_invoices() -> None:

@@ -12,21 +12,19 @@ from orderstore.domain.money import exact_sum, round_to_minor
 from orderstore.store.port import Commit
 from tests.benchmarks.real_orders import histories_of
 from tests.virtual_time import run_virtual
-from tests.workers.intake.csv_files import WHOLE_FILE, needs_whole_file
+from tests.workers.intake.csv_files import needs_whole_file
+from workers.intake.online_retail.feed import StagedFile
 from workers.intake.online_retail.model import CancelOrder, Instruction, Sale
-from workers.intake.online_retail.staging import stage
 
 pytestmark = [needs_whole_file, pytest.mark.real_data, pytest.mark.thorough]
 
 
-def matched(every: int) -> list[tuple[Sale, list[Instruction]]]:
+def matched(staged: StagedFile, every: int) -> list[tuple[Sale, list[Instruction]]]:
     """Sales that a `C…` invoice takes something of back, and what it takes."""
-    with stage(WHOLE_FILE) as staged:
-        taken: dict[str, list[Instruction]] = defaultdict(list)
-        for instruction in staged.instructions():
-            taken[instruction.sale].append(instruction)
-        touched = [(sale, taken[sale.invoice]) for sale in staged.sales() if sale.invoice in taken]
-    return touched[::every]
+    taken: dict[str, list[Instruction]] = defaultdict(list)
+    for instruction in staged.instructions():
+        taken[instruction.sale].append(instruction)
+    return [(sale, taken[sale.invoice]) for sale in staged.sales() if sale.invoice in taken][::every]
 
 
 def net_minor(sale: Sale, instructions: list[Instruction]) -> int:
@@ -56,11 +54,13 @@ def booked_minor(commits: Iterable[Commit]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("every", [60, pytest.param(1, marks=pytest.mark.long)])
-def test_invoices_less_credit_notes_are_the_net_total_of_the_matched_documents(every: int) -> None:
+def test_invoices_less_credit_notes_are_the_net_total_of_the_matched_documents(
+    staged_year: StagedFile, every: int
+) -> None:
     """Order by order and altogether, to the penny; every order that lost a part has a credit note for it."""  # C16
 
     async def scenario() -> None:
-        sales = matched(every)
+        sales = matched(staged_year, every)
         histories = await histories_of(sales)
         assert len(histories) == len(sales)
 

@@ -1,12 +1,17 @@
 """One article that everybody wants, on a table that refuses a transaction while another is at work on its items, as DynamoDB does."""
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import anyio
 import pytest
 
 from tests.virtual_time import run_virtual
+from tests.workers.inventory.stocks import all_levels
+from workers.inventory.locations import locations_in
+from workers.inventory.parts import whole_of
+from workers.inventory.patience import TRIES_MAX
 from workers.inventory.stock import Reserved, Short, StockContended
 from workers.inventory.table_stock import TableStock
 from workers.inventory.turns import Turns
@@ -19,25 +24,39 @@ CALL_S = 0.003
 
 
 class BusyTable(MemoryTable):
-    """Transactions take their time, and a second one on the same item is refused meanwhile (TransactionConflict)."""
+    """Writes take their time, and a second one on the same item is refused meanwhile (TransactionConflict), as long as one of the two is
+    a transaction. `watch` looks at the table after each write."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Callable[[MemoryTable], None] = lambda _table: None) -> None:
         super().__init__()
         self.conflicts = 0
+        self.tries: Counter[str] = Counter()
+        self._watch = watch
         self._at_work: set[tuple[str, ...]] = set()
 
     async def transact(self, operations):
-        await anyio.sleep(CALL_S)
         items = {tuple(operation.key.values()) for operation in operations}
+        await self._alone(items, lambda: super(BusyTable, self).transact(operations))
+
+    async def change(self, change):
+        await self._alone({tuple(change.key.values())}, lambda: super(BusyTable, self).change(change))
+
+    async def put_new(self, put):
+        return await self._alone({tuple(put.key.values())}, lambda: super(BusyTable, self).put_new(put))
+
+    async def _alone(self, items, write):
+        await anyio.sleep(CALL_S)
+        self.tries[anyio.get_current_task().name] += 1
         if items & self._at_work:
             self.conflicts += 1
             raise TableContended("TransactionConflict")
         self._at_work |= items
         try:
             await anyio.sleep(TRANSACTION_S)
-            await super().transact(operations)
+            return await write()
         finally:
             self._at_work -= items
+            self._watch(self)
 
 
 async def sell(*, orders: int, pieces: int, processes: int, wanted: tuple[str, ...] = ("HOT",)):
@@ -71,6 +90,74 @@ def test_nobody_who_wants_the_hot_article_uses_up_their_tries(processes: int) ->
     assert level is not None
     assert (level.on_hand, level.available, level.reserved) == (400, 0, 400)
     assert table.conflicts < 600  # without turns each order meets several
+
+
+def sound(table: MemoryTable) -> None:
+    """At any moment: each level adds up, nothing is below zero, and what is reserved is what reservations hold."""
+    levels = all_levels(table)
+    held = Counter()
+    for item in table._items.values():
+        if "quantities" in item and str(item["key"]).startswith("reservation/"):
+            held.update(whole_of(item).held)
+    for place, level in levels.items():
+        assert level.adds_up, (place, level)
+        assert level.reserved == held[place], (place, level, held[place])
+
+
+WORKERS = 64
+LIFE_TRIES_MAX = 3 * TRIES_MAX
+"""Writes of one order's whole life, refused ones among them: what three patient calls may take at most."""
+
+
+@pytest.mark.parametrize("processes", [1, 2, 8])
+def test_64_at_once_reserve_send_and_give_back_one_hot_article(processes: int) -> None:
+    """Nobody gives up, nothing is sold twice, and at no moment is anything amiss: five in a row for each, of whom a third send their
+    goods, a third give back a part, and a third all; some take a second hot article with it, and some what there is.
+    """
+
+    async def scenario() -> tuple[BusyTable, Counter[str]]:
+        table, told = BusyTable(sound), Counter[str]()
+        locations = locations_in("main,north")
+        stocks = [TableStock(table, random=Random(number), locations=locations) for number in range(processes)]
+        for name in locations.names:
+            await stocks[0].receive(f"r-{name}", {"HOT": 75, "WARM": 100}, location=name)
+
+        async def worker(number: int) -> None:
+            stock = stocks[number % processes]
+            for turn in range(5):
+                order = f"o-{number}-{turn}"
+                wanted = {"HOT": 2, **({"WARM": 1} if number % 4 == 0 else {})}
+                answer = await stock.reserve(order, wanted, partial=number % 5 == 0)
+                told[type(answer).__name__] += 1
+                if not isinstance(answer, Reserved):
+                    told["given up"] += await stock.release(order)
+                    continue
+                match (number + turn) % 3:
+                    case 0:
+                        await stock.commit(order, "s", answer.held)
+                        told["sent"] += sum(goods["HOT"] for goods in answer.held.values() if "HOT" in goods)
+                    case 1:
+                        (location, goods), *_ = answer.held.items()
+                        await stock.release_part(order, "p", {location: {next(iter(goods)): 1}})
+                        await stock.release(order)
+                    case _:
+                        await stock.release(order)
+
+        async with anyio.create_task_group() as group:
+            for number in range(WORKERS):
+                group.start_soon(worker, number, name=f"worker {number}")
+        return table, told
+
+    table, told = run_virtual(scenario)
+    levels = all_levels(table)
+    hot = [level for place, level in levels.items() if place.sku == "HOT"]
+    assert sum(level.committed for level in hot) == told["sent"] > 0
+    assert sum(level.available + level.committed for level in hot) == 150
+    assert {level.reserved for level in levels.values()} == {0}
+    assert min(told["Reserved"], told["Short"], told["PartlyReserved"]) > 0
+    tries = [table.tries[f"worker {number}"] for number in range(WORKERS)]
+    assert max(tries) <= 5 * LIFE_TRIES_MAX, sorted(tries)
+    assert max(tries) <= 8 * min(tries), sorted(tries)
 
 
 def test_orders_of_many_hot_articles_do_not_wait_for_one_another_in_a_circle() -> None:

@@ -92,7 +92,7 @@ def test_contended_stock_is_no_answer() -> None:
         order_id = await world.place()
         real = world.stock.reserve
 
-        async def contended(*_: object) -> None:
+        async def contended(*_: object, **__: object) -> None:
             raise StockContended("busy")
 
         world.stock.reserve = contended  # type: ignore[assignment, method-assign]

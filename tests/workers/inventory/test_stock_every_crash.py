@@ -7,6 +7,7 @@ import pytest
 
 from tests.moments import moments
 from tests.virtual_time import run_virtual
+from tests.workers.inventory.stocks import reserved
 from tests.workers.world import Crash, Faults
 from workers.inventory.stock import Reserved, Short, Withdrawn
 from workers.inventory.table_stock import TableStock
@@ -43,18 +44,18 @@ class _LastSkuTaken:
         if not self._taken and any(operation.key["key"] == f"sku/{self._last}" for operation in operations):
             self._taken = True
             other = TableStock(self._table._port, random=random.Random(2))
-            assert await other.reserve("other", {self._last: 1}) == Reserved()
+            assert await other.reserve("other", {self._last: 1}) == reserved({self._last: 1})
         await self._table.transact(operations)
 
 
 async def _balanced(stock: TableStock, count: int) -> list[int]:
-    reserved = []
+    aside = []
     for level in await stock.levels(list(wanted_of(count))):
         assert level is not None
-        assert level.on_hand == level.available + level.reserved == 2
-        assert min(level.available, level.reserved) >= 0
-        reserved.append(level.reserved)
-    return reserved
+        assert level.adds_up
+        assert level.on_hand == 2
+        aside.append(level.reserved)
+    return aside
 
 
 async def _reserve(faults: Faults, count: int, *, short: bool) -> object:
@@ -64,12 +65,12 @@ async def _reserve(faults: Faults, count: int, *, short: bool) -> object:
     faults.armed = False
     answer = await stock.reserve("order", wanted_of(count))
     assert await stock.reserve("order", wanted_of(count)) == answer
-    reserved = await _balanced(stock, count)
+    aside = await _balanced(stock, count)
     if isinstance(answer, Reserved):
-        assert reserved == [2] * count
+        assert aside == [2] * count
     else:
         assert isinstance(answer, Short)
-        assert reserved == [0] * (count - 1) + [1]
+        assert aside == [0] * (count - 1) + [1]
     assert await stock.release("order") is isinstance(answer, Reserved)
     assert await _balanced(stock, count) == [0] * (count - 1) + [1 if short else 0]
     return answer
@@ -152,9 +153,9 @@ def test_a_release_alone_clears_up_after_a_reservation_that_died_anywhere(count:
             await stock.reserve("order", wanted_of(count))
         faults.armed = False
         await stock.release("order")
-        reserved = await _balanced(stock, count)
-        assert reserved[:-1] == [0] * (count - 1)
-        assert reserved[-1] in ((0, 1) if short else (0,))  # the other's piece, if the crash came after it was taken
+        aside = await _balanced(stock, count)
+        assert aside[:-1] == [0] * (count - 1)
+        assert aside[-1] in ((0, 1) if short else (0,))  # the other's piece, if the crash came after it was taken
         assert isinstance(await stock.reserve("order", wanted_of(count)), Withdrawn | Short)
 
     measure = Faults()
@@ -185,6 +186,6 @@ def test_contended_goods_are_tried_again_with_growing_pauses() -> None:
         table.times = times
         return await stock.reserve("order", {"A": 1})
 
-    assert run_virtual(reserve, 5) == Reserved()
+    assert run_virtual(reserve, 5) == reserved({"A": 1})
     with pytest.raises(Exception, match="at work elsewhere"):
         run_virtual(reserve, 10_000)

@@ -16,6 +16,7 @@ import pytest
 import orderstore.archive.observe
 import orderstore.observe
 import orderstore.snapshots.observe
+import projections.answers.observe
 import projections.http.observe
 import projections.live.observe
 import projections.observe
@@ -27,8 +28,11 @@ import workers.notification.feedback_handler
 import workers.observe
 import workers.protection
 import workers.reconciliation.daily
+import workers.reconciliation.stock_daily
+import workers.reconciliation.whole_daily
 import workers.runtime.breaker
 import workers.runtime.observe
+import workers.sweeping.observe
 import workers.webhooks.observe
 from workers.metrics.anchoring import AnchoringMetrics
 from workers.metrics.archive import ArchiveMetrics
@@ -36,6 +40,7 @@ from workers.metrics.breakers import BreakerMetrics
 from workers.metrics.business import HttpMetrics, WorkerMetrics
 from workers.metrics.core import CoreMetrics
 from workers.metrics.document import markdown
+from workers.metrics.figures import BusinessMetrics
 from workers.metrics.intake import IntakeMetrics
 from workers.metrics.live import LiveMetrics
 from workers.metrics.notifications import FeedbackMetrics
@@ -45,7 +50,9 @@ from workers.metrics.protection import ProtectionMetrics
 from workers.metrics.queues import QueueMetrics
 from workers.metrics.reconciliation import ReconciliationMetrics
 from workers.metrics.snapshots import SnapshotMetrics
+from workers.metrics.stock import StockMetrics
 from workers.metrics.streams import StreamMetrics
+from workers.metrics.sweeping import SweepMetrics, WholeMetrics
 from workers.metrics.table import TABLE, Metrics
 from workers.metrics.webhooks import WebhookMetrics
 
@@ -114,6 +121,10 @@ def observers(metrics: Metrics) -> list[tuple[object, type]]:
         (ProtectionMetrics(metrics), workers.protection.ProtectionObserver),
         (WebhookMetrics(metrics), workers.webhooks.observe.WebhookObserver),
         (ReconciliationMetrics(metrics), workers.reconciliation.daily.ReconciliationObserver),
+        (StockMetrics(metrics), workers.reconciliation.stock_daily.StockObserver),
+        (BusinessMetrics(metrics), projections.answers.observe.BusinessObserver),
+        (SweepMetrics(metrics), workers.sweeping.observe.SweepObserver),
+        (WholeMetrics(metrics), workers.reconciliation.whole_daily.WholeObserver),
     ]
 
 
@@ -231,7 +242,8 @@ def test_every_fact_moves_its_metric_with_the_labels_of_the_table() -> None:
             continue
         assert samples, f"nothing moves {metric.name}"
         for labels in samples:
-            assert set(labels) - {"le"} == set(metric.labels), metric.name
+            bounds = {"le"} if metric.type == "histogram" else set()
+            assert set(labels) - bounds == set(metric.labels), metric.name
 
 
 def test_a_finished_shard_shows_no_lag_any_more() -> None:
@@ -263,7 +275,8 @@ def test_no_label_holds_an_order() -> None:
     few = {
         "event_type", "purpose", "series", "method", "route", "status", "replayed", "step", "result", "channel", "worker",
         "queue", "outcome", "cause", "call", "subscription", "state", "shard", "change", "view", "code", "kind", "source",
-            "stage", "reason", "part", "service", "operation", "resource",
+            "stage", "reason", "part", "service", "operation", "resource", "age", "days_ago", "le", "currency", "day",
+            "timer", "department", "area",
     }  # fmt: skip
     assert {label for metric in TABLE for label in metric.labels} <= few
 

@@ -16,6 +16,8 @@ from workers.notification.suppression import Suppression
 PHONE = "+4915112345678"
 EMAIL = "ada@example.com"
 NAME = "Zebedee"
+OPERATORS_ONLY = frozenset({"OrderHeld", "PaymentDisputed"})
+"""Events that customers are not told of: who disputes a payment knows it, and is not written to while the bank decides."""
 
 
 class ScriptedChannel:

@@ -12,6 +12,7 @@ from orderstore.recorded import Actor, Recorded
 from orderstore.registry import consumed_by
 from tests.builders import PAID, order_created
 from tests.virtual_time import run_virtual
+from tests.workers.notification.channel_fakes import OPERATORS_ONLY
 from workers.inbox.memory import MemoryInboxTable
 from workers.inbox.reading import InboxErasure, Inboxes
 from workers.inbox.writing import InboxWriter
@@ -133,9 +134,9 @@ def test_a_guest_and_an_erased_customer_are_not_told() -> None:
     run_virtual(scenario)
 
 
-@pytest.mark.parametrize("event_type", [name for name in consumed_by("notification") if name != "OrderHeld"])
+@pytest.mark.parametrize("event_type", sorted(set(consumed_by("notification")) - OPERATORS_ONLY))
 def test_every_event_that_customers_are_told_of_has_a_text_for_the_app(event_type: str) -> None:
-    """Holds are the operators' business."""
+    """Holds and disputes are the operators' business."""
     template = template_for(event_type)
     assert template is not None
     assert Texts().has(template, "inbox")

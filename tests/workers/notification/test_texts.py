@@ -1,6 +1,8 @@
 """What people read: every text renders, says the same in each form, and nothing that somebody typed becomes markup."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -10,10 +12,11 @@ import pytest
 from orderstore.domain import events as e
 from orderstore.registry import BY_NAME, consumed_by
 from tests.builders import DECLINED, DISPATCHED, PAID, RESERVED, order_created
-from tests.workers.notification.channel_fakes import note_of
+from tests.orderstore.golden_events import COMPLETE, MINIMAL
+from tests.workers.notification.channel_fakes import OPERATORS_ONLY, note_of
 from workers.notification.chat import slack_payload, teams_payload
 from workers.notification.sms_text import length_of
-from workers.notification.texts import TEMPLATES, Texts, UnknownTemplate
+from workers.notification.texts import TEMPLATES, Rendered, Texts, UnknownTemplate
 
 TEXTS = Texts()
 SHORT_OF_MUCH = e.InventoryFailed(
@@ -29,8 +32,29 @@ EXAMPLES: dict[str, e.Event] = {
     "OrderRejected": e.OrderRejected(reasons=("payment_failed", "inventory_failed")),
     "OrderHeld": e.OrderHeld(hold_id="h-1", reason="fraud_review"),
     "RefundIssued": e.RefundIssued(refund_id="r-1", amount_minor=2_500, provider_reference="re_1"),
+    "LinesCancelled": COMPLETE["LinesCancelled"],
+    "OrderActionRequired": COMPLETE["OrderActionRequired"],
+    "PaymentDisputed": COMPLETE["PaymentDisputed"],
+    "ShipmentFailed": COMPLETE["ShipmentFailed"],
+    "ShipmentDelayed": COMPLETE["ShipmentDelayed"],
+    "ReturnApproved": COMPLETE["ReturnApproved"],
+    "ReturnDeclined": COMPLETE["ReturnDeclined"],
 }
-CUSTOMERS = ("email", "sms")
+DEADLINE = datetime(2026, 3, 4, 12, tzinfo=UTC)
+GONE = e.LinesCancelled(
+    cancellation_id="c", lines=(e.Pieces(line=1, quantity=2),), amount_minor=5_000, reason="customer"
+)
+# Where one event says different things: (event, what it says by mail and in the inbox, what it does not say).
+VARIANTS: list[tuple[e.Event, str, str]] = [
+    (GONE, "You pay 50.00 USD less.", "back to you"),
+    (replace(GONE, refund_id="r-1"), "50.00 USD are on their way back to you.", "less"),
+    (replace(GONE, amount_minor=0), "2 x MOUSE-002.", "USD"),
+    (e.OrderActionRequired(action_id="a", kind="payment", deadline=DEADLINE), "by 4 March 2026, 12:00 UTC", "stock"),
+    (e.OrderActionRequired(action_id="a", kind="missing_stock", deadline=DEADLINE), "we send what is there", "later"),
+    (e.OrderActionRequired(action_id="a", kind="delay_consent", deadline=DEADLINE), "you want to wait", "stock"),
+    (COMPLETE["ShipmentDelayed"], "We need your consent by 4 March 2026, 12:00 UTC", "sorry"),
+    (MINIMAL["ShipmentDelayed"], "by 10 April 2026, 12:00 UTC. We are sorry", "consent"),
+]
 CHANNELS = ("email", "sms", "slack", "teams")
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 
@@ -86,9 +110,10 @@ def test_there_is_an_example_of_everything() -> None:
 @pytest.mark.parametrize("channel", CHANNELS)
 @pytest.mark.parametrize("name", ["Ada", None])
 def test_every_text_renders(event_type: str, channel: str, name: str | None) -> None:
-    """With a name and without; every event has one for operators, and all but a hold one for customers."""
+    """With a name and without; every event has one for operators, and most have one for customers."""
     if not TEXTS.has(TEMPLATES[event_type], channel):
-        assert (event_type, channel) in {("OrderHeld", "email"), ("OrderHeld", "sms")}
+        assert event_type in OPERATORS_ONLY
+        assert channel in ("email", "sms")
         return
     found = render(event_type, channel, name=name)
     assert found.text.strip()
@@ -98,20 +123,68 @@ def test_every_text_renders(event_type: str, channel: str, name: str | None) -> 
     assert ("Ada" in found.text) == (name is not None and channel == "email")
 
 
-@pytest.mark.parametrize("event_type", sorted(set(TEMPLATES) - {"OrderHeld"}))
+@pytest.mark.parametrize("event_type", sorted(set(TEMPLATES) - OPERATORS_ONLY))
 def test_a_mails_two_parts_say_the_same(event_type: str) -> None:
     """Whoever reads plain text misses nothing; the title is the subject."""  # E026
-    found = render(event_type, "email", reference="REF-7")
-    reader = read(found.html)
-    title, _, body = reader.words.partition(found.subject)
+    assert_same_in_both(render(event_type, "email", reference="REF-7"))
+
+
+def assert_same_in_both(mail: Rendered) -> None:
+    assert mail.html is not None
+    reader = read(mail.html)
+    title, _, body = reader.words.partition(mail.subject)
     assert title == ""
-    said = body.partition(found.subject)[2].strip()
-    assert re.sub(r"\s+([.,])", r"\1", said) == " ".join(found.text.split())
+    said = body.partition(mail.subject)[2].strip()
+    assert re.sub(r"\s+([.,;])", r"\1", said) == " ".join(mail.text.split())
+
+
+@pytest.mark.parametrize(("event", "said", "unsaid"), VARIANTS)
+def test_each_case_of_an_event_is_told_as_what_it_is(event: e.Event, said: str, unsaid: str) -> None:
+    """By mail, in both parts, and in the inbox; deadlines are written out, with their zone."""
+    template = TEMPLATES[type(event).__name__]
+    mail = TEXTS.render(template, "email", order=order_created(reference="R-7"), event=event, name=None)
+    note = TEXTS.render(template, "inbox", order=order_created(reference="R-7"), event=event, name=None)
+    assert_same_in_both(mail)
+    for text in (mail.text, note.text):
+        assert said in text
+        assert unsaid not in text
+        assert " ." not in text
+    assert note.text[0].isupper()
+    sms = TEXTS.render(template, "sms", order=order_created(), event=event, name=None).text
+    assert length_of(sms).parts == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (datetime(2026, 12, 31, 23, 59, tzinfo=UTC), "31 December 2026, 23:59 UTC"),
+        (datetime(2026, 5, 1, 0, 30, tzinfo=timezone(timedelta(hours=2))), "30 April 2026, 22:30 UTC"),
+    ],
+)
+def test_a_deadline_is_written_out_in_utc(at: datetime, expected: str) -> None:
+    """Wherever it was set: nobody has to guess its zone."""
+    event = e.OrderActionRequired(action_id="a", kind="payment", deadline=at)
+
+    assert (
+        expected
+        in TEXTS.render("order_action_required.v1", "email", order=order_created(), event=event, name=None).text
+    )
+
+
+def test_many_cancelled_lines_are_ten_and_so_many_more() -> None:
+    """A mail is no packing list."""
+    lines = tuple(e.Pieces(line=at % 2, quantity=1) for at in range(12))
+    found = TEXTS.render(
+        "lines_cancelled.v1", "email", order=order_created(), event=replace(GONE, lines=lines), name=None
+    )
+
+    assert found.text.count("1 x ") == 10
+    assert "1 x MOUSE-002 and 2 more." in found.text
 
 
 def test_a_mail_loads_nothing_and_runs_nothing() -> None:
     """No picture that tells who opened it, no script, no form, no link: nothing that a mail may not need."""
-    for event_type in sorted(set(TEMPLATES) - {"OrderHeld"}):
+    for event_type in sorted(set(TEMPLATES) - OPERATORS_ONLY):
         reader = read(render(event_type, "email").html)
         assert set(reader.tags) <= {
             "html", "head", "meta", "title", "body", "table", "tr", "td", "h1", "p", "strong"
@@ -138,7 +211,7 @@ def test_a_subject_is_one_short_line() -> None:
     assert len(found.subject) <= 200
 
 
-@pytest.mark.parametrize("event_type", sorted(set(TEMPLATES) - {"OrderHeld"}))
+@pytest.mark.parametrize("event_type", sorted(set(TEMPLATES) - OPERATORS_ONLY))
 def test_an_sms_is_one_part_of_the_cheap_alphabet(event_type: str) -> None:
     """With an order's own id, which is longer than most references."""  # E027
     text = render(event_type, "sms", order_id="6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001").text

@@ -2,7 +2,8 @@
 
 Idempotency keys are remembered for 24 hours of the fake's own clock: a stored answer is given again, 5xx included; another request with
 the key is an error, and so is one while the first is under way. Sources: docs.stripe.com/api/idempotent_requests, …/api/errors,
-…/payments/paymentintents/lifecycle. Cards are told from their token: `pm_ok`, `pm_decline_<code>`, `pm_processing`, `pm_action`, `pm_gone`.
+…/payments/paymentintents/lifecycle, docs.stripe.com/payments/multicapture. Cards are told from their token: `pm_ok`, `pm_decline_<code>`,
+`pm_processing`, `pm_action`, `pm_gone`, `pm_once` (money is not taken in parts).
 """
 
 import itertools
@@ -40,6 +41,11 @@ class FakeStripe:
     only_posts: bool = True
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hold_s: int | None = None
+    """How long holds last, where that is told."""
+    refund_fails: str | None = None
+    """What becomes of refunds: failed, requires_action, …; None: they succeed."""
     successes: list[tuple[str, str]] = field(default_factory=list)
     """Every time that money was held or taken: attempt and intent."""
     tries: list[str] = field(default_factory=list)
@@ -60,6 +66,28 @@ class FakeStripe:
         for intent in self.intents.values():
             if intent["status"] == "processing":
                 self._decide(intent, status)
+
+    def act(self, status: str = "ok") -> None:
+        """The customer did what the bank asked for; or `status` is why not."""
+        for intent in self.intents.values():
+            if intent["status"] == "requires_action":
+                self._decide(intent, status)
+
+    def dispute(self, intent: str, *, amount: int, status: str = "needs_response") -> str:
+        number = f"dp_{next(self._ids)}"
+        self.disputes[number] = {
+            "id": number,
+            "object": "dispute",
+            "amount": amount,
+            "currency": self.intents[intent]["currency"],
+            "payment_intent": intent,
+            "created": int(self.now_s()),
+            "reason": "product_not_received",
+            "status": status,
+            "evidence_details": {"due_by": int(self.now_s()) + 604_800},
+            "metadata": {},
+        }
+        return number
 
     def expire_holds(self) -> None:
         for intent in self.intents.values():
@@ -151,6 +179,8 @@ class FakeStripe:
             "cancellation_reason": None,
             "created": int(self.now_s()),
             "metadata": form.get("metadata", {}),
+            "payment_method_options": form.get("payment_method_options", {}),
+            "once": False,
         }
         return self.intents[number]
 
@@ -167,11 +197,41 @@ class FakeStripe:
             return self._declined(intent, "authentication_required")
         if card == "pm_processing":
             intent["status"] = "processing"
-        elif card == "pm_action_later":
+        elif card in ("pm_action_later", "pm_action"):
             intent["status"] = "requires_action"
         else:
+            intent["once"] = card == "pm_once"
             self._decide(intent, "ok")
-        return 200, dict(intent), {}
+        return 200, self._shown(intent, form), {}
+
+    def _shown(self, intent: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+        """The intent, with its charge where that was asked for."""
+        document = dict(intent)
+        asked = [value for name, value in form.items() if name == "expand" for value in value.values()]
+        if not {"latest_charge", "data.latest_charge"} & set(asked) or intent["latest_charge"] is None:
+            return document
+        card: dict[str, Any] = {}
+        if self.hold_s is not None:
+            card["capture_before"] = intent["created"] + self.hold_s
+        if intent["payment_method_options"]:
+            assert intent["payment_method_options"] == {"card][request_multicapture": "if_available"}
+            card["multicapture"] = {"status": "unavailable" if intent["once"] else "available"}
+        disputed = any(dispute["payment_intent"] == intent["id"] for dispute in self.disputes.values())
+        document["latest_charge"] = {
+            "id": intent["latest_charge"],
+            "object": "charge",
+            "amount_refunded": self._given(intent),
+            "disputed": disputed,
+            "payment_method_details": {"card": card},
+        }
+        return document
+
+    def _given(self, intent: dict[str, Any]) -> int:
+        return sum(
+            refund["amount"]
+            for refund in self.refunds.values()
+            if refund["payment_intent"] == intent["id"] and refund["status"] in ("succeeded", "pending")
+        )
 
     def _decide(self, intent: dict[str, Any], status: str) -> None:
         if status != "ok":
@@ -193,8 +253,13 @@ class FakeStripe:
     def _capture(self, intent: dict[str, Any], form: dict[str, Any]) -> Answer:
         if intent["status"] != HELD:
             return _unexpected(intent)
-        intent.update(status="succeeded", amount_received=int(form["amount_to_capture"]))
-        return 200, dict(intent), {}
+        final = form.get("final_capture") != "false"
+        options = bool(intent["payment_method_options"]) and not intent["once"]
+        received = intent["amount_received"] + int(form["amount_to_capture"])
+        if received > intent["amount"] or not (final or options):
+            return _error(400, "invalid_request_error", code="amount_too_large")
+        intent.update(status="succeeded" if final else HELD, amount_received=received)
+        return 200, self._shown(intent, form), {}
 
     def _cancel(self, intent: dict[str, Any], form: dict[str, Any]) -> Answer:
         if intent["status"] in ("succeeded", "canceled", "processing"):
@@ -204,7 +269,7 @@ class FakeStripe:
 
     def _refund(self, form: dict[str, Any]) -> Answer:
         intent = self.intents[form["payment_intent"]]
-        given = sum(refund["amount"] for refund in self.refunds.values() if refund["payment_intent"] == intent["id"])
+        given = self._given(intent)
         if intent["status"] != "succeeded" or given + int(form["amount"]) > intent["amount_received"]:
             return _error(400, "invalid_request_error", code="charge_already_refunded")
         number = f"re_{next(self._ids)}"
@@ -213,7 +278,8 @@ class FakeStripe:
             "object": "refund",
             "amount": int(form["amount"]),
             "payment_intent": intent["id"],
-            "status": "succeeded",
+            "status": self.refund_fails or "succeeded",
+            "created": int(self.now_s()),
             "metadata": form.get("metadata", {}),
         }
         return 200, dict(self.refunds[number]), {}
@@ -221,20 +287,25 @@ class FakeStripe:
     def _read(self, path: str, form: dict[str, Any]) -> Answer:
         match path.strip("/").split("/")[1:]:
             case ["payment_intents", number] if number in self.intents:
-                return 200, dict(self.intents[number]), {}
+                return 200, self._shown(self.intents[number], form), {}
             case ["payment_intents"]:
-                between = form.get("created", {})
-                low, high = int(between.get("gte", 0)), int(between.get("lt", 2**60))
-                return self._page([i for i in self.intents.values() if low <= i["created"] < high], form)
+                return self._page([self._shown(i, form) for i in self.intents.values()], form)
             case ["refunds"]:
-                return self._page(
-                    [r for r in self.refunds.values() if r["payment_intent"] == form["payment_intent"]], form
-                )
+                return self._page(list(self.refunds.values()), form)
+            case ["disputes"]:
+                return self._page(list(self.disputes.values()), form)
         return _error(404, "invalid_request_error", code="resource_missing")
 
     def _page(self, things: list[dict[str, Any]], form: dict[str, Any]) -> Answer:
-        """Newest first, after the one that is named."""
-        newest = list(reversed(things))
+        """Newest first, after the one that is named; those of an intent or a time, where one is named."""
+        between = form.get("created", {})
+        low, high = int(between.get("gte", 0)), int(between.get("lt", 2**60))
+        of = form.get("payment_intent")
+        newest = [
+            thing
+            for thing in reversed(things)
+            if low <= thing["created"] < high and (of is None or thing["payment_intent"] == of)
+        ]
         names = [thing["id"] for thing in newest]
         begin = names.index(form["starting_after"]) + 1 if "starting_after" in form else 0
         limit = int(form.get("limit", 10))

@@ -1,5 +1,7 @@
 """The promises of the payment attempts and of the sandbox's ledger, on memory and on DynamoDB's emulator."""
 
+from datetime import UTC, datetime
+
 import anyio
 import pytest
 
@@ -47,14 +49,22 @@ async def test_beginning_and_abandoning_exclude_each_other(attempts) -> None:
     assert (await attempts.abandon("b", order_id="o")).state == "begun"
 
 
-@pytest.mark.parametrize("result", [Authorized("ref"), Declined("soft", "insufficient_funds")])
+HELD = Authorized("ref", datetime(2026, 3, 8, 12, 0, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [Authorized("ref"), HELD, Authorized("ref", taken=True), Declined("soft", "insufficient_funds")],
+    ids=["held", "held until", "taken over", "declined"],
+)
 async def test_a_result_is_kept_and_the_first_one_stays(attempts, result) -> None:
     """A later word of the provider does not change what was recorded."""  # E014
     begun = await attempts.begin("a", order_id="o", amount=AMOUNT, capture=False)
 
     assert (await attempts.complete(begun, result)).result == result
     assert (await attempts.complete(begun, Authorized("another"))).result == result
-    assert (await attempts.begin("a", order_id="o", amount=AMOUNT, capture=False)).result == result
+    again = await attempts.begin("a", order_id="o", amount=Money(1, "EUR"), capture=True)
+    assert (again.result, again.amount, again.capture) == (result, AMOUNT, False), "what was asked for stays too"
     assert (await attempts.abandon("a", order_id="o")).state == "completed"
 
 

@@ -18,6 +18,7 @@ from workers.payment.gateway import (
     GatewayTimeout,
     GatewayUnavailable,
     PaymentGateway,
+    Taken,
 )
 from workers.payment.sandbox import SandboxGateway
 from workers.payment.stripe_gateway import StripeGateway
@@ -151,6 +152,47 @@ async def test_each_refund_is_paid_once(provider: Provider) -> None:
     assert await provider.gateway.refund("r2", reference=held.reference, amount=Money(100, "USD")) != first
     with pytest.raises(GatewayRefused, match="another refund"):
         await provider.gateway.refund("r1", reference=held.reference, amount=Money(101, "USD"))
+
+
+async def test_parts_are_taken_once_each_and_never_more_than_is_held(provider: Provider) -> None:
+    """A part is known by what was taken before it: another capture cannot take the same money."""  # E074
+    held = await provider.gateway.authorize(
+        "a", amount=AMOUNT, order_reference="o", capture=False, method="pm_ok", in_parts=True
+    )
+    part: Any = {"reference": held.reference, "amount": Money(60_000, "USD"), "final": False}
+    first = await provider.gateway.capture("c1", **part)
+    assert await provider.gateway.capture("c1", **part) == first
+    with pytest.raises(GatewayRefused):
+        await provider.gateway.capture("c2", reference=held.reference, amount=Money(50_000, "USD"), final=False)
+    with pytest.raises(GatewayRefused):
+        await provider.gateway.capture("c2", reference=held.reference, amount=Money(50_000, "USD"), before_minor=60_000)
+    await provider.gateway.capture("c2", reference=held.reference, amount=Money(30_000, "USD"), before_minor=60_000)
+    given = await provider.gateway.refund("r", reference=held.reference, amount=AMOUNT)
+    assert given == await provider.gateway.refund("r", reference=held.reference, amount=AMOUNT)
+
+
+async def test_an_attempt_that_is_ended_holds_nothing_and_never_will(provider: Provider) -> None:
+    """Held, it is let go; never begun or declined, there is nothing to end; ended twice, it is ended."""
+    assert await provider.gateway.close("never") is None
+    held = await provider.authorize()
+    assert await provider.gateway.close("a") is None
+    assert await provider.gateway.close("a") is None
+    with pytest.raises(GatewayRefused):
+        await provider.gateway.capture("c", reference=held.reference, amount=AMOUNT)
+    no = await provider.declining.authorize(
+        "b", amount=AMOUNT, order_reference="o", capture=False, method=provider.decline_method
+    )
+    assert isinstance(no, Declined)
+    assert await provider.declining.close("b") is None
+
+
+@pytest.mark.parametrize("capture", [True, False], ids=["at once", "later"])
+async def test_money_that_an_ended_attempt_took_is_told(provider: Provider, capture: bool) -> None:
+    """It stays where it is: what becomes of it is not for the provider to say."""
+    held = await provider.authorize(capture=capture)
+    if not capture:
+        await provider.gateway.capture("c", reference=held.reference, amount=AMOUNT)
+    assert await provider.gateway.close("a") == Taken(held.reference, AMOUNT) == await provider.gateway.close("a")
 
 
 async def test_of_many_at_once_one_charges(provider: Provider) -> None:

@@ -48,12 +48,12 @@ class ForgetfulProvider:
             raise self.after.pop(0)
 
     async def authorize(
-        self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool, method: str | None
+        self, attempt_key: str, *, amount: Money, order_reference: str, capture: bool, **_more: object
     ) -> Result:
         await self._called(lambda: self.charges.append(attempt_key))
         return self.decline or Authorized("reference-1")
 
-    async def capture(self, key: str, *, reference: str, amount: Money) -> str:
+    async def capture(self, key: str, *, reference: str, amount: Money, **_more: object) -> str:
         await self._called(lambda: self.captures.append(reference))
         return "capture-1"
 
@@ -70,6 +70,9 @@ class ForgetfulProvider:
             return None
         return self.decline or Authorized("reference-1")
 
+    async def close(self, attempt_key: str) -> None:
+        raise AssertionError("nothing is tried twice here")
+
 
 def world_with(provider: ForgetfulProvider, *, capture: Any = "on_dispatch") -> World:
     world = World()
@@ -77,6 +80,8 @@ def world_with(provider: ForgetfulProvider, *, capture: Any = "on_dispatch") -> 
         world.orders,
         gateway_for=always(provider),
         attempts=world.attempts,
+        hint=world.hint,
+        now_ms=world.now_ms,
         capture=capture,
         sandbox=False,
         observer=world.reports,  # type: ignore[arg-type]

@@ -40,6 +40,7 @@ class Door:
             "fresh": None,
             "exceptions": None,
             "sales": None,
+            "business": None,
             "publication": None,
             "tenant": "test",
             "logger": structlog.wrap_logger(None, processors=[self.logs]),

@@ -11,8 +11,10 @@ from tests.seeds import seeds
 from tests.virtual_time import run_virtual
 from tests.workers.payment.stripe_fake import FakeStripe, InProcess
 from tests.workers.world import World
+from workers.payment.disputes import DisputeDesk
 from workers.payment.gateway import GatewayRefused, always
 from workers.payment.handler import PENDING_AGAIN_S, PaymentHandler
+from workers.payment.stripe_disputes import StripeDisputes
 from workers.payment.stripe_gateway import StripeGateway
 from workers.payment.stripe_http import stripe_client
 from workers.payment.stripe_intents import TableIntents
@@ -25,19 +27,24 @@ METHODS = ("pm_ok", "pm_ok", "pm_decline_insufficient_funds", "pm_action")
 class StripeWorld(World):
     """The small world, with Stripe behind the payment worker."""
 
-    def __init__(self, *, capture: Any = "on_dispatch") -> None:
+    def __init__(self, *, capture: Any = "on_dispatch", asks_customer: bool = False) -> None:
         super().__init__()
         self.stripe = FakeStripe(lambda: self.time_ms / 1_000, only_posts=False)
+        client = stripe_client(self.stripe.api_key, InProcess(self.stripe), api_base=None)
         gateway = StripeGateway(
-            stripe_client(self.stripe.api_key, InProcess(self.stripe), api_base=None),
+            client,
             TableIntents(self.tables["payments"], now_ms=self.now_ms),
             now_ms=self.now_ms,
+            asks_customer=asks_customer,
         )
         self.gateway = gateway
         self.handlers["payment"] = PaymentHandler(
             self.orders,
             gateway_for=always(gateway),
             attempts=self.attempts,
+            hint=self.hint,
+            now_ms=self.now_ms,
+            disputes=DisputeDesk(self.orders, StripeDisputes(client), observer=self.reports),  # type: ignore[arg-type]  # as below
             capture=capture,
             sandbox=False,
             observer=self.reports,  # type: ignore[arg-type]  # it answers every method

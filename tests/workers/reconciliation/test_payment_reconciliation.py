@@ -51,7 +51,7 @@ class Scene:
 
     async def found(self, **options: Any) -> list[tuple[str, str, int, int]]:
         report = await self.reconciliation.reconcile(self.today(), **options)
-        return [(f.order_id, f.finding.kind, f.finding.ours_minor, f.finding.theirs_minor) for f in report.found]
+        return [(one.order_id, one.finding.kind, *one.amounts) for one in report.found]
 
     async def noted(self, order_id: str) -> list[PaymentDiscrepancyFound]:
         events = (await self.world.orders.load(order_id)).events

@@ -3,9 +3,9 @@
 import random
 from collections import deque
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import anyio
+import msgspec
 
 from workers.runtime.consume import ConsumeLoop
 from workers.runtime.memory import MemoryQueue
@@ -90,7 +90,9 @@ class FaultyQueue:
         finally:
             self.receives_under_way -= 1
         if self.duplicate_within_batch:
-            messages = [copy for m in messages for copy in (replace(m, receipt=m.receipt + "/older"), m)]
+            messages = [
+                copy for m in messages for copy in (msgspec.structs.replace(m, receipt=m.receipt + "/older"), m)
+            ]
         return messages
 
     async def delete(self, messages):

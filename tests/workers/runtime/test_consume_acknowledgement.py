@@ -4,8 +4,9 @@ import anyio
 
 from tests.virtual_time import run_virtual
 from tests.workers.runtime.harness import Recorder, consuming, full_load, make_loop, make_queues, send_many
+from workers.runtime.held import Held
 from workers.runtime.outcome import Done, Retry
-from workers.runtime.queue import FailedEntry, Unavailable
+from workers.runtime.queue import FailedEntry, Message, Unavailable
 
 
 def test_of_a_batch_of_five_only_the_failed_message_is_received_again():
@@ -247,5 +248,43 @@ def test_the_memory_of_settled_messages_is_bounded():
             await anyio.sleep(60)
         assert sum(loop._acks.is_settled(message_id) for message_id in ids) == 20
         assert loop._acks.is_settled(ids[-1])
+
+    run_virtual(scenario)
+
+
+def test_who_is_settled_again_is_the_newest():
+    """A message that keeps coming back is not forgotten for those that came once."""
+
+    async def scenario():
+        queue, clock = make_queues()
+        acks = make_loop(queue, None, full_load(remembered_ids_max=2), clock=clock)._acks
+        for message_id in ("a", "b", "a", "c"):
+            acks.remember(message_id)
+        assert [acks.is_settled(message_id) for message_id in "abc"] == [True, False, True]
+
+    run_virtual(scenario)
+
+
+def test_a_receipt_that_came_twice_is_deleted_once():
+    """As a receive that was repeated below us may bring it."""
+
+    async def scenario():
+        queue, clock = make_queues()
+        asked = []
+
+        async def delete(messages):
+            asked.append([message.receipt for message in messages])
+            return []
+
+        queue.delete = delete
+        acks = make_loop(queue, None, full_load(), clock=clock)._acks
+        first, second = (
+            Message(id="m", receipt=receipt, body="", attributes={}, receive_count=1, sent_at_ms=0) for receipt in "xy"
+        )
+        held = Held(first, received_at=0, visible_at=100, hold_until=100)
+        for copy in (first, second, first):
+            held.adopt(copy, visible_at=100)
+        assert await acks._delete([held]) == ([], [])
+        assert asked == [["x", "y"]]
 
     run_virtual(scenario)

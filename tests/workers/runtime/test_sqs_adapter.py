@@ -1,8 +1,8 @@
 """The SQS adapter turns the client's answers and errors into the port's; requests are checked against a scripted client."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -181,7 +181,7 @@ async def test_a_dead_letter_keeps_the_group_of_its_message():
     client = ScriptedClient({"MessageId": "m2"})
     queue = queue_on(client)
     await queue.send("b", group="acme")
-    await queue.dead_letter(replace(message(), group="acme"), "why")
+    await queue.dead_letter(msgspec.structs.replace(message(), group="acme"), "why")
     await queue.send("b")
     assert [request.get("MessageGroupId") for _, request in client.requests] == ["acme", "acme", None]
     assert not any("MessageDeduplicationId" in request for _, request in client.requests)
@@ -191,7 +191,7 @@ async def test_a_dead_letter_of_a_fifo_queue_is_one_however_often_it_is_put():
     """The answer of the first call was lost: the second has the same de-duplication id, which is the first message's id."""
     client = ScriptedClient({"MessageId": "m2"})
     queue = SqsQueue(client, name="work", url="http://q/work.fifo", dead_letter_url="http://q/work-dlq.fifo")
-    redriven = replace(message(), group="acme", attributes={ORIGINAL_ID: "m0"})
-    for letter in (replace(message(), group="acme"), redriven):
+    redriven = msgspec.structs.replace(message(), group="acme", attributes={ORIGINAL_ID: "m0"})
+    for letter in (msgspec.structs.replace(message(), group="acme"), redriven):
         await queue.dead_letter(letter, "why")
     assert [request["MessageDeduplicationId"] for _, request in client.requests] == ["m1", "m0"]

@@ -46,7 +46,13 @@ class Watched:
 
 def watched(world: World) -> Watched:
     carrier = Watched(world.carrier)
-    world.handlers["shipping"] = ShippingHandler(world.orders, carrier=carrier, sandbox=True, observer=world.reports)  # type: ignore[arg-type]  # it is a Carrier by way of __getattr__
+    world.handlers["shipping"] = ShippingHandler(
+        world.orders,
+        carrier=carrier,  # type: ignore[arg-type]  # it is a Carrier by way of __getattr__
+        now_ms=world.now_ms,
+        sandbox=True,
+        observer=world.reports,
+    )
     return carrier
 
 

@@ -7,7 +7,8 @@ from orderstore.domain.parcels import Parcel
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
 from workers.runtime.outcome import Defer, Done
-from workers.shipping.carrier import Cancelled, CarrierRefused, Delivered, Dispatched, TooLate
+from workers.shipping.bookings import consignment_of
+from workers.shipping.carrier import Cancelled, CarrierRefused, Consignment, Delivered, Dispatched, TooLate
 from workers.shipping.handler import ShippingHandler
 from workers.shipping.sandbox import SandboxCarrier
 
@@ -22,6 +23,11 @@ async def confirmed(world: World) -> str:
     return order_id
 
 
+async def whole(world: World, order_id: str) -> Consignment:
+    """All of an order in one parcel."""
+    return consignment_of((await world.orders.load(order_id)).state.order, Parcel(None, ()))  # type: ignore[union-attr]  # it was placed
+
+
 def message_of(world: World, queue: str, event_type: str):
     return next(m for q, m in world.history if q == queue and f'"{event_type}"' in m.body)
 
@@ -32,12 +38,9 @@ def test_a_cancellation_that_comes_after_the_goods_left_is_declined() -> None:
     async def scenario() -> None:
         world = World()
         order_id = await confirmed(world)
-        await world.carrier.book(ids.event_id(order_id, "shipment"), (await world.orders.load(order_id)).state.order)
+        await world.carrier.book(ids.event_id(order_id, "shipment"), await whole(world, order_id))
         await world.handlers["shipping"]._book(
-            await world.orders.load(order_id),
-            (await world.orders.load(order_id)).state.order,
-            ids.event_id(order_id, "shipment"),
-            Parcel(None, ()),
+            await world.orders.load(order_id), ids.event_id(order_id, "shipment"), Parcel(None, ())
         )
         await world.carrier.dispatch(ids.event_id(order_id, "shipment"))
         await world.cancel(order_id)
@@ -53,19 +56,13 @@ def test_a_cancellation_that_comes_after_the_goods_left_is_declined() -> None:
     run_virtual(scenario)
 
 
-def _envelope(world: World):
-    from workers.envelope import parse_envelope
-
-    return parse_envelope(message_of(world, "shipping", "OrderConfirmed").body)
-
-
 def test_a_booking_that_the_log_refused_is_cancelled_even_if_its_worker_dies() -> None:
     """The order was cancelled while the carrier was being booked, and the worker died before it could undo the booking."""
 
     async def scenario() -> None:
         world = World()
         order_id = await confirmed(world)
-        await world.carrier.book(ids.event_id(order_id, "shipment"), (await world.orders.load(order_id)).state.order)
+        await world.carrier.book(ids.event_id(order_id, "shipment"), await whole(world, order_id))
         await world.cancel(order_id)
         message = message_of(world, "shipping", "OrderConfirmed")
 
@@ -82,7 +79,7 @@ def test_the_carrier_lets_one_of_dispatch_and_cancellation_win_for_ever() -> Non
 
     async def scenario() -> None:
         world = World()
-        order = (await world.orders.load(await world.place())).state.order
+        order = await whole(world, await world.place())
         for shipment_id in ("left", "stopped", "never-booked"):
             if shipment_id != "never-booked":
                 await world.carrier.book(shipment_id, order)
@@ -108,7 +105,12 @@ def test_a_parcel_on_its_way_waits_without_burning_a_receive() -> None:
         world = World()
         carrier = SandboxCarrier(world.ledger, now_ms=world.now_ms, transit_s=3_600)
         world.handlers["shipping"] = ShippingHandler(
-            world.orders, carrier=carrier, sandbox=True, track_again_s=600, observer=world.reports
+            world.orders,
+            carrier=carrier,
+            now_ms=world.now_ms,
+            sandbox=True,
+            track_again_s=600,
+            observer=world.reports,
         )
         order_id = await confirmed(world)
 

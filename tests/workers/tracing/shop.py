@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 
 from orderstore.contract import PublicEvent
 from orderstore.domain.state import Completed, State
+from orderstore.history import History
 from orderstore.orders import Orders
 from orderstore.registry import consumed_by
 from orderstore.store.memory import MemoryEventStore
@@ -24,7 +25,8 @@ from tests.ordering import PlainVault
 from tests.projections.histories import record_of
 from tests.projections.http.api import ARTICLE, TENANT, WRITER, bearer, running
 from tests.projections.read_side import TARGETS
-from workers.billing.handler import BillingHandler, Series
+from tests.workers.drawing import drawing_over
+from workers.billing.handler import BillingHandler
 from workers.inventory.handler import InventoryHandler
 from workers.inventory.sandbox import SandboxStocks
 from workers.inventory.table_stock import TableStock
@@ -46,6 +48,11 @@ from workers.tracing.port import Tracing
 EPOCH_MS = 1_767_225_600_000
 QUEUES = ("payment", "inventory", "shipping", "billing")
 MINUTES_MAX = 1_000
+
+
+async def nobody(queue: str, history: History, *, delay_s: int = 0) -> None:
+    """No order here is paid in a second attempt, or by a customer who is asked."""
+    raise AssertionError(f"{queue} is told of {history.stream}")
 
 
 def now_ms() -> int:
@@ -114,16 +121,19 @@ class Shop:
                 self.orders,
                 gateway_for=SandboxPayments(self.ledger).gateway_for,
                 attempts=TableAttempts(MemoryTable(), now_ms=now_ms),
+                hint=nobody,
+                now_ms=now_ms,
                 sandbox=sandbox,
             ),
-            "inventory": InventoryHandler(self.orders, stock_for=SandboxStocks(self.stock).stock_for, sandbox=sandbox),
+            "inventory": InventoryHandler(
+                self.orders, stock_for=SandboxStocks(self.stock).stock_for, now_ms=now_ms, sandbox=sandbox
+            ),
             "shipping": ShippingHandler(
-                self.orders, carrier=SandboxCarrier(self.ledger, now_ms=now_ms), sandbox=sandbox
+                self.orders, carrier=SandboxCarrier(self.ledger, now_ms=now_ms), now_ms=now_ms, sandbox=sandbox
             ),
             "billing": BillingHandler(
                 self.orders,
-                vault=self.vault,
-                series=Series(invoices="SHOP", credit_notes="CREDIT"),
+                drawing=drawing_over(self.vault),
                 now_ms=now_ms,
                 sandbox=sandbox,
             ),

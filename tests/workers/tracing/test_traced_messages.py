@@ -1,9 +1,10 @@
 """Spans around handlers, queues, topics and the log: what they tell of trouble, and that they change nothing of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import anyio
+import msgspec
 import orjson
 import pytest
 import structlog
@@ -97,7 +98,9 @@ def test_a_message_s_own_context_comes_before_the_event_s() -> None:
     )
     only_the_event = Message(id="m", receipt="r", body=body, attributes={}, receive_count=1, sent_at_ms=0)
 
-    over_the_bus = replace(only_the_event, body=orjson.dumps({"detail": {TRACEPARENT: event.traceparent}}).decode())
+    over_the_bus = msgspec.structs.replace(
+        only_the_event, body=orjson.dumps({"detail": {TRACEPARENT: event.traceparent}}).decode()
+    )
     for one in (both, only_the_event, over_the_bus):
         handled(recorded, Done(), of=one)
 

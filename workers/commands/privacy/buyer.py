@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orderstore.domain.events import InvoiceIssued
-from orderstore.privacy.buyers import NoBuyer, open_buyer
+from orderstore.privacy.buyers import Buyer, NoBuyer, open_buyer
 from orderstore.privacy.keys import KeyErased
 from projections.answers.orders import open_queries
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, fail, with_core
@@ -25,7 +25,7 @@ def show_buyer(
 ) -> None:
     """Show whom INVOICE was made out to, also after the customer was erased, until the time that the law has it kept is over."""
 
-    async def work(core: Core) -> str:
+    async def work(core: Core) -> Buyer:
         queries = await open_queries(core.views, tenant=core.settings.tenant)
         document = await queries.invoice(invoice)
         if document is None:
@@ -41,4 +41,10 @@ def show_buyer(
     except (NoBuyer, NoInvoice, KeyErased) as error:
         reason = "the time that the law has its buyer kept is over" if isinstance(error, KeyErased) else str(error)
         fail(f"{invoice}: {reason}")
-    typer.echo(json.dumps({"invoice": invoice, "buyer": buyer}) if as_json else buyer)
+    if as_json:
+        shown = {"invoice": invoice, "buyer": buyer.name, "address": buyer.address, "vatId": buyer.vat_id}
+        typer.echo(json.dumps(shown))
+        return
+    for line in (buyer.name, *buyer.address, buyer.vat_id):
+        if line is not None:
+            typer.echo(line)

@@ -1,0 +1,125 @@
+"""Where renderings lie: sealed with the fiscal key of their buyer and year, written once, never changed and never deleted. When the law
+lets the key go, nobody can read them any more.
+
+    DocumentError
+    ├── DocumentMissing    the log says that it is stored, and it is not there
+    └── DocumentChanged    what is there is not what the log says was stored
+
+Store trouble is `Throttled`, `Unavailable` and `Refused`; `KeyErased` says that the time of a document is over.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from orderstore.domain import events as e
+from orderstore.domain.billing_facts import DocumentKind, InvoiceDocumentStored, MediaType
+from orderstore.objects import ObjectStore
+from orderstore.privacy.sealing import SealBroken
+from orderstore.privacy.subjects import fiscal_subject, operational_subject
+
+PREFIX: Final = "documents/"
+SUFFIXES: Final[dict[MediaType, str]] = {"application/pdf": "pdf", "text/html": "html"}
+
+
+class DocumentError(Exception):
+    """A stored document cannot be shown for what the log says it is."""
+
+
+class DocumentMissing(DocumentError):
+    """The log says that it is stored, and it is not there."""
+
+
+class DocumentChanged(DocumentError):
+    """What is there is not what the log says was stored."""
+
+
+class ObjectVault(Protocol):
+    """Seals whole objects; see `orderstore/privacy/sealing.py`."""
+
+    async def seal_object(self, subject: str, purpose: str, plain: bytes) -> bytes:
+        """Readable only with the subject's key, and for this purpose. Raises KeyErased, KeyUnusable."""
+        ...
+
+    async def open_object(self, subject: str, purpose: str, sealed: bytes) -> bytes:
+        """What was sealed. Raises KeyErased, KeyUnusable, SealBroken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Which rendering of which document of which order. `subject` is whose key seals it."""
+
+    stream: str
+    series: str
+    number: str
+    kind: DocumentKind
+    subject: str
+
+    def purpose(self, media_type: MediaType) -> str:
+        """What it is sealed for: nothing else opens there."""
+        return f"{self.stream}/document/{self.number}/{media_type}"
+
+
+def place_of(stream: str, order: e.OrderCreated, document: e.InvoiceIssued | e.CreditNoteIssued) -> Place:
+    """Where the renderings of a document belong."""
+    subject = fiscal_subject(operational_subject(order.customer_id, order.order_id), document.issued_at.year)
+    if isinstance(document, e.InvoiceIssued):
+        return Place(
+            stream=stream, series=document.series, number=document.invoice_number, kind="invoice", subject=subject
+        )
+    number = document.credit_note_number
+    return Place(stream=stream, series=document.series, number=number, kind="credit_note", subject=subject)
+
+
+class Shelf:
+    """The documents of one tenant."""
+
+    def __init__(self, objects: ObjectStore, vault: ObjectVault, *, tenant: str) -> None:
+        self._objects = objects
+        self._vault = vault
+        self._tenant = tenant
+
+    def key_of(self, place: Place, media_type: MediaType) -> str:
+        """The object's key: tenant, series, number."""
+        return f"{PREFIX}{self._tenant}/{place.series}/{place.number}.{SUFFIXES[media_type]}"
+
+    async def put(self, place: Place, media_type: MediaType, content: bytes) -> InvoiceDocumentStored:
+        """Store the rendering, unless one lies there from a try whose end nobody heard of: then that one is what is stored, since no object
+        is ever written twice.
+
+        Raises StoreError, KeyErased, KeyUnusable, DocumentChanged.
+        """
+        key = self.key_of(place, media_type)
+        sealed = await self._vault.seal_object(place.subject, place.purpose(media_type), content)
+        if not await self._objects.put_new(key, sealed):
+            content = await self._open(key, place, media_type)
+        return InvoiceDocumentStored(
+            number=place.number,
+            document=place.kind,
+            media_type=media_type,
+            object_key=key,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+        )
+
+    async def get(self, place: Place, stored: InvoiceDocumentStored) -> bytes:
+        """The rendering, held to the hash in the log.
+
+        Raises StoreError, KeyErased, KeyUnusable, DocumentMissing, DocumentChanged.
+        """
+        content = await self._open(stored.object_key, place, stored.media_type)
+        if hashlib.sha256(content).hexdigest() != stored.sha256 or len(content) != stored.size:
+            raise DocumentChanged(f"{stored.object_key} is not what the log says was stored: another SHA-256")
+        return content
+
+    async def _open(self, key: str, place: Place, media_type: MediaType) -> bytes:
+        sealed = await self._objects.get(key)
+        if sealed is None:
+            raise DocumentMissing(f"{key} is not there")
+        try:
+            return await self._vault.open_object(place.subject, place.purpose(media_type), sealed)
+        except SealBroken as error:
+            raise DocumentChanged(
+                f"{key} does not open: it was changed, or another document's was put there"
+            ) from error

@@ -1,0 +1,81 @@
+"""What the log says of the goods of an order: what is set aside for it, what has gone with its parcels."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from orderstore.domain.events import InventoryPartiallyReserved, InventoryReserved
+from orderstore.domain.evolving_stock import at_locations
+from orderstore.domain.parcels import counted, shipped, wanted
+from orderstore.domain.parts import InventoryStatus
+from orderstore.domain.rejections import UnknownOrder
+from orderstore.domain.state import Cancelled, Placed, Rejected
+from orderstore.history import History
+from orderstore.orders import Orders, placed
+from workers.inventory.stock import MAIN, Place
+from workers.reconciliation.stock import Wants
+
+_HOLDS_NOTHING: Final = (InventoryStatus.FAILED, InventoryStatus.EXPIRED, InventoryStatus.RELEASED)
+_HOLDS: Final = (InventoryStatus.RESERVED, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """Goods that need stock, by where they are or were: set aside, and gone with parcels."""
+
+    held: Counter[Place]
+    gone: Counter[Place]
+
+
+async def order_wants(orders: Orders, reservation_id: str) -> Wants:
+    """Whether it still holds goods. Raises what `Orders.load` raises, but for an order that is not there."""
+    try:
+        history = await orders.load(reservation_id)
+    except UnknownOrder:
+        return "unknown"
+    order = placed(history)
+    ended = isinstance(order, Cancelled | Rejected) or order.inventory.status in _HOLDS_NOTHING
+    all_gone = order.inventory.status is InventoryStatus.RESERVED and not booked(history).held
+    return "nothing" if ended or all_gone else "goods"
+
+
+def booked(history: History) -> Booked:
+    """What stock should say of the order, were every step of the log taken there too."""
+    order, untracked = placed(history), _untracked(history)
+    gone: Counter[Place] = Counter()
+    for shipment in order.shipments:
+        if shipment.shipment_id in order.inventory.committed:
+            gone += _goods(order, shipment.location or MAIN, counted(shipped(order, shipment)), untracked)
+    held: Counter[Place] = Counter()
+    if order.inventory.status in _HOLDS:
+        for location, pieces in _set_aside(order).items():
+            held += _goods(order, location, pieces, untracked)
+    return Booked(held - gone, gone)
+
+
+def _set_aside(order: Placed) -> dict[str, Counter[int]]:
+    """With what was cancelled, and is not back yet."""
+    inventory = order.inventory
+    found = at_locations(inventory.allocations) or {MAIN: wanted(order) - counted(inventory.missing)}
+    for part in order.cancelled:
+        if part.cancellation_id not in inventory.released:
+            for location, pieces in at_locations(part.freed).items():
+                found.setdefault(location, Counter()).update(pieces)
+    return found
+
+
+def _goods(order: Placed, location: str, pieces: Counter[int], untracked: Collection[str]) -> Counter[Place]:
+    goods: Counter[Place] = Counter()
+    for line, count in pieces.items():
+        sku = order.order.lines[line].sku
+        if sku not in untracked:
+            goods[Place(location, sku)] += count
+    return goods
+
+
+def _untracked(history: History) -> Collection[str]:
+    for recorded in history.events:
+        if isinstance(recorded.event, InventoryReserved | InventoryPartiallyReserved):
+            return frozenset(recorded.event.untracked_skus)
+    return frozenset()
