@@ -8,7 +8,7 @@ from workers.metrics.stock import StockMetrics
 from workers.reconciliation.daily import DoneDays
 from workers.reconciliation.stock import LOOK_AGAIN_S, StockReconciliation
 from workers.reconciliation.stock_daily import DailyStock
-from workers.reconciliation.stock_orders import order_wants
+from workers.reconciliation.stock_orders import note_finding, order_wants
 
 
 def stock_reconciliation(core: Core, *, look_again_s: float = LOOK_AGAIN_S) -> StockReconciliation:
@@ -24,6 +24,7 @@ def daily_stock(core: Core) -> DailyStock:
         stock_of(core),
         stock_reconciliation(core),
         DoneDays(table, now_ms=now_ms, key="key"),
+        note=partial(note_finding, core.orders),
         now_ms=now_ms,
         random=core.random,
         observer=StockMetrics(core.metrics),

@@ -234,7 +234,8 @@ def _resumed(view: Deadlines, resumed: e.OrderProcessResumed, now: datetime) -> 
         case "refund":
             return replace(view, silent=silent, refunds=view.refunds.anew(now, resumed.subject or ""))
         case stage:
-            return replace(view, silent=silent, since=now if _STAGE_OF.get(view.phase) == stage else view.since)
+            anew = _STAGE_OF.get(view.phase) == stage and silent != view.silent
+            return replace(view, silent=silent, since=now if anew else view.since)
 
 
 def _heard(view: Deadlines) -> Deadlines:

@@ -23,7 +23,7 @@ from orderstore.domain.state import (
     State,
     fold,
 )
-from orderstore.domain.waiting import waits_in
+from orderstore.domain.waiting import PAYMENT, waits_in
 
 
 def request_cancellation(state: State, *, reason: e.CancellationReason, note: e.FreeText | None = None) -> Decision:
@@ -167,4 +167,4 @@ def _wants_somebody(order: Order, stage: e.StalledStage, subject: str | None) ->
     if Stall(stage, subject) in order.stalls:
         return True
     failed = any(refund.failed and refund.refund_id == subject for refund in order.payment.refunds_owed)
-    return (stage == "refund" and failed) or (stage == "outcomes" and subject is None and order.payment.unknown)
+    return (stage == "refund" and failed) or (stage == "outcomes" and subject == PAYMENT and order.payment.unknown)

@@ -4,6 +4,7 @@ would who let it go on. So what stalls begins and ends with events that are rare
 from orderstore.domain import events as e
 from orderstore.domain.parts import Stall
 from orderstore.domain.state import NotPlaced, State, fold
+from orderstore.domain.waiting import PAYMENT
 
 
 def with_what_went_on(state: State, events: tuple[e.Event, ...]) -> tuple[e.Event, ...]:
@@ -14,7 +15,7 @@ def with_what_went_on(state: State, events: tuple[e.Event, ...]) -> tuple[e.Even
     assert not isinstance(after, NotPlaced), "an order that was placed stays so"
     over = [stall for stall in state.stalls if stall not in after.stalls]
     if state.payment.unknown and not after.payment.unknown:
-        over.append(Stall("outcomes", None))
+        over.append(Stall("outcomes", PAYMENT))
     said = {Stall(event.stage, event.subject) for event in events if isinstance(event, e.OrderProcessResumed)}
     wanted = dict.fromkeys(stall for stall in over if stall not in said)
     return (

@@ -7,6 +7,8 @@ from orderstore.domain.parcels import shipments_in
 from orderstore.domain.parts import ShipmentStatus, Stall
 from orderstore.domain.statuses import Cancelled, Cancelling, Confirmed, Order, Received, Rejected
 
+PAYMENT: Final = "payment"
+"""The subject of the stage `outcomes` where it is about a payment of which nobody knows what became of it, and not about the time."""
 _UNDER_WAY: Final = frozenset({ShipmentStatus.DISPATCHED})
 
 

@@ -7,14 +7,14 @@ a transition that it holds for impossible, a fold that comes to another end than
 A document that was folded by another schema of its view is no difference: this build would fold it anew. It is counted by itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from orderstore.domain import state as s
 from orderstore.recorded import Recorded
 from orderstore.store.port import EventStore
+from projections.comparing.agreeing import of_state, of_view
 from projections.comparing.compare import (
     LOOK_AGAIN_AFTER_S,
     LOOKS_MAX,
@@ -28,18 +28,6 @@ from projections.view_store import ViewStore
 from projections.views import order_status
 
 EXAMPLES_MAX: Final = 100
-
-_STATUS: Final[Mapping[type[s.State], order_status.Status]] = MappingProxyType(
-    {
-        s.Received: "RECEIVED",
-        s.Confirmed: "CONFIRMED",
-        s.InFulfilment: "IN_FULFILMENT",
-        s.Completed: "COMPLETED",
-        s.Cancelling: "CANCELLING",
-        s.Cancelled: "CANCELLED",
-        s.Rejected: "REJECTED",
-    }
-)
 
 
 @dataclass(slots=True)
@@ -129,7 +117,7 @@ def examine(stream: str, log: Log) -> Iterator[Difference]:
     view = step(order_status.VIEW, NOTHING, log).state
     if view is None or isinstance(state, s.NotPlaced):
         return
-    expected, found = _of_state(state), _of_view(view)
+    expected, found = of_state(state), of_view(view)
     fields = tuple(
         FieldDifference(field=name, expected=expected[name], found=found[name], commit=max(log))
         for name in expected
@@ -149,35 +137,3 @@ def examine(stream: str, log: Log) -> Iterator[Difference]:
 def _in_order(log: Log) -> Iterator[Recorded]:
     for number in sorted(log):
         yield from log[number]
-
-
-def _of_state(state: s.Order) -> dict[str, Any]:
-    """What the status view must say of a state."""
-    payment, invoice = state.payment, state.invoice
-    shipment = state.shipments[-1] if state.shipments else None
-    pending_minor = sum(refund.amount_minor for refund in payment.refunds_pending)
-    return {
-        "status": _STATUS[type(state)],
-        "payment.status": payment.status.name,
-        "payment.amountMinor": payment.amount_minor,
-        "payment.refundedMinor": payment.refunded_minor - pending_minor,
-        "payment.refundPendingMinor": pending_minor,
-        "inventory.status": state.inventory.status.name,
-        "shipment.status": None if shipment is None else shipment.status.name,
-        "invoiceNumbers": [] if invoice is None else [invoice.invoice_number],
-    }
-
-
-def _of_view(view: order_status.OrderStatus) -> dict[str, Any]:
-    """The same fields of the view's own fold."""
-    payment, shipment = view.payment, view.shipment
-    return {
-        "status": view.status,
-        "payment.status": payment.status,
-        "payment.amountMinor": payment.amount_minor,
-        "payment.refundedMinor": payment.refunded_minor,
-        "payment.refundPendingMinor": payment.refund_pending_minor,
-        "inventory.status": view.inventory,
-        "shipment.status": None if shipment is None else shipment.status,
-        "invoiceNumbers": list(view.invoice_numbers),
-    }

@@ -5,6 +5,7 @@ from typing import Final
 from orderstore.codec import timestamp
 from orderstore.domain import events as e
 from orderstore.domain.allowances import Stage
+from orderstore.domain.waiting import PAYMENT
 from projections.views.exception_entries import (
     AREA_OWNERS,
     HOLD_OWNERS,
@@ -115,6 +116,7 @@ def begins(event: e.Event, since: str) -> Entry | None:
                 since=since,
                 owner="payment",
                 actions=("retry", "cancel"),
+                reference=PAYMENT,
             )
         case e.PaymentAuthorizationExpired():
             return Entry(
@@ -200,8 +202,8 @@ def ends(entries: tuple[Entry, ...], event: e.Event) -> set[int]:
         case e.FraudReviewPassed() | e.FraudReviewFailed():
             return of_kind(entries, "review")
         case e.OrderProcessResumed():  # which the order says by itself too, when the stage goes on
-            known = of_kind(entries, "payment_unknown") if event.stage == "outcomes" else set()
-            return _stages(entries, event.stage, event.subject) | known
+            unknown = event.stage == "outcomes" and event.subject == PAYMENT
+            return of_kind(entries, "payment_unknown") if unknown else _stages(entries, event.stage, event.subject)
         case e.PaymentCompleted():
             return of_kind(entries, "unpaid")
         case e.RefundIssued() | e.RefundRetried():

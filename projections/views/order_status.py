@@ -1,85 +1,57 @@
 """Where an order stands, in one small document: no lines, so that it stays small however long the order is.
 
-Pure: it folds the log's events by itself and shares no rule with `orderstore.domain`; a property test holds its status to the domain's.
+Pure: it folds the log's events by itself and shares no rule with `orderstore.domain`; property tests hold what it says to the domain's
+state, event by event, over any history.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from dataclasses import replace
+from typing import Final, assert_never
 
 from orderstore.codec import timestamp
 from orderstore.domain import events as e
 from orderstore.domain.money import major
 from orderstore.recorded import Recorded
+from projections.views.order_status_documents import (
+    answer_of,
+    from_stored,
+    to_document,
+    to_stored,
+)
+from projections.views.order_status_goods import (
+    count_of,
+    inventory_after,
+    returns_after,
+    with_parcel,
+    without,
+)
+from projections.views.order_status_money import less_is_due, payment_after
+from projections.views.order_status_parts import (
+    ACTIONS_MAX,
+    CREDIT_NOTES_MAX,
+    STALLS_MAX,
+    Action,
+    Cancellation,
+    Hold,
+    Inventory,
+    OrderStatus,
+    Payment,
+    Stall,
+    Status,
+)
 from projections.views.view import Listing, OutOfPlace, View
 
+__all__ = (
+    "Cancellation",
+    "OrderStatus",
+    "Status",
+    "answer_of",
+    "from_stored",
+    "to_document",
+    "to_stored",
+)  # beside everything that is defined here
+
 NAME: Final = "order_status"
-SCHEMA: Final = 2  # raise it with every change of meaning: documents of another schema are folded anew from the log
-
-Status = Literal["RECEIVED", "CONFIRMED", "IN_FULFILMENT", "COMPLETED", "CANCELLING", "CANCELLED", "REJECTED"]
-PaymentStatus = Literal["PENDING", "AUTHORIZED", "CAPTURED", "FAILED", "VOIDED"]
-InventoryStatus = Literal["PENDING", "RESERVED", "FAILED", "RELEASED"]
-ShipmentStatus = Literal["BOOKED", "CANCELLED", "DISPATCHED", "DELIVERED"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """Amounts are minor units of the order's currency; a refund is pending from its request until the provider has paid it."""
-
-    status: PaymentStatus
-    amount_minor: int
-    captured_minor: int = 0
-    refunded_minor: int = 0
-    refund_pending_minor: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipment:
-    shipment_id: str
-    status: ShipmentStatus
-    tracking_number: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancellation:
-    """Why the order is (or was to be) undone; `declined` when the goods had left before."""
-
-    reason: str
-    declined: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Somebody stopped the order; `since` is when, ISO 8601 in UTC."""
-
-    hold_id: str
-    reason: e.HoldReason
-    since: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderStatus:
-    """Times are ISO 8601 in UTC, `last_recorded_at_ms` is milliseconds since 1970. `total` is what people read: "900.00"."""
-
-    order_id: str
-    customer_id: str | None
-    status: Status
-    payment: Payment
-    inventory: InventoryStatus = "PENDING"
-    shipment: Shipment | None = None
-    invoice_numbers: tuple[str, ...] = ()
-    cancellation: Cancellation | None = None
-    holds: tuple[Hold, ...] = ()
-    currency: str
-    total_minor: int
-    total_exact: str
-    total: str
-    line_count: int
-    placed_at: str
-    updated_at: str
-    last_recorded_at_ms: int
-    version: int
-    commit: int
+SCHEMA: Final = 3  # raise it with every change of meaning: documents of another schema are folded anew from the log
 
 
 def evolve(view: OrderStatus | None, recorded: Recorded) -> OrderStatus:
@@ -90,9 +62,12 @@ def evolve(view: OrderStatus | None, recorded: Recorded) -> OrderStatus:
         return _placed(recorded.event, recorded)
     if view is None:
         raise OutOfPlace(f"{recorded.order_id}: {recorded.name} in commit {recorded.commit}, and no order before it")
+    moment = timestamp(recorded.occurred_at)
+    after = _after(view, recorded.event, moment)
     return replace(
-        _after(view, recorded.event, timestamp(recorded.occurred_at)),
-        updated_at=timestamp(recorded.occurred_at),
+        after,
+        stalls=tuple(stall for stall in after.stalls if _waits_in(after, stall)) if after.stalls else (),
+        updated_at=moment,
         last_recorded_at_ms=recorded.recorded_at_ms,
         version=recorded.version,
         commit=recorded.commit,
@@ -105,11 +80,13 @@ def _placed(order: e.OrderCreated, recorded: Recorded) -> OrderStatus:
         customer_id=order.customer_id,
         status="RECEIVED",
         payment=Payment(status="PENDING", amount_minor=order.total_minor),
+        inventory=Inventory(backorder=order.terms is not None and order.terms.missing_stock == "backorder"),
         currency=order.currency,
         total_minor=order.total_minor,
         total_exact=format(order.total_exact, "f"),
         total=major(order.total_minor, order.currency),
         line_count=len(order.lines),
+        piece_count=sum(line.quantity for line in order.lines),
         placed_at=timestamp(order.placed_at),
         updated_at=timestamp(recorded.occurred_at),
         last_recorded_at_ms=recorded.recorded_at_ms,
@@ -119,153 +96,151 @@ def _placed(order: e.OrderCreated, recorded: Recorded) -> OrderStatus:
 
 
 def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
-    payment = view.payment
     match event:
-        case e.OrderCreated():
-            return view  # handled by `evolve`
-        case e.PaymentCompleted():
-            amount_minor = event.amount_minor
-            captured_minor = amount_minor if event.mode == "captured" else 0
-            status: PaymentStatus = "CAPTURED" if event.mode == "captured" else "AUTHORIZED"
-            paid = replace(payment, status=status, amount_minor=amount_minor, captured_minor=captured_minor)
-            return replace(view, payment=paid)
-        case e.PaymentFailed():
-            return replace(view, payment=replace(payment, status="FAILED"))
-        case e.PaymentCaptured():
-            return replace(view, payment=replace(payment, status="CAPTURED", captured_minor=event.amount_minor))
-        case e.PaymentVoided():
-            return replace(view, payment=replace(payment, status="VOIDED"))
-        case e.RefundRequested():
-            pending_minor = payment.refund_pending_minor + event.amount_minor
-            return replace(view, payment=replace(payment, refund_pending_minor=pending_minor))
-        case e.RefundIssued():
-            refunded = replace(
-                payment,
-                refunded_minor=payment.refunded_minor + event.amount_minor,
-                refund_pending_minor=payment.refund_pending_minor - event.amount_minor,
-            )
-            return replace(view, payment=refunded)
-        case e.InventoryReserved():
-            return replace(view, inventory="RESERVED")
-        case e.InventoryFailed():
-            return replace(view, inventory="FAILED")
-        case e.InventoryReleased():
-            return replace(view, inventory="RELEASED")
-        case e.ShipmentCreated():
-            return replace(view, shipment=Shipment(shipment_id=event.shipment_id, status="BOOKED"))
-        case e.ShipmentCancelled():
-            return replace(view, shipment=Shipment(shipment_id=event.shipment_id, status="CANCELLED"))
+        case (
+            e.PaymentMethodChosen()
+            | e.PaymentAttemptStarted()
+            | e.PaymentActionRequired()
+            | e.PaymentCompleted()
+            | e.PaymentFailed()
+            | e.PaymentCaptured()
+            | e.PaymentAuthorizationExpired()
+            | e.PaymentOutcomeUnknown()
+            | e.PaymentVoided()
+            | e.PaymentDisputed()
+            | e.PaymentDisputeClosed()
+            | e.RefundRequested()
+            | e.RefundIssued()
+            | e.RefundFailed()
+            | e.RefundRetried()
+        ):
+            return replace(view, payment=payment_after(view.payment, event, due_minor=view.due_minor))
+        case (
+            e.InventoryReserved()
+            | e.InventoryPartiallyReserved()
+            | e.InventoryFailed()
+            | e.BackorderFilled()
+            | e.ReservationExpired()
+            | e.InventoryReleased()
+        ):
+            return replace(view, inventory=inventory_after(view.inventory, event))
         case e.ShipmentDispatched():
-            left = Shipment(shipment_id=event.shipment_id, status="DISPATCHED", tracking_number=event.tracking_number)
-            return replace(view, status="IN_FULFILMENT", shipment=left)
-        case e.ShipmentDelivered():
-            tracking_number = None if view.shipment is None else view.shipment.tracking_number
-            arrived = Shipment(shipment_id=event.shipment_id, status="DELIVERED", tracking_number=tracking_number)
-            return replace(view, shipment=arrived)
+            return replace(with_parcel(view, event), status="IN_FULFILMENT")
+        case (
+            e.ShipmentCreated()
+            | e.ShipmentCancelled()
+            | e.ShipmentDelivered()
+            | e.ShipmentFailed()
+            | e.TrackingUpdated()
+        ):
+            return with_parcel(view, event)
+        case (
+            e.ReturnRequested()
+            | e.ReturnApproved()
+            | e.ReturnDeclined()
+            | e.ReturnCancelled()
+            | e.ReturnReceived()
+            | e.ReturnInspected()
+        ):
+            return replace(view, returns=returns_after(view.returns, event))
+        case e.LinesCancelled():
+            return _with_lines_cancelled(view, event)
         case e.InvoiceIssued():
             return replace(view, invoice_numbers=(*view.invoice_numbers, event.invoice_number))
+        case e.CreditNoteIssued():
+            numbers = (*view.credit_note_numbers, event.credit_note_number)
+            omitted = view.credit_notes_omitted + max(0, len(numbers) - CREDIT_NOTES_MAX)
+            return replace(view, credit_note_numbers=numbers[-CREDIT_NOTES_MAX:], credit_notes_omitted=omitted)
         case e.OrderConfirmed():
             return replace(view, status="CONFIRMED")
         case e.OrderRejected():
-            return replace(view, status="REJECTED", holds=())
+            return _ended(view, "REJECTED")
         case e.OrderCancellationRequested():
             return replace(view, status="CANCELLING", cancellation=Cancellation(reason=event.reason))
         case e.OrderCancellationDeclined():
             cancellation = view.cancellation or Cancellation(reason=event.reason)
             return replace(view, cancellation=replace(cancellation, declined=True))
         case e.OrderCancelled():
-            return replace(view, status="CANCELLED", cancellation=Cancellation(reason=event.reason), holds=())
+            return replace(_ended(view, "CANCELLED"), cancellation=Cancellation(reason=event.reason))
         case e.OrderCompleted():
-            return replace(view, status="COMPLETED", holds=())
+            return _ended(view, "COMPLETED")
         case e.OrderHeld():
             held = Hold(hold_id=event.hold_id, reason=event.reason, since=moment)
             return replace(view, holds=(*view.holds, held))
         case e.OrderHoldReleased():
             return replace(view, holds=tuple(hold for hold in view.holds if hold.hold_id != event.hold_id))
-        case _:
+        case e.FraudReviewRequested():
+            return replace(view, review="OPEN")
+        case e.FraudReviewPassed():
+            return replace(view, review="PASSED")
+        case e.FraudReviewFailed():
+            return replace(view, review="FAILED")
+        case e.OrderActionRequired() | e.OrderActionAnswered():
+            return _asked(view, event)
+        case e.OrderProcessStalled():
+            return replace(view, stalls=(*view.stalls, Stall(event.stage, event.subject))[:STALLS_MAX])
+        case e.OrderProcessResumed():
+            return replace(view, stalls=tuple(one for one in view.stalls if one != Stall(event.stage, event.subject)))
+        case (
+            e.OrderCreated()  # handled by `evolve`
+            | e.OrderExpired()
+            | e.OrderNoteAdded()
+            | e.InventoryCommitted()
+            | e.InventoryRestocked()
+            | e.PiecesReleased()
+            | e.ShipmentDelayed()
+            | e.InvoiceDocumentStored()
+            | e.PaymentDiscrepancyFound()
+            | e.DiscrepancyFound()
+            | e.PersonalDataErased()
+        ):
             return view
+        case _:
+            assert_never(event)
 
 
-def to_document(view: OrderStatus) -> dict[str, Any]:
-    """The view as JSON values. These names are the API's: they are written down here and nowhere derived."""
-    payment, shipment, cancellation = view.payment, view.shipment, view.cancellation
-    return {
-        "orderId": view.order_id,
-        "customerId": view.customer_id,
-        "status": view.status,
-        "payment": {
-            "status": payment.status,
-            "amountMinor": payment.amount_minor,
-            "capturedMinor": payment.captured_minor,
-            "refundedMinor": payment.refunded_minor,
-            "refundPendingMinor": payment.refund_pending_minor,
-        },
-        "inventory": {"status": view.inventory},
-        "shipment": None
-        if shipment is None
-        else {
-            "shipmentId": shipment.shipment_id,
-            "status": shipment.status,
-            "trackingNumber": shipment.tracking_number,
-        },
-        "invoiceNumbers": list(view.invoice_numbers),
-        "cancellation": None
-        if cancellation is None
-        else {"reason": cancellation.reason, "declined": cancellation.declined},
-        "holds": [{"holdId": hold.hold_id, "reason": hold.reason, "since": hold.since} for hold in view.holds],
-        "currency": view.currency,
-        "totalMinor": view.total_minor,
-        "totalExact": view.total_exact,
-        "total": view.total,
-        "lineCount": view.line_count,
-        "placedAt": view.placed_at,
-        "updatedAt": view.updated_at,
-        "lastRecordedAtMs": view.last_recorded_at_ms,
-        "version": view.version,
-        "commit": view.commit,
-    }
-
-
-def from_document(document: Mapping[str, Any]) -> OrderStatus:
-    """The view in a document that `to_document` made. Raises KeyError for any other."""
-    payment, shipment, cancellation = document["payment"], document["shipment"], document["cancellation"]
-    return OrderStatus(
-        order_id=document["orderId"],
-        customer_id=document["customerId"],
-        status=document["status"],
-        payment=Payment(
-            status=payment["status"],
-            amount_minor=payment["amountMinor"],
-            captured_minor=payment["capturedMinor"],
-            refunded_minor=payment["refundedMinor"],
-            refund_pending_minor=payment["refundPendingMinor"],
-        ),
-        inventory=document["inventory"]["status"],
-        shipment=None
-        if shipment is None
-        else Shipment(
-            shipment_id=shipment["shipmentId"],
-            status=shipment["status"],
-            tracking_number=shipment["trackingNumber"],
-        ),
-        invoice_numbers=tuple(document["invoiceNumbers"]),
-        cancellation=None
-        if cancellation is None
-        else Cancellation(reason=cancellation["reason"], declined=cancellation["declined"]),
-        holds=tuple(
-            Hold(hold_id=hold["holdId"], reason=hold["reason"], since=hold["since"]) for hold in document["holds"]
-        ),
-        currency=document["currency"],
-        total_minor=document["totalMinor"],
-        total_exact=document["totalExact"],
-        total=document["total"],
-        line_count=document["lineCount"],
-        placed_at=document["placedAt"],
-        updated_at=document["updatedAt"],
-        last_recorded_at_ms=document["lastRecordedAtMs"],
-        version=document["version"],
-        commit=document["commit"],
+def _with_lines_cancelled(view: OrderStatus, event: e.LinesCancelled) -> OrderStatus:
+    less = replace(
+        view,
+        inventory=without(view.inventory, event.lines),
+        cancelled_pieces=view.cancelled_pieces + count_of(event.lines),
+        cancelled_minor=view.cancelled_minor + event.amount_minor,
     )
+    return replace(less, payment=less_is_due(less.payment, due_minor=less.due_minor))
+
+
+def _asked(view: OrderStatus, event: e.OrderActionRequired | e.OrderActionAnswered) -> OrderStatus:
+    """The first open questions are shown, and how many more there are."""
+    if isinstance(event, e.OrderActionAnswered):
+        left = tuple(action for action in view.actions if action.action_id != event.action_id)
+        if len(left) == len(view.actions):
+            return replace(view, actions_omitted=max(0, view.actions_omitted - 1))
+        return replace(view, actions=left)
+    if len(view.actions) >= ACTIONS_MAX:
+        return replace(view, actions_omitted=view.actions_omitted + 1)
+    action = Action(action_id=event.action_id, kind=event.kind, deadline=timestamp(event.deadline))
+    return replace(view, actions=(*view.actions, action))
+
+
+def _ended(view: OrderStatus, status: Status) -> OrderStatus:
+    """Holds and questions end with the order."""
+    return replace(view, status=status, holds=(), actions=(), actions_omitted=0)
+
+
+def _waits_in(view: OrderStatus, stall: Stall) -> bool:
+    """Whether the order is still in the stage; of a parcel or a refund that is not told apart any more nobody says so."""
+    match stall.stage:
+        case "outcomes":
+            return view.status == "RECEIVED"
+        case "dispatch":
+            return view.status == "CONFIRMED" and not view.holds
+        case "undo":
+            return view.status == "CANCELLING"
+        case "delivery":
+            return any(one.shipment_id == stall.subject and one.status == "DISPATCHED" for one in view.shipments)
+        case "refund":
+            ended = view.status in ("CANCELLED", "REJECTED")
+            return not ended and any(one.refund_id == stall.subject for one in view.payment.owed)
 
 
 def customer_list(customer_id: str) -> str:
@@ -283,7 +258,7 @@ VIEW: Final[View[OrderStatus]] = View(
     name=NAME,
     schema=SCHEMA,
     evolve=evolve,
-    to_document=to_document,
-    from_document=from_document,
+    to_document=to_stored,
+    from_document=from_stored,
     listing=_listing,
 )

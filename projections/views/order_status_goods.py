@@ -34,12 +34,7 @@ ParcelEvent = (
     | e.TrackingUpdated
 )
 ReturnEvent = (
-    e.ReturnRequested
-    | e.ReturnApproved
-    | e.ReturnDeclined
-    | e.ReturnCancelled
-    | e.ReturnReceived
-    | e.ReturnInspected
+    e.ReturnRequested | e.ReturnApproved | e.ReturnDeclined | e.ReturnCancelled | e.ReturnReceived | e.ReturnInspected
 )
 
 

@@ -43,9 +43,7 @@ def payment_after(payment: Payment, event: MoneyEvent, *, due_minor: int) -> Pay
         case e.PaymentCaptured():
             captured_minor = payment.captured_minor + event.amount_minor
             whole = event.final or captured_minor >= due_minor
-            return replace(
-                payment, status="CAPTURED" if whole else "PARTIALLY_CAPTURED", captured_minor=captured_minor
-            )
+            return replace(payment, status="CAPTURED" if whole else "PARTIALLY_CAPTURED", captured_minor=captured_minor)
         case e.PaymentFailed():
             until = None if event.retry_until is None else timestamp(event.retry_until)
             return replace(payment, status="FAILED", attempt=event.attempt, unknown=False, retry_until=until)
@@ -90,7 +88,9 @@ def _disputed(payment: Payment, event: e.PaymentDisputed | e.PaymentDisputeClose
     return replace(payment, disputes=left, disputed_minor=payment.disputed_minor - won_minor)
 
 
-def _refunding(payment: Payment, event: e.RefundRequested | e.RefundIssued | e.RefundFailed | e.RefundRetried) -> Payment:
+def _refunding(
+    payment: Payment, event: e.RefundRequested | e.RefundIssued | e.RefundFailed | e.RefundRetried
+) -> Payment:
     if isinstance(event, e.RefundRequested):
         one = Owed(refund_id=event.refund_id, amount_minor=event.amount_minor)
         pending_minor = payment.refund_pending_minor + event.amount_minor
@@ -107,14 +107,15 @@ def _refunding(payment: Payment, event: e.RefundRequested | e.RefundIssued | e.R
 
 
 def _with_owed(payment: Payment, before: Owed, after: Owed | None) -> Payment:
-    """The payment with one refund in another place of its sums; None: it is owed no more."""
-    owed = tuple(after if one is before else one for one in payment.owed if one is not before or after is not None)
-    moved = replace(payment, owed=tuple(one for one in owed if one is not None))
-    for one, sign in ((before, -1), (after, 1)):
-        if one is None:
-            continue
-        if one.failed:
-            moved = replace(moved, refund_failed_minor=moved.refund_failed_minor + sign * one.amount_minor)
-        else:
-            moved = replace(moved, refund_pending_minor=moved.refund_pending_minor + sign * one.amount_minor)
-    return moved
+    """The payment with one refund further on; None: it is owed no more."""
+    at = payment.owed.index(before)
+    return replace(
+        payment,
+        owed=(*payment.owed[:at], *(() if after is None else (after,)), *payment.owed[at + 1 :]),
+        refund_pending_minor=payment.refund_pending_minor + _minor(after, failed=False) - _minor(before, failed=False),
+        refund_failed_minor=payment.refund_failed_minor + _minor(after, failed=True) - _minor(before, failed=True),
+    )
+
+
+def _minor(owed: Owed | None, *, failed: bool) -> int:
+    return owed.amount_minor if owed is not None and owed.failed is failed else 0

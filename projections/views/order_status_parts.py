@@ -1,4 +1,4 @@
-"""What the view `order_status` says of an order, part by part. Amounts are minor units of the order's currency; times are ISO 8601 in UTC."""
+"""What the view `order_status` says of an order, part by part. Amounts are minor units of the order's currency, times ISO 8601 in UTC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class Dispute:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """A refund is pending from its request until the provider has paid it, and failed while it could not; of both the money is still owed.
-    `unknown`: nobody can say what became of the present attempt. `owed` and `disputes` are what the sums are made of that may still change."""
+    `unknown`: nobody can say what became of the present attempt. `owed` and `disputes` are of what the sums are that may still change."""
 
     status: PaymentStatus
     amount_minor: int
@@ -147,7 +147,7 @@ class Stall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStatus:
-    """`last_recorded_at_ms` is milliseconds since 1970. `total` is what people read: "900.00". What grows is bounded by the numbers above."""
+    """`last_recorded_at_ms` is milliseconds since 1970. `total` is what people read: "900.00". What grows is bounded by numbers above."""
 
     order_id: str
     customer_id: str | None

@@ -226,7 +226,17 @@ def rich_histories(draw: st.DrawFn) -> tuple[Groups, list[datetime]]:
     """Any of them, with any time between two commits; what the order refuses appends nothing."""
     begun = draw(
         st.sampled_from(
-            [(), FORWARD, PARTS, FORWARD[:4], PARTS[:4], (_decline, _reserve), (_reserve, _act), (_pay, _stall)]
+            [
+                (),
+                FORWARD,
+                PARTS,
+                FORWARD[:4],
+                PARTS[:4],
+                (_decline, _reserve),
+                (_reserve, _act),
+                (_pay, _stall),
+                (*FORWARD[:4], _stall, RICH[10]),
+            ]
         )
     )
     rest = draw(st.lists(st.sampled_from(RICH), min_size=3, max_size=25))

@@ -37,7 +37,8 @@ async def _cancelled_before_anything(world: World) -> str:
 
 async def _cancelled_when_confirmed(world: World) -> str:
     order_id = await world.place()
-    world.wants = lambda queue, event_type: queue != "shipping" or event_type != "OrderConfirmed"
+    confirms = ("OrderConfirmed", "PaymentCompleted")
+    world.wants = lambda queue, event_type: queue != "shipping" or event_type not in confirms
     await world.deliver()
     await world.cancel(order_id)
     await world.deliver()

@@ -67,6 +67,14 @@ class Changing:
             return Filled(held=held, missing=missing)
         raise StockContended(f"filling {reservation_id} was overtaken {LOOKS_MAX} times")
 
+    async def holding(self, reservation_id: str) -> GoodsAt:
+        """See `TableStock.holding`."""
+        try:
+            parts = await self._parts(reservation_id)
+        except NotHeld:
+            return {}
+        return goods_at(item for part in parts for item in part.held.items())
+
     async def forgo(self, reservation_id: str, fill_id: str, unwanted: Goods) -> None:
         """See `Stock.forgo`."""
         for _ in range(LOOKS_MAX):

@@ -81,6 +81,10 @@ class TableStock(Stock, Storeroom):
         """See `Stock.restock`."""
         await self._keeping.restock(return_id, sellable=sellable, damaged=damaged)
 
+    async def holding(self, reservation_id: str) -> GoodsAt:
+        """What is set aside by a reservation at this moment; nothing for one that was never made."""
+        return await self._changing.holding(reservation_id)
+
     async def receive(self, receipt_id: str, quantities: Goods, *, location: str = MAIN) -> None:
         """See `Stock.receive`."""
         await self._keeping.receive(receipt_id, quantities, location=location)

@@ -2,7 +2,7 @@
 with what the reservations hold. Nothing is repaired by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Protocol
@@ -16,6 +16,10 @@ from workers.reconciliation.daily import BEGIN_AFTER_S, LOOK_S, DoneDays
 from workers.reconciliation.stock import Finding, Report
 from workers.tables.errors import RowUnreadable, TableError
 from workers.tables.port import Table
+
+
+Note = Callable[[Finding], Awaitable[bool]]
+"""Has the order say what was found; whether there is one."""
 
 
 class ReconcilesStock(Protocol):
@@ -69,15 +73,18 @@ class DailyStock:
         reconciliation: ReconcilesStock,
         days: DoneDays,
         *,
+        note: Note,
         now_ms: Callable[[], int],
         random: Random,
         observer: StockObserver,
     ) -> None:
-        """`now_ms` is the wall clock, which says what day it is; `random` spreads the instances."""
+        """`note` tells the order that a finding is about; `now_ms` is the wall clock, which says what day it is; `random` spreads the
+        instances."""
         self._table = table
         self._storeroom = storeroom
         self._reconciliation = reconciliation
         self._days = days
+        self._note = note
         self._now_ms = now_ms
         self._random = random
         self._observer = observer
@@ -105,6 +112,8 @@ class DailyStock:
         try:
             self._observer.closed(name, await close_books(self._table, self._storeroom))
             report = await self._reconciliation.reconcile()
+            for finding in report.findings:
+                await self._note(finding)
         except Exception as error:  # noqa: BLE001 - whatever it is: the process also sets goods aside, and the day is tried again
             self._observer.failed(name, error)
             await self._days.give_back(day)

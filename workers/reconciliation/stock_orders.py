@@ -13,8 +13,12 @@ from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import Cancelled, Placed, Rejected
 from orderstore.history import History
 from orderstore.orders import Orders, placed
+from workers.inventory.reservation import reservation_of
 from workers.inventory.stock import MAIN, Place
-from workers.reconciliation.stock import Wants
+from workers.reconciliation.stock import Finding, Wants
+from workers.reconciliation.whole import Discrepancy, note
+
+SUBJECT_MAX: Final = 200
 
 _HOLDS_NOTHING: Final = (InventoryStatus.FAILED, InventoryStatus.EXPIRED, InventoryStatus.RELEASED)
 _HOLDS: Final = (InventoryStatus.RESERVED, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
@@ -38,6 +42,25 @@ async def order_wants(orders: Orders, reservation_id: str) -> Wants:
     ended = isinstance(order, Cancelled | Rejected) or order.inventory.status in _HOLDS_NOTHING
     all_gone = order.inventory.status is InventoryStatus.RESERVED and not booked(history).held
     return "nothing" if ended or all_gone else "goods"
+
+
+async def note_finding(orders: Orders, finding: Finding) -> bool:
+    """Have the order say it that a finding is about; False where it is about none. Raises StoreError, Contended."""
+    about = finding.subject if finding.kind in ("order_ended", "order_unknown") else reservation_of(finding.subject)
+    discrepancy = Discrepancy(
+        area="stock",
+        kind=finding.kind,
+        subject=subject_of(Place(finding.location, finding.sku)),
+        order_id=about,
+        ours=finding.theirs,  # of a reservation: what the log says, which is nothing
+        theirs=finding.ours,
+    )
+    return await note(orders, discrepancy)
+
+
+def subject_of(place: Place) -> str:
+    """What a discrepancy of goods is about."""
+    return f"{place.sku} at {place.location}"[:SUBJECT_MAX]
 
 
 def booked(history: History) -> Booked:

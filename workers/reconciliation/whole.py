@@ -26,7 +26,7 @@ _OF_ONE_ORDER: Final = (MalformedCommit, CorruptCommit, StreamTooLong, Impossibl
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
     """`order_id` is None for what belongs to no order. `ours` is what the log says, `theirs` the other place: commits of a view's
-    document; 0 and 0 of an invoice, which `kind` and `subject` describe."""
+    document, or pieces in stock; 0 and 0 of an invoice, which `kind` and `subject` describe."""
 
     area: DiscrepancyArea
     kind: str
@@ -73,30 +73,31 @@ class WholeReconciliation:
                 if len(told) >= FOUND_MAX:
                     more += 1
                     continue
-                told.append(Told(discrepancy=discrepancy, noted=await self._note(discrepancy)))
+                told.append(Told(discrepancy=discrepancy, noted=await note(self._orders, discrepancy)))
         return Report(found=tuple(told), more=more)
 
-    async def _note(self, found: Discrepancy) -> bool:
-        """Whether the order says so now, or did before."""
-        if found.order_id is None or not _is_order(found.order_id):
-            return False
-        finding = DiscrepancyFound(
-            area=found.area, kind=found.kind, subject=found.subject, ours=found.ours, theirs=found.theirs
+
+async def note(orders: Orders, found: Discrepancy) -> bool:
+    """Have the order say it, once for each thing that was found; whether it says so now, or did before. Raises StoreError, Contended."""
+    if found.order_id is None or not _is_order(found.order_id):
+        return False
+    finding = DiscrepancyFound(
+        area=found.area, kind=found.kind, subject=found.subject, ours=found.ours, theirs=found.theirs
+    )
+    try:
+        history = await orders.load(found.order_id)
+        first = history.events[0]
+        cause = Cause(
+            causation_id=first.event_id,
+            purpose=f"discrepancy:{found.area}:{found.kind}:{found.subject}:{found.ours}:{found.theirs}",
+            correlation_id=first.correlation_id,
+            actor=Actor("service", SOURCE),
+            source=SOURCE,
         )
-        try:
-            history = await self._orders.load(found.order_id)
-            first = history.events[0]
-            cause = Cause(
-                causation_id=first.event_id,
-                purpose=f"discrepancy:{found.area}:{found.kind}:{found.subject}:{found.ours}:{found.theirs}",
-                correlation_id=first.correlation_id,
-                actor=Actor("service", SOURCE),
-                source=SOURCE,
-            )
-            await self._orders.note_discrepancy(history, finding, cause=cause)
-        except (UnknownOrder, *_OF_ONE_ORDER):
-            return False  # nobody can write into what nobody can read: `orderstore audit verify` says why
-        return True
+        await orders.note_discrepancy(history, finding, cause=cause)
+    except (UnknownOrder, *_OF_ONE_ORDER):
+        return False  # nobody can write into what nobody can read: `orderstore audit verify` says why
+    return True
 
 
 def _is_order(text: str) -> bool:

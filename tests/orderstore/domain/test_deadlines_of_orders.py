@@ -121,6 +121,27 @@ def test_each_parcel_is_late_by_itself() -> None:
     assert after(e.OrderConfirmed(), first, second, told, arrived).dues() == ()
 
 
+def test_a_promise_is_over_at_the_very_moment_that_was_said() -> None:
+    """Not a millisecond before, and not only after it."""
+    declined = e.PaymentFailed(attempt=1, category="soft", code="c", retry_until=at(10))
+    state = fold(INITIAL, (order_created(), declined))
+
+    assert timers.expire(state, now=at(10) - timedelta(milliseconds=1)) == ()
+    assert timers.first_over(state, now=at(10)) == timers.Due("payment_retry", at(10))
+    assert timers.expire(state, now=at(10)) != ()
+
+
+def test_what_was_told_of_a_parcel_is_forgotten_when_it_arrives() -> None:
+    """The next one of the same order is told by itself."""
+    sent = e.ShipmentDispatched(shipment_id="s1", tracking_number="t1")
+    told = e.OrderProcessStalled(stage="delivery", since=NOON, due_at=NOON, subject="s1")
+    other = e.ShipmentDispatched(shipment_id="s2", tracking_number="t2")
+    arrived = e.ShipmentDelivered(shipment_id="s1", proof_reference="p")
+
+    assert after(e.OrderConfirmed(), sent, told).silent == (("delivery", "s1"),)
+    assert after(e.OrderConfirmed(), sent, told, other, arrived).silent == ()
+
+
 def test_parcels_beyond_a_hundred_are_counted_and_told_once() -> None:
     """Nothing that is under way is forgotten, and what is known of it stays small."""
     sent = [e.ShipmentDispatched(shipment_id=f"s{n}", tracking_number="t") for n in range(KEPT_MAX + 20)]

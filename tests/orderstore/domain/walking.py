@@ -50,6 +50,8 @@ class Walk:
     kind: int = 25
     now: datetime = NOON
     events: list[e.Event] = field(default_factory=list)
+    commits: list[tuple[datetime, tuple[e.Event, ...]]] = field(default_factory=list)
+    """The same as they were decided: together, and when."""
     state: State = INITIAL
     asked: int = 0
 
@@ -62,6 +64,8 @@ class Walk:
         """Whether anything happened."""
         self.state = fold(self.state, decided)
         self.events.extend(decided)
+        if decided:
+            self.commits.append((self.now, decided))
         return bool(decided)
 
     def says_no(self) -> bool:

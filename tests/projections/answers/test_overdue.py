@@ -395,7 +395,12 @@ def test_what_is_told_to_be_late_is_still_counted_and_listed() -> None:
         told = e.OrderProcessStalled(stage="outcomes", since=NOON, due_at=NOON + timedelta(minutes=15))
         await views.put(order_number(1), order(told, order_id=order_number(1)))
         await views.put(order_number(2), order(order_id=order_number(2)), minute=10)
+        refunds = (REFUND, e.RefundRequested(refund_id="r2", amount_minor=1))
+        one_told = e.OrderProcessStalled(stage="refund", since=NOON, due_at=NOON + timedelta(days=14), subject="r1")
+        await views.put(order_number(3), order(e.OrderConfirmed(), *refunds, one_told, order_id=order_number(3)))
         current = {name: Generation(name, 1) for name in (deadlines.NAME, exceptions.NAME)}
+        much_later = await lateness(views, current, tenant=TENANT, now_ms=NOON_MS + 30 * DAY_MS)
+        assert much_later.stages["refund"].orders == 1, "one refund is told, the other is not: one order"
 
         found = await lateness(views, current, tenant=TENANT, now_ms=NOON_MS + 30 * 60_000)
         assert (found.stages["outcomes"].orders, found.stages["outcomes"].oldest_s) == (2, 15 * 60)

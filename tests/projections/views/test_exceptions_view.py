@@ -306,7 +306,7 @@ NOTED = e.OrderNoteAdded(note_id="n1", note=e.FreeText(plain="it is a test"))
             "payment_unknown",
             e.PaymentOutcomeUnknown(attempt=1),
             PAID,
-            e.OrderProcessResumed(stage="outcomes", action="resume"),
+            e.OrderProcessResumed(stage="outcomes", action="resume", subject="payment"),
         ),
         (
             "unpaid",
@@ -497,7 +497,7 @@ def test_what_is_open_is_what_the_orders_own_state_says_of_any_history(history) 
         ended = isinstance(state, Cancelled | Rejected)
         wanted = {("held", hold.hold_id) for hold in state.holds}
         wanted |= {(STAGE_KINDS[stall.stage], stall.subject) for stall in state.stalls}
-        wanted |= {("payment_unknown", None)} if state.payment.unknown else set()
+        wanted |= {("payment_unknown", "payment")} if state.payment.unknown else set()
         wanted |= {("dispute", one.dispute_id) for one in state.payment.disputes if one.status == "open"}
         wanted |= {("refund_failed", one.refund_id) for one in state.payment.refunds if one.failed and not ended}
         wanted |= {("review", None)} if state.review == "open" and not ended else set()

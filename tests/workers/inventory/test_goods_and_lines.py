@@ -138,7 +138,7 @@ def test_an_order_of_which_nothing_is_there_has_failed_unless_it_waits(choice: s
 
 
 def test_a_fee_leaves_with_the_first_goods() -> None:
-    """An order that waits for all its goods is not charged for a parcel with nothing but a fee in it; where the goods are cancelled, it goes."""
+    """Nobody is charged for a parcel with nothing but a fee in it; only where all the goods are cancelled it goes alone."""
     order = order_of([("A", 2), ("FEE", 1)], e.Terms(missing_stock="backorder"))
     waits = outcome_of(order, PartlyReserved(held={}, missing={"A": 2}, untracked_skus=("FEE",)), now=NOW)
     assert isinstance(waits, e.InventoryPartiallyReserved)

@@ -32,6 +32,11 @@ async def fill(stock: TableStock, skus: list[str]) -> Any:
     return await stock.fill("order", "f")
 
 
+async def forgo(stock: TableStock, skus: list[str]) -> Any:
+    await stock.fill("order", "f")
+    await stock.forgo("order", "f", dict.fromkeys(skus, 1))
+
+
 async def reserve(stock: TableStock, skus: list[str]) -> Any:
     return await stock.reserve("late", dict.fromkeys(skus, 3), partial=True)
 
@@ -41,6 +46,7 @@ AFTER: Final[dict[str, tuple[Act, Level, Level]]] = {
     "commit": (commit, Level(2, 1, 0, 1), Level(1, 0, 0, 1)),
     "part": (part, Level(2, 2, 0), Level(1, 0, 1)),
     "fill": (fill, Level(2, 0, 2), Level(1, 0, 1)),
+    "forgo": (forgo, Level(2, 1, 1), Level(1, 0, 1)),
     "reserve": (reserve, Level(2, 0, 2), Level(1, 0, 1)),
 }
 

@@ -107,6 +107,33 @@ async def test_a_partial_reservation_of_nothing_waits() -> None:
     assert await stock.release("waits") is True
 
 
+@pytest.mark.parametrize("skus", [SKUS[:1], SKUS[:130]], ids=["an ordinary order", "a long one"])
+async def test_a_fill_that_was_in_vain_goes_back_and_is_waited_for_again(skus: list[str]) -> None:
+    """But for what nobody wants any more; and under its name nothing is ever set aside again, whether it had taken anything or not."""
+    table = MemoryTable()
+    stock = stock_on(table)
+    assert isinstance(await stock.reserve("order", dict.fromkeys(skus, 5), partial=True), PartlyReserved)
+    await stock.receive("r", dict.fromkeys(skus, 2))
+    first = Filled(held={"main": dict.fromkeys(skus, 2)}, missing=dict.fromkeys(skus, 3))
+    assert await stock.fill("order", "5") == first
+    for fill_id, left in (("5", 4), ("4", 3)):
+        for _ in range(2):
+            await stock.forgo("order", fill_id, dict.fromkeys(skus, 1))
+            assert await stock.fill("order", fill_id) == Filled(held={}, missing=dict.fromkeys(skus, left))
+        assert set(all_levels(table).values()) == {Level(2, 2, 0)}
+    with pytest.raises(UsedOtherwise):
+        await stock.forgo("order", "5", dict.fromkeys(skus, 2))
+    with pytest.raises(NotHeld):
+        await stock.forgo("order", "3", dict.fromkeys(skus, 4))
+    with pytest.raises(NotHeld):
+        await stock.forgo("order", "3", {"never heard of": 1})
+    last = Filled(held={"main": dict.fromkeys(skus, 2)}, missing=dict.fromkeys(skus, 1))
+    assert await stock.fill("order", "3") == last
+    assert await stock.release("order") is True
+    await stock.forgo("order", "3", dict.fromkeys(skus, 1))
+    assert set(all_levels(table).values()) == {Level(2, 2, 0)}
+
+
 @pytest.mark.parametrize("chunked", [False, True], ids=["in its head", "in a chunk"])
 async def test_reservations_of_older_builds_leave_in_parcels_too(chunked: bool) -> None:
     """Their rows, and those of their levels, are read as they are."""

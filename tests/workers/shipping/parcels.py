@@ -32,12 +32,15 @@ async def place(world: World, *, laptops: int = 100, mice: int = 100, **fields: 
 
 async def confirmed(world: World, **fields: Any) -> str:
     """Paid for and set aside; the shipping worker has heard of nothing yet, and its messages are kept."""
-    order_id = await place(world, **fields)
+    return await confirm(world, await place(world, **fields))
+
+
+async def confirm(world: World, order_id: str) -> str:
+    """The same, of an order that was placed."""
     world.wants = lambda queue, _event_type: queue in BEFORE_SHIPPING
     await world.deliver()
-    kept = [entry for entry in world.history if entry[0] == "shipping"]
     world.wants = lambda _queue, _event_type: True
-    world.messages.extend(kept)
+    world.messages.extend(entry for entry in world.history if entry[0] == "shipping")
     assert await world.status(order_id) == "Confirmed"
     return order_id
 
@@ -116,3 +119,15 @@ async def goods_in(world: World, receipt: str, goods: dict[str, int], location: 
     """Goods come, and the inventory worker looks at the order again."""
     await world.stock.receive(receipt, goods, location=location)
     world.messages.append(next(entry for entry in world.history if entry[0] == "inventory"))
+
+
+async def set_aside(world: World) -> tuple[int, int]:
+    """Laptops in the north and mice in the south that are set aside for orders; every level adds up."""
+    world.faults.armed = False
+    (laptops,) = await world.stock.levels(SKUS[:1], location="north")
+    (mice,) = await world.stock.levels(SKUS[1:], location="south")
+    assert laptops is not None
+    assert mice is not None
+    assert laptops.adds_up
+    assert mice.adds_up
+    return laptops.reserved, mice.reserved

@@ -11,6 +11,7 @@ import pytest
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.state import Confirmed
+from orderstore.recorded import Actor, Cause
 from orderstore.store.errors import CorruptCommit
 from orderstore.store.memory import MemoryEventStore
 from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED
@@ -296,6 +297,96 @@ def test_a_worker_that_is_faster_than_the_sweeper_wins() -> None:
     run_virtual(scenario)
 
 
+def test_two_promises_of_one_order_that_end_together_are_two_events() -> None:
+    """Another instance has done the first between this one's look and its append: the second is not done under the first one's name."""
+
+    async def scenario() -> None:
+        world = SweepWorld(store=MeanwhileStore())
+        order_id = await world.place(
+            terms=e.Terms(missing_stock="backorder"), allowances=e.Allowances(delivery_s=10**6)
+        )
+        partly = e.InventoryPartiallyReserved(
+            reservation_id="r",
+            allocations=(e.Allocation(location="main", lines=(e.Pieces(line=0, quantity=1),)),),
+            missing=(e.Pieces(line=1, quantity=2),),
+        )
+        parcel = replace(BOOKED, location="main", lines=(e.Pieces(line=0, quantity=1),))
+        await world.happen(
+            order_id,
+            partial(d.complete_payment, outcome=PAID),
+            partial(d.partly_reserve_inventory, outcome=partly),
+            lambda state: (parcel, DISPATCHED),
+        )
+        for name in ("d1", "d2"):
+            late = e.ShipmentDelayed(
+                delay_id=name, promised_at=world.inside(days=9), reason="late", consent_by=world.inside(seconds=60)
+            )
+            await world.happen(order_id, partial(d.delay_shipment, outcome=late))
+        await anyio.sleep(60)
+        world.store.meanwhile = partial(world.sweep().sweep, order_id)
+        await world.sweep().sweep(order_id)
+
+        recorded = (await world.orders.load(order_id)).events
+        answered = [one.event.action_id for one in recorded if isinstance(one.event, e.OrderActionAnswered)]
+        assert answered == ["delay:d1", "delay:d2"]
+        assert len({one.event_id for one in recorded}) == len(recorded)
+
+    run_virtual(scenario)
+
+
+def test_the_second_of_two_is_left_to_its_own_name() -> None:
+    """The other instance has come as far as the first and no further."""
+
+    async def scenario() -> None:
+        world = SweepWorld(store=MeanwhileStore())
+        order_id = await world.place(
+            terms=e.Terms(missing_stock="backorder"), allowances=e.Allowances(delivery_s=10**6)
+        )
+        partly = e.InventoryPartiallyReserved(
+            reservation_id="r",
+            allocations=(e.Allocation(location="main", lines=(e.Pieces(line=0, quantity=1),)),),
+            missing=(e.Pieces(line=1, quantity=2),),
+        )
+        parcel = replace(BOOKED, location="main", lines=(e.Pieces(line=0, quantity=1),))
+        await world.happen(
+            order_id,
+            partial(d.complete_payment, outcome=PAID),
+            partial(d.partly_reserve_inventory, outcome=partly),
+            lambda state: (parcel, DISPATCHED),
+        )
+        for name in ("d1", "d2"):
+            late = e.ShipmentDelayed(
+                delay_id=name, promised_at=world.inside(days=9), reason="late", consent_by=world.inside(seconds=60)
+            )
+            await world.happen(order_id, partial(d.delay_shipment, outcome=late))
+        await anyio.sleep(60)
+
+        async def first_alone() -> None:
+            await world.happen(order_id, partial(d.answer, action_id="delay:d1", answer="accepted"))
+
+        world.store.meanwhile = first_alone
+        await world.sweep().sweep(order_id)
+        await world.sweep().sweep(order_id)
+        recorded = (await world.orders.load(order_id)).events
+        [expired] = [one for one in recorded if one.name == "OrderActionAnswered" and one.event.answer == "expired"]
+        first = recorded[0]
+        wanted = Cause(
+            causation_id=first.event_id,
+            purpose=f"expired:answer:delay:d2:{expired_at(recorded)}",
+            correlation_id=first.correlation_id,
+            actor=Actor("service", "sweeper"),
+            source="sweeper",
+        )
+        assert expired.event_id == wanted.event_id(0)
+
+    run_virtual(scenario)
+
+
+def expired_at(recorded) -> str:
+    asked = [one.event for one in recorded if one.name == "OrderActionRequired"]
+    return asked[-1].deadline.isoformat()
+
+
 class MeanwhileStore(MemoryEventStore):
     """Lets something happen before the next append."""
 
@@ -331,6 +422,8 @@ def test_more_parcels_than_are_kept_singly_are_told_one_after_the_other() -> Non
         told = [event.subject for event in await world.events(order_id) if isinstance(event, e.OrderProcessStalled)]
         assert len(told) == len(set(told))
         assert set(told) >= {f"s{number}" for number in range(101)}
+        event_ids = [recorded.event_id for recorded in (await world.orders.load(order_id)).events]
+        assert len(event_ids) == len(set(event_ids))
 
     run_virtual(scenario)
 
