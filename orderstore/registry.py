@@ -100,10 +100,7 @@ EVENT_TYPES: Final = (
         "1.1",
         e.PaymentCompleted,
         "payment",
-        consumers=(
-            "shipping",  # of an order whose first authorization ran out: it was confirmed before
-            "notification",
-        ),
+        consumers=("notification",),
         earlier=("1.0",),
     ),
     EventType(

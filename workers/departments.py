@@ -79,7 +79,7 @@ def shipping_handler(core: Core) -> Handler:
     """Sends parcels. The carrier is the sandbox's, whoever stands behind payment."""
     return ShippingHandler(
         core.orders,
-        carrier=SandboxCarrier(_ledger(core), now_ms=now_ms),
+        carrier=SandboxCarrier(_ledger(core), now_ms=now_ms, hooks=_is_sandbox(core)),
         now_ms=now_ms,
         delay_consent_s=core.settings.delay_consent_s,
         sandbox=_is_sandbox(core),

@@ -1,22 +1,23 @@
 """The importer's door onto the orders service: the very verbs that the API calls, with the same validation."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from pydantic import ValidationError
 
-from orderstore.domain.events import OrderCancellationRequested
 from orderstore.domain.ids import order_id_for_key
-from orderstore.domain.rejections import CommandRejected, TooLateToCancel
-from orderstore.orders import KeyReused, Orders, placed
+from orderstore.domain.rejections import CommandRejected
+from orderstore.expected import WrongVersion
+from orderstore.orders import CustomerErased, KeyReused, Orders
 from orderstore.recorded import Actor
-from orderstore.requests import CancelOrder as CancelRequest
-from orderstore.requests import Item, PlaceOrder, RefundLine, RequestRefund
+from orderstore.requests import Item, PlaceOrder
 from orderstore.store.errors import CommitTooLarge, StoreError
 from orderstore.transact import Contended
+from workers.import_taking_back import TakingBack
 from workers.intake.door import Door, DoorBusy, DoorRefused, Placed, Requested, sale_key
-from workers.intake.online_retail.model import CancelOrder, RefundLines, Sale
+from workers.intake.online_retail.model import CancelOrder, Instruction, RefundLines, Sale
 
 IMPORTER: Final = Actor("operator", "import-online-retail")
 CHANNEL: Final = "online-retail"
@@ -26,9 +27,11 @@ CURRENCY: Final = "GBP"
 class OrdersDoor(Door):
     """`orders` is None only for a dry run, which opens nothing and sends nothing."""
 
-    def __init__(self, orders: Orders | None, *, tenant: str) -> None:
+    def __init__(self, orders: Orders | None, *, tenant: str, patient: bool = False) -> None:
+        """`patient`: see `TakingBack`."""
         self._given = orders
         self._tenant = tenant
+        self._patient = patient
 
     async def place(self, sale: Sale, *, key: str) -> Placed:
         """See `Door.place`."""
@@ -54,31 +57,26 @@ class OrdersDoor(Door):
         return Placed(new=accepted.new)
 
     async def cancel(self, instruction: CancelOrder, *, key: str) -> Requested:
-        """See `Door.cancel`. Goods that have left come back as a refund of everything, as a shop would do it."""
-        order_id = order_id_for_key(self._tenant, sale_key(instruction.sale))
-        note = CancelRequest(reason=f"cancelled by {instruction.cancellation}")
+        """See `Door.cancel`. Once its goods have left, what can be taken back follows from where they are."""
         with _in_the_door_s_words():
-            before = await self._orders.load(order_id)
-            if any(isinstance(recorded.event, OrderCancellationRequested) for recorded in before.events):
-                return Requested(new=False)  # asked for by an earlier run, whatever came of it since
-            try:
-                after = await self._orders.cancel(order_id, note, actor=IMPORTER)
-            except TooLateToCancel:
-                ordered = placed(before).order.lines
-                lines = tuple(RefundLine(line=index, quantity=line.quantity) for index, line in enumerate(ordered))
-                refund = RequestRefund(lines=lines, reason=note.reason)
-                after = await self._orders.request_refund(order_id, refund, actor=IMPORTER, idempotency_key=key)
-        return Requested(new=len(after.events) > len(before.events))
+            return await self._taking_back.whole(
+                self._order_of(instruction), note=f"cancelled by {instruction.cancellation}", key=key
+            )
 
     async def refund(self, instruction: RefundLines, *, key: str) -> Requested:
-        """See `Door.refund`."""
-        order_id = order_id_for_key(self._tenant, sale_key(instruction.sale))
-        lines = tuple(RefundLine(line=line.line_index, quantity=line.quantity) for line in instruction.lines)
-        request = RequestRefund(lines=lines, reason=f"returned by {instruction.cancellation}")
+        """See `Door.refund`. What becomes of the pieces follows from where they are."""
+        pieces = Counter({line.line_index: line.quantity for line in instruction.lines})
         with _in_the_door_s_words():
-            before = await self._orders.load(order_id)
-            after = await self._orders.request_refund(order_id, request, actor=IMPORTER, idempotency_key=key)
-        return Requested(new=len(after.events) > len(before.events))
+            return await self._taking_back.part(
+                self._order_of(instruction), pieces, note=f"returned by {instruction.cancellation}", key=key
+            )
+
+    def _order_of(self, instruction: Instruction) -> str:
+        return order_id_for_key(self._tenant, sale_key(instruction.sale))
+
+    @property
+    def _taking_back(self) -> TakingBack:
+        return TakingBack(self._orders, actor=IMPORTER, patient=self._patient)
 
     @property
     def _orders(self) -> Orders:
@@ -91,7 +89,7 @@ def _in_the_door_s_words() -> Iterator[None]:
     """What no repeat can change is refused; whatever else the log could not do is worth another try."""
     try:
         yield
-    except (CommandRejected, KeyReused, CommitTooLarge) as error:
+    except (CommandRejected, KeyReused, CustomerErased, CommitTooLarge) as error:
         raise DoorRefused(str(error)) from error
-    except (StoreError, Contended) as error:
+    except (StoreError, Contended, WrongVersion) as error:
         raise DoorBusy(str(error)) from error

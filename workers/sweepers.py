@@ -17,15 +17,17 @@ from projections.projecting.targets import current_targets
 from projections.view_store import ViewStoreError
 from projections.views import VIEWS
 from workers.core import Core, now_ms
+from workers.departments import stock_of
 from workers.hinting import QueueHints
 from workers.metrics.sweeping import SweepMetrics, WholeMetrics
 from workers.reconciliation.daily import DoneDays
+from workers.reconciliation.stock_of_orders import StockOfOrders
 from workers.reconciliation.whole import Discrepancy, Look, WholeReconciliation
 from workers.reconciliation.whole_daily import DailyWhole
 from workers.service import Cancellable, Part
 from workers.sweeping.order_sweep import OrderSweep
 from workers.sweeping.ports import DueOrder, DuePage, ListsUnavailable
-from workers.sweeping.rechecking import Rechecking
+from workers.sweeping.rechecking import STOCK, Rechecking
 from workers.sweeping.sweeper import Sweeper
 from workers.tables.dynamo import DynamoTable
 
@@ -41,9 +43,9 @@ def sweeper_parts(core: Core) -> list[Part]:
     sweeper = Sweeper(lists, sweep, now_ms=now_ms, random=core.random, observer=observer)
     rechecking = Rechecking(lists, core.orders, sweep, random=core.random, observer=observer)
     return [
-        Cancellable("sweeper", sweeper.run),
-        Cancellable("rechecking", rechecking.run),
-        Cancellable("daily views and invoices", daily_whole(core).run),
+        Cancellable("due watch", sweeper.run),
+        Cancellable("backorder watch", rechecking.run),
+        Cancellable("daily whole reconciliation", daily_whole(core).run),
     ]
 
 
@@ -99,7 +101,8 @@ def daily_whole(core: Core) -> DailyWhole:
 
 def whole_reconciliation(core: Core) -> WholeReconciliation:
     """The same without a clock."""
-    looks: list[Look] = [partial(differing_views, core, share=core.settings.reconcile_views_share)]
+    share = core.settings.reconcile_views_share
+    looks: list[Look] = [partial(differing_views, core, share=share), partial(differing_stock, core, share=share)]
     if core.settings.reconcile_invoices:
         looks.append(partial(wrong_invoices, core))
     return WholeReconciliation(core.orders, *looks)
@@ -108,9 +111,8 @@ def whole_reconciliation(core: Core) -> WholeReconciliation:
 async def differing_views(core: Core, *, share: float) -> AsyncIterator[Discrepancy]:
     """Documents of views that are not what the log says, of this share of the orders: another one each day."""
     report = Report()
-    day = datetime.fromtimestamp(now_ms() / 1_000, tz=UTC).date().isoformat()
     targets = await current_targets(core.views, VIEWS)
-    streams = sampled(core.store.streams(), share=share, day=day)
+    streams = sampled(core.store.streams(), share=share, day=_today())
     await compare_orders(core.store, core.views, targets, streams, report=report)
     for found in report.differences:
         if found.kind == "other_schema":
@@ -125,6 +127,17 @@ async def differing_views(core: Core, *, share: float) -> AsyncIterator[Discrepa
         )
 
 
+def differing_stock(core: Core, *, share: float) -> AsyncIterator[Discrepancy]:
+    """Orders of which stock holds something else than the log says, of this share of them."""
+    orders = StockOfOrders(
+        orders=core.orders,
+        holding=stock_of(core).holding,
+        wake=partial(order_sweep(core).wake, departments=STOCK),
+        now_ms=now_ms,
+    )
+    return orders.look(sampled(core.store.streams(), share=share, day=_today()))
+
+
 async def sampled(streams: AsyncIterator[str], *, share: float, day: str) -> AsyncIterator[str]:
     """So many of the streams, by a hash of their names and the day: in a few weeks nearly every order has been looked at."""
     async for stream in streams:
@@ -137,6 +150,10 @@ async def wrong_invoices(core: Core) -> AsyncIterator[Discrepancy]:
     report = await verify(core.store, now_ms=now_ms(), grace_s=BILLING_GRACE_S)
     for found in report.findings:
         yield Discrepancy(area="invoice", kind=found.kind, subject=found.about[:SUBJECT_MAX], order_id=found.where)
+
+
+def _today() -> str:
+    return datetime.fromtimestamp(now_ms() / 1_000, tz=UTC).date().isoformat()
 
 
 def _order_in(stream: str) -> str | None:

@@ -12,12 +12,14 @@ from orderstore.invoicing.amounts import discount_without_tax
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """So many pieces of a line, and what they come to after their discount, which is without tax."""
+    """So many pieces of a line, and what they come to after their discount, which is without tax. `asked_minor` is the same discount as it
+    was asked for: of prices that hold their tax, with it."""
 
     count: int
     net_minor: int = 0
     tax_minor: int = 0
     discount_minor: int = 0
+    asked_minor: int = 0
 
     def without(self, other: "Part") -> "Part":
         return Part(
@@ -25,6 +27,7 @@ class Part:
             net_minor=self.net_minor - other.net_minor,
             tax_minor=self.tax_minor - other.tax_minor,
             discount_minor=self.discount_minor - other.discount_minor,
+            asked_minor=self.asked_minor - other.asked_minor,
         )
 
 
@@ -60,6 +63,9 @@ def part_of(order: e.OrderCreated, index: int, before: int, count: int) -> Part:
     if order.pricing is None:
         return Part(count=count)
     priced, pieces = order.pricing.lines[index], order.lines[index].quantity
-    amounts = (priced.net_minor, priced.tax_minor, discount_without_tax(priced, order.pricing.tax_mode))
-    net, tax, discount = (share_of_pieces(amount, pieces=pieces, before=before, count=count) for amount in amounts)
-    return Part(count=count, net_minor=net, tax_minor=tax, discount_minor=discount)
+    discount_minor = discount_without_tax(priced, order.pricing.tax_mode)
+    amounts = (priced.net_minor, priced.tax_minor, discount_minor, priced.discount_minor)
+    net, tax, discount, asked = (
+        share_of_pieces(amount, pieces=pieces, before=before, count=count) for amount in amounts
+    )
+    return Part(count=count, net_minor=net, tax_minor=tax, discount_minor=discount, asked_minor=asked)

@@ -60,9 +60,14 @@ def refund(order_id: str, request: RequestRefund, *, idempotency_key: str) -> Wi
     )
 
 
+def cancellation_id_for_key(order_id: str, idempotency_key: str) -> str:
+    """The cancellation of lines that a client's Idempotency-Key names."""
+    return ids.event_id(order_id, f"line-cancellation:{idempotency_key}")
+
+
 def cancel_lines(order_id: str, request: CancelLines, *, actor: Actor, idempotency_key: str) -> Wish:
     """Take pieces out of the order. Rejections: OrderClosed, TooLateToCancel, NothingToCancel."""
-    cancellation_id = ids.event_id(order_id, f"line-cancellation:{idempotency_key}")
+    cancellation_id = cancellation_id_for_key(order_id, idempotency_key)
     lines = pieces_of(counted(as_they_are(request.lines)))
     reason: LineCancellationReason = "operator" if actor.type == "operator" else "customer"
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from projections.answers.current_generations import CurrentGenerations
 from projections.answers.overdue import text_of
-from projections.view_store import Place, ViewStore
+from projections.view_store import Place, UnreadableDocument, ViewStore
 from projections.views import backorders, deadlines
 
 VIEWS: Final = (deadlines.NAME, backorders.NAME)
@@ -59,5 +59,9 @@ class DueOrders:
 
 
 def _listed(sort: str) -> Listed:
+    """Raises UnreadableDocument."""
     moment, _, order_id = sort.partition("/")
-    return Listed(order_id, round(datetime.fromisoformat(moment).timestamp() * 1_000))
+    try:
+        return Listed(order_id, round(datetime.fromisoformat(moment).timestamp() * 1_000))
+    except (ValueError, OverflowError) as error:
+        raise UnreadableDocument("a document stands in a list by no moment") from error

@@ -18,7 +18,7 @@ def document_of(events: Sequence[Recorded]) -> dict[str, Any] | None:
     view: order_status.OrderStatus | None = None
     for recorded in events:
         view = order_status.evolve(view, recorded)
-    return None if view is None else order_status.to_document(view)
+    return None if view is None else order_status.to_answer(view)
 
 
 def invoices_of(events: Sequence[Recorded]) -> list[dict[str, Any]]:
@@ -42,6 +42,6 @@ def changes(events: Sequence[Recorded], old: Moment, new: Moment) -> Difference:
         old,
         new,
         evolve=order_status.evolve,
-        to_document=order_status.to_document,
+        to_document=order_status.to_answer,
         apart_from=STANDING_FIELDS,
     )

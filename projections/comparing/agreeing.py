@@ -59,7 +59,7 @@ def of_state(state: s.Order) -> dict[str, Any]:
 
 def of_view(view: order_status.OrderStatus) -> dict[str, Any]:
     """What it says, by the same fields and some more."""
-    document = order_status.to_document(view)
+    document = order_status.to_answer(view)
     of_parts = {f"{part}.{name}": value for part in ("payment", "inventory") for name, value in document[part].items()}
     return {
         **document,

@@ -15,8 +15,10 @@ class Priced(Answer):
 
 
 class InvoiceLine(Answer):
-    """`amount` is quantity x unit price, exactly. `priced` is null for an order that was placed without taxes."""
+    """`line` is the order's line (0-based); pieces that were cancelled before the invoice are not in it. `amount` is quantity x unit price,
+    exactly. `priced` is null for an order that was placed without taxes."""
 
+    line: int
     sku: str
     description: str
     quantity: int

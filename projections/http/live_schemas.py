@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from projections.http.schemas import Answer, OrderFields
+from projections.http.order_schemas import OrderFields
+from projections.http.schemas import Answer
 
 
 class Note(Answer):

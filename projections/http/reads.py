@@ -14,7 +14,7 @@ from projections.answers import past
 from projections.answers.fresh_reads import Shown, Source
 from projections.answers.ports import Document
 from projections.answers.publication import Publication
-from projections.http import documents, invoice_schemas, schemas
+from projections.http import documents, invoice_schemas, order_schemas, schemas
 from projections.http.answers import JsonAnswer
 from projections.http.auth import Reader
 from projections.http.conditional import IfNoneMatch, etag_of, has, not_modified
@@ -57,7 +57,7 @@ def add_routes(router: APIRouter) -> None:
         summary="Where an order stands, or stood at a moment of its past",
         responses=answers(
             200,
-            schemas.OrderStatus | schemas.OrderStatusThen,
+            order_schemas.OrderStatus | order_schemas.OrderStatusThen,
             "The order's status; with `asOf` or `atCommit`, what it was.",
             ("bad_parameter", "unknown_order", "not_begun", "unknown_commit", *READ_PROBLEMS),
             headers={
@@ -90,7 +90,7 @@ def add_routes(router: APIRouter) -> None:
         dependencies=[SaidOnce],
         summary="A customer's orders",
         responses=answers(
-            200, schemas.OrdersPage, "One page, newest first.", ("bad_parameter", "bad_cursor", *READ_PROBLEMS)
+            200, order_schemas.OrdersPage, "One page, newest first.", ("bad_parameter", "bad_cursor", *READ_PROBLEMS)
         ),
     )
     router.add_api_route(

@@ -58,87 +58,6 @@ class HoldReleased(Answer):
     status: Literal["HOLD_RELEASED"]
 
 
-class Payment(Answer):
-    status: Literal["PENDING", "AUTHORIZED", "CAPTURED", "FAILED", "VOIDED"]
-    amount_minor: int
-    captured_minor: int
-    refunded_minor: int
-    refund_pending_minor: int
-
-
-class Inventory(Answer):
-    status: Literal["PENDING", "RESERVED", "FAILED", "RELEASED"]
-
-
-class Shipment(Answer):
-    shipment_id: str
-    status: Literal["BOOKED", "CANCELLED", "DISPATCHED", "DELIVERED"]
-    tracking_number: str | None
-
-
-class Cancellation(Answer):
-    reason: str
-    declined: bool
-
-
-class Hold(Answer):
-    """Somebody stopped the order: nothing is booked and nothing leaves until every hold is released."""
-
-    hold_id: str
-    reason: HoldReason
-    since: str
-
-
-class LeftBehind(Answer):
-    """What the relay could not publish: from which commit on (null while that is not known), or, once somebody had it go on without them,
-    the first of the commits that it left out; since when, and why."""
-
-    commit: int | None
-    since: str
-    cause: str
-
-
-class Publication(Answer):
-    """`state` is the same in the words of the event-driven flow: received, then published to every subscriber. `skipped`: an operator
-    decided that what is left behind is never published; the events tell which these are."""
-
-    status: Literal["pending", "published", "skipped"]
-    state: Literal["ORDER_RECEIVED", "EVENT_PUBLISHED"]
-    published_through: str | None
-    parked: bool
-    left_behind: LeftBehind | None
-
-
-class OrderFields(Answer):
-    """Amounts named `...Minor` are integers in minor units of `currency`; `total` is the same as people write it."""
-
-    order_id: str
-    customer_id: str | None
-    status: Literal["RECEIVED", "CONFIRMED", "IN_FULFILMENT", "COMPLETED", "CANCELLING", "CANCELLED", "REJECTED"]
-    payment: Payment
-    inventory: Inventory
-    shipment: Shipment | None
-    invoice_numbers: list[str]
-    cancellation: Cancellation | None
-    holds: list[Hold]
-    currency: str
-    total_minor: int
-    total_exact: str
-    total: str
-    line_count: int
-    placed_at: str
-    updated_at: str
-    last_recorded_at_ms: int
-    version: int
-    commit: int
-
-
-class OrderStatus(OrderFields):
-    """Where the order stands now. Amounts named `...Minor` are integers in minor units of `currency`; `total` is for people."""
-
-    publication: Publication
-
-
 class Asked(Answer):
     """A commit's number, or a time and the clock that it is meant by."""
 
@@ -153,18 +72,6 @@ class AsOf(Answer):
     asked: Asked
     commit: int
     version: int
-
-
-class OrderStatusThen(OrderFields):
-    """Where the order stood. `publication` is null: the log does not hold when an event was published, and says nothing of it."""
-
-    publication: None
-    as_of: AsOf
-
-
-class OrdersPage(Answer):
-    items: list[OrderStatus]
-    next_cursor: str | None
 
 
 class Actor(Answer):

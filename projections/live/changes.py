@@ -13,6 +13,7 @@ from projections.views import order_status
 from projections.views.order_status import OrderStatus
 
 FINAL_STATUSES = frozenset({"COMPLETED", "CANCELLED", "REJECTED"})
+RETURNS_UNDER_WAY = frozenset({"REQUESTED", "APPROVED", "RECEIVED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +51,20 @@ def standing(view: OrderStatus) -> Change:
 
 
 def is_final(order: Mapping[str, Any]) -> bool:
-    """Whether nothing is under way for the order with this status document. A refund may still be asked for one day."""
-    return order["status"] in FINAL_STATUSES and order["payment"]["refundPendingMinor"] == 0
+    """Whether nothing is under way for the order with this status document: no refund, no return. Either may still be asked for one day,
+    and a refund that could not be given waits for a person."""
+    return order["status"] in FINAL_STATUSES and order["payment"]["refundPendingMinor"] == 0 and not _comes_back(order)
+
+
+def _comes_back(order: Mapping[str, Any]) -> bool:
+    return any(one["status"] in RETURNS_UNDER_WAY for one in order["returns"])
 
 
 def _change(view: OrderStatus, events: Sequence[Recorded]) -> Change:
     return Change(
         order_id=view.order_id,
         commit=view.commit,
-        order=order_status.to_document(view),
+        order=order_status.to_answer(view),
         events=tuple(_event(one) for one in events if BY_NAME[one.name].published),
     )
 

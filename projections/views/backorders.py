@@ -103,6 +103,7 @@ VIEW: Final[View[Backorder]] = View(
             e.BackorderFilled,
             e.LinesCancelled,
             e.OrderCancellationRequested,
+            e.OrderCancelled,
         }
     ),
 )

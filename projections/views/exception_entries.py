@@ -69,7 +69,8 @@ others, nobody is told again. `cancel`: the order is undone."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that wants (`ended_at` is None) or wanted a person. Times are ISO 8601 in UTC, `ended_by` is the name of an event,
-    `reference` the id of a hold, a refund, a parcel, a dispute or a return, or (of an unknown payment) the subject to name. `due_at` is there for a stage that is late."""
+    `reference` the id of a hold, a refund, a parcel, a dispute or a return, or (of an unknown payment) the subject to name. `due_at` is
+    there for a stage that is late."""
 
     kind: Kind
     cause: str

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orderstore.domain.statuses import Placed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
@@ -18,8 +20,10 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Prices and amounts are exact decimals of the invoice's currency, written out; `priced` is None for an order without taxes."""
+    """Prices and amounts are exact decimals of the invoice's currency, written out; `priced` is None for an order without taxes. `index` is
+    the place that the line has in the order, from 0 on; without pieces that were cancelled."""
 
+    index: int
     sku: str
     description: str
     quantity: int
@@ -75,9 +79,11 @@ class CreditNote:
 class Invoices:
     order_id: str
     customer_id: str | None
-    total_exact: str
-    lines: tuple[Line, ...]
-    line_count: int
+    open: Placed | None = None
+    """The order and what was taken out of it so far; None once it is invoiced, since nothing of it is cancelled then."""
+    total_exact: str = ""
+    lines: tuple[Line, ...] = ()
+    line_count: int = 0
     tax_mode: str | None = None
     """Whether the unit prices hold their tax already; None for an order without taxes."""
     shipping: Priced | None = None
@@ -88,7 +94,7 @@ class Invoices:
 
     @property
     def lines_omitted(self) -> int:
-        """How many of the order's last lines are not in the document."""
+        """How many of the invoice's last lines are not in the document."""
         return self.line_count - len(self.lines)
 
 
@@ -118,7 +124,7 @@ def to_document(view: Invoices) -> dict[str, Any]:
         "shipping": _priced_document(view.shipping),
         "lineCount": view.line_count,
         "linesOmitted": view.lines_omitted,
-        "lines": [line_document(line) for line in view.lines],
+        "lines": [line_document(line, at=at) for at, line in enumerate(view.lines)],
     }
 
 
@@ -176,9 +182,10 @@ def _priced_in(document: Mapping[str, Any] | None) -> Priced | None:
     )
 
 
-def line_document(line: Line) -> dict[str, Any]:
-    """One line as it stands in the document."""
+def line_document(line: Line, *, at: int) -> dict[str, Any]:
+    """One line as it stands in the document, in this place; which line of the order it is, is said where that is another."""
     return {
+        **({} if line.index == at else {"line": line.index}),
         "sku": line.sku,
         "description": line.description,
         "quantity": line.quantity,
@@ -196,6 +203,7 @@ def from_document(document: Mapping[str, Any]) -> Invoices:
         total_exact=document["totalExact"],
         lines=tuple(
             Line(
+                index=line.get("line", at),
                 sku=line["sku"],
                 description=line["description"],
                 quantity=line["quantity"],
@@ -203,7 +211,7 @@ def from_document(document: Mapping[str, Any]) -> Invoices:
                 amount=line["amount"],
                 priced=_priced_in(line["priced"]),
             )
-            for line in document["lines"]
+            for at, line in enumerate(document["lines"])
         ),
         line_count=document["lineCount"],
         tax_mode=document["taxMode"],
@@ -246,6 +254,7 @@ def from_document(document: Mapping[str, Any]) -> Invoices:
 def single_documents(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each invoice of a document by itself, oldest first, with its own credit notes and what the document says once for all of them."""
     shared = {name: value for name, value in document.items() if name not in ("invoices", "creditNotes")}
+    shared["lines"] = [{"line": at, **line} for at, line in enumerate(document["lines"])]
     return [
         {**invoice, **shared, "creditNotes": _notes_on(invoice["invoiceNumber"], document)}
         for invoice in document["invoices"]

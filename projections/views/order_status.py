@@ -13,9 +13,9 @@ from orderstore.domain.money import major
 from orderstore.recorded import Recorded
 from projections.views.order_status_documents import (
     answer_of,
-    from_stored,
+    from_document,
+    to_answer,
     to_document,
-    to_stored,
 )
 from projections.views.order_status_goods import (
     count_of,
@@ -45,9 +45,9 @@ __all__ = (
     "OrderStatus",
     "Status",
     "answer_of",
-    "from_stored",
+    "from_document",
+    "to_answer",
     "to_document",
-    "to_stored",
 )  # beside everything that is defined here
 
 NAME: Final = "order_status"
@@ -258,7 +258,7 @@ VIEW: Final[View[OrderStatus]] = View(
     name=NAME,
     schema=SCHEMA,
     evolve=evolve,
-    to_document=to_stored,
-    from_document=from_stored,
+    to_document=to_document,
+    from_document=from_document,
     listing=_listing,
 )

@@ -51,7 +51,7 @@ _OMITTED_OF_PARCEL: Final[Mapping[str, Any]] = {"location": None, "seen": None}
 _OF_THE_LATEST: Final = ("shipmentId", "status", "trackingNumber")
 
 
-def to_document(view: OrderStatus) -> dict[str, Any]:
+def to_answer(view: OrderStatus) -> dict[str, Any]:
     """The view as JSON values. These names are the API's: they are written down here and nowhere derived."""
     payment, cancellation = view.payment, view.cancellation
     parcels = [_parcel(shipment) for shipment in view.shipments]
@@ -125,9 +125,9 @@ def _latest(parcels: list[dict[str, Any]]) -> dict[str, Any] | None:
     return {name: parcels[-1][name] for name in _OF_THE_LATEST} if parcels else None
 
 
-def to_stored(view: OrderStatus) -> dict[str, Any]:
+def to_document(view: OrderStatus) -> dict[str, Any]:
     """The same as it is stored."""
-    document = to_document(view)
+    document = to_answer(view)
     parcels = [_without(parcel, _OMITTED_OF_PARCEL) for parcel in document["shipments"]]
     payment = _without(document["payment"], _OMITTED_OF_PAYMENT)
     del payment["dueMinor"]
@@ -159,7 +159,7 @@ def _kept(view: OrderStatus) -> dict[str, Any]:
 
 
 def answer_of(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What the API answers of a stored document, which is what `to_document` says of the view that it was made of."""
+    """What the API answers of a stored document, which is what `to_answer` says of the view that it was made of."""
     answer = {**_OMITTED, **stored}
     answer.pop("kept", None)
     latest = stored["shipment"]
@@ -175,8 +175,8 @@ def answer_of(stored: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def from_stored(stored: Mapping[str, Any]) -> OrderStatus:
-    """The view in a document that `to_stored` made. Raises KeyError for any other."""
+def from_document(stored: Mapping[str, Any]) -> OrderStatus:
+    """The view in a document that `to_document` made. Raises KeyError for any other."""
     document, kept = answer_of(stored), stored.get("kept", {})
     payment, cancellation = document["payment"], document["cancellation"]
     return OrderStatus(

@@ -68,30 +68,42 @@ def _made_up(order: GeneratedOrder) -> tuple[Sale, list[Instruction]]:
     return sale, []
 
 
-async def histories_of(sales: list[tuple[Sale, list[Instruction]]]) -> Histories:
-    """Live through each sale: what takes all of it back comes while it is being worked on, what takes a part back comes afterwards."""
+async def histories_of(
+    sales: list[tuple[Sale, list[Instruction]]], *, arrived: bool = False, imports: int = 1
+) -> Histories:
+    """Live through each sale: what takes all of it back comes while it is being worked on (or, like what takes a part back, when the goods
+    have `arrived`). What takes something back is imported so often."""
     world = World()
     streams: dict[str, list[Commit]] = {}
     world.transactor._store.subscribe(lambda commit: streams.setdefault(commit.stream, []).append(commit))
     door = OrdersDoor(world.orders, tenant=world.orders._tenant)
     for sale, instructions in sales:
-        await _live(world, door, sale, instructions)
+        await _live(world, door, sale, instructions, arrived=arrived)
+        for _ in range(imports - 1):
+            await _take_back(door, instructions)
+            await world.deliver()
         world.history.clear()
     return tuple(tuple(commits) for commits in streams.values())
 
 
-async def _live(world: World, door: OrdersDoor, sale: Sale, instructions: list[Instruction]) -> None:
+async def _live(world: World, door: OrdersDoor, sale: Sale, instructions: list[Instruction], *, arrived: bool) -> None:
     key = sale_key(sale.invoice)
     wanted: dict[str, int] = defaultdict(int)
     for line in sale.lines:
         wanted[line.sku] += line.quantity
     await world.stock.receive(key, wanted)
     await door.place(sale, key=key)
-    for instruction in instructions:
-        if isinstance(instruction, CancelOrder):
-            await door.cancel(instruction, key=instruction_key(instruction))
+    at_once = [one for one in instructions if isinstance(one, CancelOrder) and not arrived]
+    await _take_back(door, at_once)
     await world.deliver()
-    for instruction in instructions:
-        if not isinstance(instruction, CancelOrder):
-            await door.refund(instruction, key=instruction_key(instruction))
+    await _take_back(door, [one for one in instructions if one not in at_once])
     await world.deliver()
+
+
+async def _take_back(door: OrdersDoor, instructions: list[Instruction]) -> None:
+    for one in instructions:
+        match one:
+            case CancelOrder():
+                await door.cancel(one, key=instruction_key(one))
+            case RefundLines():
+                await door.refund(one, key=instruction_key(one))

@@ -93,6 +93,7 @@ TABLES = {
         "views": {"BatchGetItem"},
         "views/index/*": {"Query"},
         "series": {"GetItem"},
+        "inventory": {"GetItem", "BatchGetItem"},
         "payments": {"GetItem", "PutItem", "UpdateItem"},  # which days are reconciled, under keys of its own
     },
     "intake": {

@@ -16,6 +16,7 @@ from orderstore.domain.state import INITIAL, PaymentStatus, State, fold
 from orderstore.registry import BY_CLASS
 from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED, given, order_created
 from tests.orderstore.domain.walking import LINES, Decide, Walk
+from workers.payment.outcomes import wakes_shipping
 
 STEPS: dict[str, Callable[[State], object | None]] = {
     "payment": next_steps.payment_step,
@@ -37,7 +38,11 @@ class Sleepers(Walk):
         """What is appended is published, to whom the registry says."""
         for event in decided:
             self.woken.update(dict.fromkeys(name for name in BY_CLASS[type(event)].consumers if name in STEPS))
-        return super().append(decided)
+        happened = super().append(decided)
+        renewed = any(isinstance(event, e.PaymentCompleted) and event.attempt > 1 for event in decided)
+        if renewed and wakes_shipping(self.state):  # the payment worker's own hint: no event says so
+            self.woken["shipping"] = None
+        return happened
 
     def people(self) -> Decide:
         """Also what the carrier says unasked, and what operators do about refunds."""

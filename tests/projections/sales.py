@@ -105,9 +105,9 @@ def counted_from(commits: Iterable[Commit]) -> contributions.Amounts:
                 case e.RefundIssued():
                     kind, amount = "refunded", event.amount_minor
                 case e.InvoiceIssued():
-                    kind, amount = "invoiced", event.total_minor
+                    kind, amount, at = "invoiced", event.total_minor, event.issued_at
                 case e.CreditNoteIssued():
-                    kind, amount = "credited", event.total_minor
+                    kind, amount, at = "credited", event.total_minor, event.issued_at
                 case e.OrderCancelled():
                     kind, amount = "cancelled", orders[commit.stream].total_minor
                 case e.OrderRejected():

@@ -2,27 +2,14 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from orderstore import codec
 from orderstore.contract import publish
 from orderstore.domain import events as e
 from orderstore.domain import next_steps
 from orderstore.domain.rejections import UnknownOrder
-from orderstore.domain.state import (
-    Cancelled,
-    Cancelling,
-    Completed,
-    Confirmed,
-    InFulfilment,
-    NotPlaced,
-    Placed,
-    Received,
-    Rejected,
-    State,
-    fold,
-)
+from orderstore.domain.state import NotPlaced, State, fold
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Recorded
@@ -31,14 +18,12 @@ from orderstore.transact import Transactor
 from projections.comparing.compare import compare
 from projections.projecting.targets import current_targets
 from tests.projections.stream.fake_stream import wall_ms
-from tests.simulation.customers import SKUS, STOCK
+from tests.simulation.documents import documents
+from tests.simulation.goods import goods, parcels
 from tests.simulation.money import money, reconciled
 from tests.simulation.processes import TENANT
+from tests.simulation.resting import resting
 from tests.simulation.told import Told
-from workers.inventory.stock import MAIN, Level, Place
-from workers.inventory.table_stock import TableStock
-from workers.reconciliation.stock import StockReconciliation
-from workers.reconciliation.stock_orders import booked, order_wants
 from workers.sandbox.ledger import TableLedger
 
 if TYPE_CHECKING:
@@ -106,7 +91,10 @@ class Checker:
         async for stream in self._outside.log.streams():
             if stream.rpartition("order-")[2] not in self._run.customers.placed.values():
                 yield f"{stream} is nobody's order"
-        for check in (self._stock, self._invoices, self._views, self._watched, self._parked):
+        for found in (goods(self._run, histories, self._orders), resting(self._run, histories)):
+            async for problem in found:
+                yield problem
+        for check in (self._invoices, self._views, self._watched, self._parked):
             async for problem in check():
                 yield problem
         async for problem in reconciled(self._outside, self._orders):
@@ -124,40 +112,17 @@ class Checker:
                 yield f"event {event_id} is there {count} times"
         if fold(NotPlaced(), events) != history.state:
             yield "its state is not the fold of its events"
-        if problem := _resting(order, released=order_id not in self._run.customers.held):
-            yield problem
         for name, step_of in STEPS.items():
             step = step_of(history.state)
             if step is not None and not order.holds:
                 yield f"{name} is still wanted for {step}"
         ledger = [entry async for entry in self._ledger().entries(order=order_id)]
-        for problem in money(order, events, ledger):
+        for problem in (*money(order, events, ledger), *parcels(order, events, ledger)):
             yield problem
-        asked = self._run.customers.refunds_asked[order_id]
-        refunds = sum(isinstance(event, e.RefundRequested) for event in events)
-        undone = any(isinstance(event, e.OrderCancellationRequested) for event in events)
-        if refunds > asked and not undone:  # undoing an order asks for its money itself
-            yield f"{refunds} refunds are in it, and its customer asked for {asked}"
-
-    async def _stock(self) -> AsyncIterator[str]:
-        held, gone = Counter[Place](), Counter[Place]()
-        async for history in self._histories():
-            said = booked(history)
-            held += said.held
-            gone += said.gone
-        levels = await TableStock(self._outside.tables["inventory"], random=self._outside.random).levels(SKUS)
-        for sku, level in zip(SKUS, levels, strict=True):
-            if level is None:
-                yield f"{sku} has no stock record"
-                continue
-            reserved, committed = held[Place(MAIN, sku)], gone[Place(MAIN, sku)]
-            if level != Level(STOCK, STOCK - reserved - committed, reserved, committed):
-                yield f"{sku}: {level}; the orders hold {reserved} of {STOCK}, and {committed} have left"
-        report = await StockReconciliation(
-            self._outside.tables["inventory"], partial(order_wants, self._orders), look_again_s=0
-        ).reconcile()
-        for finding in report.findings:
-            yield f"the reconciliation of stock finds {finding}"
+        async for problem in documents(self._outside.objects, events):
+            yield problem
+        if strange := _refunds_of_nobody(events, self._run.customers.refunds_asked[order_id]):
+            yield f"refunds are in it, and nobody asked for them: {strange}"
 
     async def _invoices(self) -> AsyncIterator[str]:
         numbers: dict[str, list[int]] = {}
@@ -212,14 +177,24 @@ class Checker:
         return TableLedger(self._outside.tables["sandbox"], now_ms=wall_ms)
 
 
-def _resting(order: Placed, *, released: bool) -> str | None:
-    """Whether an order may stay where it is."""
-    match order:
-        case Completed() | Cancelled() | Rejected():
-            return None
-        case Confirmed() | InFulfilment() | Received():
-            return None if order.holds and not released else f"it rests as {type(order).__name__}"
-        case Cancelling():
-            return "its cancellation has not come to an end"
-        case _:
-            assert_never(order)  # type: ignore[arg-type]  # the union of statuses is closed
+def _refunds_of_nobody(events: list[e.Event], asked: set[str]) -> list[str]:
+    """But those that the order promises by itself, or that the desk asked for when a parcel was lost."""
+    known = set(asked)
+    for event in events:
+        match event:
+            case e.LinesCancelled() if event.refund_id is not None:
+                known.add(event.refund_id)
+            case e.ReturnInspected():
+                known.add(f":return:{event.return_id}")
+            case e.OrderCancellationRequested():
+                known.add(":cancellation")
+            case e.PaymentCompleted():
+                known.add(":surplus")
+    lost = any(isinstance(event, e.ShipmentFailed) for event in events)
+    wanted = [event.refund_id for event in events if isinstance(event, e.RefundRequested)]
+    strange = [
+        refund_id
+        for refund_id in wanted
+        if refund_id not in known and refund_id[36:].partition(":cancellation")[1] == "" and refund_id[36:] not in known
+    ]
+    return [] if lost else strange

@@ -9,6 +9,7 @@ from orderstore.archive.writer import Archiver
 from orderstore.history import History
 from orderstore.invoicing.sellers import demonstration
 from orderstore.snapshots.shelf import SnapshotShelf
+from tests.simulation.around import locations_of
 from tests.simulation.processes import SERIES, TEXTS, Process, orders_of
 from tests.simulation.wire import Wire
 from tests.workers.drawing import drawing_over
@@ -34,9 +35,10 @@ from workers.notification.routes import Route, Routes
 from workers.notification.suppression import Suppressions
 from workers.notification.telling import Telling
 from workers.payment.attempts import TableAttempts
+from workers.payment.disputes import DisputeDesk
 from workers.payment.handler import PaymentHandler
 from workers.payment.hints import Hint, hint_body
-from workers.payment.sandbox import SandboxPayments
+from workers.payment.sandbox import SandboxDisputes, SandboxPayments
 from workers.runtime.breaker import BreakerSettings, Guarded
 from workers.runtime.consume import ConsumeLoop
 from workers.runtime.outcome import Handler, Outcome
@@ -65,6 +67,10 @@ CONSUME: Final = ConsumeSettings(
 BREAKER: Final = BreakerSettings(answer_within_s=5.4)
 LOOK_EVERY_S: Final = 15.0
 INBOX_KEPT_DAYS: Final = 400
+ACTION_S: Final = 100
+"""How long a customer has to do what the bank asks for."""
+DELAY_S: Final = 90.0
+"""How long a parcel stays here that the carrier has no room for."""
 
 
 NO_FILES: Final[Any] = None
@@ -135,11 +141,12 @@ def _handlers(process: Process, wire: Wire) -> dict[str, Handler]:
     orders = orders_of(process, wire)
     log, objects = wire.port("log", outside.log), wire.port("objects", outside.objects)
     ledger = TableLedger(outside.tables["sandbox"], now_ms=process.now_ms)  # the provider's own, beyond its API
-    stock = TableStock(table["inventory"], random=process.random)
+    stock = TableStock(table["inventory"], random=process.random, locations=locations_of(process.run.habits))
+    books = SandboxDisputes(ledger)
     archiver = Archiver(
         log, objects, wire.port("table", outside.positions), now_ms=process.now_ms, random=process.random
     )
-    carrier = SandboxCarrier(ledger, now_ms=process.now_ms, transit_s=process.run.transit_s)
+    carrier = SandboxCarrier(ledger, now_ms=process.now_ms, transit_s=process.run.transit_s, delay_s=DELAY_S)
     return {
         "payment": PaymentHandler(
             orders,
@@ -147,13 +154,21 @@ def _handlers(process: Process, wire: Wire) -> dict[str, Handler]:
             attempts=TableAttempts(table["payments"], now_ms=process.now_ms),
             hint=_hinting(outside.queues, wire),
             now_ms=process.now_ms,
+            disputes=DisputeDesk(orders, wire.port("gateway", books)),
             capture=process.run.capture,
+            action_s=ACTION_S,
             sandbox=True,
         ),
         "inventory": InventoryHandler(
             orders, stock_for=SandboxStocks(stock).stock_for, now_ms=process.now_ms, sandbox=True
         ),
-        "shipping": ShippingHandler(orders, carrier=wire.port("carrier", carrier), now_ms=process.now_ms, sandbox=True),
+        "shipping": ShippingHandler(
+            orders,
+            carrier=wire.port("carrier", carrier),
+            now_ms=process.now_ms,
+            delay_consent_s=process.run.consent_s,
+            sandbox=True,
+        ),
         "billing": BillingHandler(
             orders,
             drawing=drawing_over(outside.vault, objects, sellers=demonstration(invoices=SERIES, credit_notes="CREDIT")),

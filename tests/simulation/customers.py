@@ -1,8 +1,9 @@
 """Customers and operators: what they ask of the API while everything goes wrong. They repeat a request until they have an answer."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,25 +12,21 @@ import anyio
 from orderstore.domain.ids import order_id_for_key
 from orderstore.domain.rejections import CommandRejected, UnknownOrder
 from orderstore.orders import Orders
-from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder, HoldOrder, PlaceOrder, ReleaseHold, RequestRefund
 from orderstore.store.errors import StoreError
 from orderstore.transact import Contended
+from orderstore.wishes.undoing import refund_id_for_key
+from tests.simulation.minds import CUSTOMER, OPERATOR, PAUSE_S, Minds
 from tests.simulation.processes import TENANT, Process, orders_of
 from tests.simulation.wire import Wire
+from tests.simulation.wishing import request_of
 from workers.intake.handler import ORDER_REQUEST
 from workers.intake.queue.requests import key_scope
-from workers.inventory.table_stock import TableStock
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run
 
 T = TypeVar("T")
-CUSTOMER = Actor("customer", "customer-1")
-OPERATOR = Actor("operator", "ada")
-SKUS = ("LAPTOP", "MOUSE", "CABLE")
-STOCK = 12
-PAUSE_S = 0.5
 SHOP = "shop.example"
 OVER_THE_BUS = 0.3
 
@@ -48,14 +45,8 @@ class Customers:
         """Orders that nobody releases."""
         self.requests: set[str] = set()
         """Those that came over the bus."""
-        self.refunds_asked: Counter[str] = Counter()
-        """How often a customer asked for something back, by order, a request that is repeated counting once."""
-
-    async def stock_up(self) -> None:
-        """So many of each are there in the beginning."""
-        await TableStock(self._run.outside.tables["inventory"], random=Random(1)).receive(
-            "opening", dict.fromkeys(SKUS, STOCK)
-        )
+        self.refunds_asked: defaultdict[str, set[str]] = defaultdict(set)
+        """The refunds that a customer asked for, by order."""
 
     async def shop(self, process: Process, wire: Wire) -> None:
         """All of them. Where the API's process dies, another one stands there: the request is repeated."""
@@ -65,6 +56,7 @@ class Customers:
 
         wire.on_crash = another
         orders = orders_of(process, wire)
+        self._minds = Minds(self._run, orders)
         async with anyio.create_task_group() as tasks:
             for number in range(self._count):
                 random = Random(f"customer {self._run.seed} {number}")
@@ -73,22 +65,29 @@ class Customers:
     async def _story(self, orders: Orders, number: int, random: Random) -> None:
         await anyio.sleep(random.uniform(0, self._seconds))
         key = f"key-{number}"
-        request = _request(random, number)
+        request = request_of(random, number, self._run.habits)
         door = self._over_the_bus if random.random() < OVER_THE_BUS else self._over_the_api
         order_id = await door(orders, request, key)
         self.placed[key] = order_id
+        again = partial(door, orders, request, key)
+        async with anyio.create_task_group() as tasks:
+            if not self._run.habits.plain:
+                tasks.start_soon(self._minds.live, order_id)
+            await self._act(orders, order_id, again, random)
+
+    async def _act(self, orders: Orders, order_id: str, again: Callable[[], Awaitable[str]], random: Random) -> None:
         act = random.choice(("none", "none", "none", "again", "cancel", "cancel", "hold", "refund", "refund"))
         await anyio.sleep(random.uniform(0, self._seconds) if act != "refund" else self._seconds)
         match act:
             case "again":
-                assert await door(orders, request, key) == order_id
+                assert await again() == order_id
             case "cancel":
                 await self._until_answered(lambda: orders.cancel(order_id, CancelOrder(), actor=CUSTOMER))
             case "hold":
                 await self._hold(orders, order_id, random)
             case "refund":
                 for attempt in range(random.choice((1, 2))):
-                    self.refunds_asked[order_id] += 1
+                    self.refunds_asked[order_id].add(refund_id_for_key(order_id, f"refund-{attempt}"))
                     asked = RequestRefund.model_validate({"lines": [{"line": 0, "quantity": 1}]})
                     await self._until_answered(
                         lambda asked=asked, attempt=attempt: orders.request_refund(  # type: ignore[misc]  # defaults bind the loop's values
@@ -142,15 +141,3 @@ class Customers:
                 return None
             except (StoreError, Contended):
                 await anyio.sleep(PAUSE_S)
-
-
-def _request(random: Random, number: int) -> PlaceOrder:
-    lines = random.sample(SKUS, random.choice((1, 1, 2)))
-    body = {
-        "items": [{"sku": sku, "quantity": random.choice((1, 1, 2, 3)), "price": "9.90"} for sku in lines],
-        "currency": "USD",
-        "customerId": f"customer-{number % 3}",
-        "customerEmail": "ada@example.com",
-        "paymentOutcome": random.choice((None, None, None, None, "declined")),
-    }
-    return PlaceOrder.model_validate({name: value for name, value in body.items() if value is not None})

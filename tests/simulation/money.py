@@ -9,31 +9,31 @@ from orderstore.domain import events as e
 from orderstore.domain.state import Cancelled, Completed, Placed, Rejected
 from orderstore.orders import Orders
 from tests.projections.stream.fake_stream import wall_ms
+from tests.simulation.provider import Books, attempts_in
 from workers.payment.attempts import TableAttempts
-from workers.reconciliation.payments import PaymentReconciliation, ProviderBooks, Standing, Theirs
+from workers.reconciliation.payments import PaymentReconciliation
 from workers.sandbox.ledger import Entry, TableLedger
 
 if TYPE_CHECKING:
     from tests.simulation.outside import Outside
 
-ONCE: Final = ("authorize", "charge", "decline", "capture", "void", "booking", "dispatched", "cancelled")
-_BEGUN: Final = ("authorize", "charge")
+_ENDED: Final = (Completed, Cancelled, Rejected)
 
 
 def money(order: Placed, events: Sequence[e.Event], ledger: Sequence[Entry]) -> list[str]:
-    """What does not fit between one order's events and what the providers have of it; each effect is there once."""
-    kinds = Counter(entry.kind for entry in ledger)
-    found = [f"{kinds[kind]} times {kind} at the provider" for kind in ONCE if kinds[kind] > 1]
-    charged = sum(int(entry.details["amount_minor"]) for entry in ledger if entry.kind in ("capture", "charge"))
-    given_back = {entry.key: int(entry.details["amount_minor"]) for entry in ledger if entry.kind == "refund"}
-    refunded = sum(given_back.values())
-    captured = sum(
-        event.amount_minor
-        for event in events
-        if isinstance(event, e.PaymentCaptured) or (isinstance(event, e.PaymentCompleted) and event.mode == "captured")
-    )
+    """What does not fit between one order's events and what the provider has of it."""
+    attempts = attempts_in(ledger)
+    tries = Counter(attempt.number for attempt in attempts)
+    found = [f"attempt {number} is {count} times at the provider" for number, count in tries.items() if count > 1]
+    if strange := [number for number in tries if not 1 <= number <= order.payment.attempt]:
+        found.append(f"the provider was asked for the attempts {strange}, and the order is at {order.payment.attempt}")
+    given_back = {key: minor for attempt in attempts for key, minor in attempt.refunds.items()}
+    late = {key: minor for attempt in attempts for key, minor in attempt.given_back_at_once.items()}
+    charged, refunded = sum(attempt.taken_minor for attempt in attempts), sum(given_back.values())
+    charged -= sum(late.values())  # of an earlier attempt that took money after all: as if it never was
+    captured = _captured(events)
     issued = [event for event in events if isinstance(event, e.RefundIssued)]
-    invoiced = sum(event.total_minor for event in events if isinstance(event, e.InvoiceIssued))
+    lost = _lost(events)
     if charged != captured:
         found.append(f"{charged} were taken, and the log says {captured}")
     if refunded != sum(event.amount_minor for event in issued):
@@ -42,23 +42,45 @@ def money(order: Placed, events: Sequence[e.Event], ledger: Sequence[Entry]) -> 
         found.append(f"the provider gave back {sorted(given_back)}, and the log says otherwise")
     if refunded > charged:
         found.append(f"{refunded} were given back of {charged}")
-    held = kinds["authorize"] - kinds["capture"] - kinds["void"]
-    if isinstance(order, Completed | Cancelled | Rejected) and held:
-        found.append(f"{held} holds are neither taken nor let go")
-    if isinstance(order, Cancelled | Rejected) and charged != refunded:
-        found.append(f"it came to nothing, and {charged - refunded} of the customer's money is kept")
-    if isinstance(order, Completed) and (order.invoice is None or invoiced != captured):
+    holding = [attempt.number for attempt in attempts if attempt.holds]
+    if isinstance(order, _ENDED) and holding:
+        found.append(f"{len(holding)} holds are neither taken nor let go")
+    if earlier := [number for number in holding if number != order.payment.attempt]:
+        found.append(f"the attempts {earlier} still hold money, and the order is at {order.payment.attempt}")
+    if isinstance(order, Cancelled | Rejected) and charged > refunded + lost:
+        found.append(f"it came to nothing, and {charged - refunded - lost} of the customer's money is kept")
+    invoiced = sum(event.total_minor for event in events if isinstance(event, e.InvoiceIssued))
+    surplus = sum(refund.amount_minor for refund in order.payment.refunds if refund.issued and refund.of_cancellation)
+    if isinstance(order, Completed) and (order.invoice is None or not captured - surplus <= invoiced <= captured):
         found.append(f"{captured} were taken, and the invoices say {invoiced}")
-    if kinds["dispatched"] and isinstance(order, Cancelled | Rejected):
-        found.append("its goods have left")
-    return [*found, *_documents(events, captured=captured)]
+    return [*found, *_documents(order, events, captured=captured)]
 
 
-def _documents(events: Sequence[e.Event], *, captured: int) -> list[str]:
-    """What does not fit between an order's money and its documents, once billing has nothing left to do."""
+def _captured(events: Sequence[e.Event]) -> int:
+    at_once = (
+        event.amount_minor for event in events if isinstance(event, e.PaymentCompleted) and event.mode == "captured"
+    )
+    return sum(at_once) + sum(event.amount_minor for event in events if isinstance(event, e.PaymentCaptured))
+
+
+def _lost(events: Sequence[e.Event]) -> int:
+    """What banks have taken back for ever."""
+    lost = {
+        event.dispute_id for event in events if isinstance(event, e.PaymentDisputeClosed) and event.outcome == "lost"
+    }
+    return sum(
+        event.amount_minor for event in events if isinstance(event, e.PaymentDisputed) and event.dispute_id in lost
+    )
+
+
+def _documents(order: Placed, events: Sequence[e.Event], *, captured: int) -> list[str]:
+    """What does not fit between an order's money and its documents, once billing has nothing left to do. What was given back for pieces
+    that were cancelled is in no document: the invoice never named them. What a bank has taken back is still sold, and owed to the shop."""
     invoices = [event for event in events if isinstance(event, e.InvoiceIssued)]
     notes = [event for event in events if isinstance(event, e.CreditNoteIssued)]
-    issued = {event.refund_id: event.amount_minor for event in events if isinstance(event, e.RefundIssued)}
+    of_pieces = {refund.refund_id for refund in order.payment.refunds if refund.of_cancellation}
+    given = {event.refund_id: event.amount_minor for event in events if isinstance(event, e.RefundIssued)}
+    issued = {refund_id: minor for refund_id, minor in given.items() if refund_id not in of_pieces}
     if not invoices:
         return [f"{len(notes)} credit notes, and no invoice"] if notes else []
     found = []
@@ -69,56 +91,16 @@ def _documents(events: Sequence[e.Event], *, captured: int) -> list[str]:
     if sorted((note.refund_id, note.total_minor) for note in notes) != sorted(issued.items()):
         found.append(f"{len(issued)} refunds were given back, and {len(notes)} credit notes do not say the same")
     net = sum(invoice.total_minor for invoice in invoices) - sum(note.total_minor for note in notes)
-    if captured - sum(issued.values()) != net:
-        found.append(f"{captured - sum(issued.values())} of the money were kept, and the documents come to {net}")
+    owed = sum(refund.amount_minor for refund in order.payment.refunds_owed if refund.of_cancellation)
+    if isinstance(order, Completed) and captured - sum(given.values()) - owed != net:
+        found.append(f"{captured - sum(given.values())} of the money were kept, and the documents come to {net}")
     return found
-
-
-class SandboxBooks(ProviderBooks):
-    """The sandbox provider's books, as a reconciliation reads a real one's."""
-
-    def __init__(self, ledger: TableLedger, *, begun_at_s: int) -> None:
-        self._ledger = ledger
-        self._begun_at_s = begun_at_s
-
-    async def payments(self, since_s: int, until_s: int) -> AsyncIterator[Theirs]:
-        """See `ProviderBooks`. A run fits into its first day."""
-        if since_s <= self._begun_at_s < until_s:
-            async for entry in self._ledger.entries():
-                if entry.kind in _BEGUN and (theirs := await self.payment(entry.key)) is not None:
-                    yield theirs
-
-    async def payment(self, reference: str) -> Theirs | None:
-        """See `ProviderBooks`."""
-        begun = await self._ledger.get(reference)
-        if begun is None or begun.kind not in _BEGUN:
-            return None
-        settled = await self._ledger.get(f"{reference}/settled")
-        mine = [
-            entry async for entry in self._ledger.entries(order=begun.order) if entry.key.startswith(f"{reference}/")
-        ]
-        taken = sum(int(entry.details["amount_minor"]) for entry in mine if entry.kind == "capture")
-        standing: Standing = "taken" if begun.kind == "charge" or taken else "held" if settled is None else "nothing"
-        return Theirs(
-            reference=reference,
-            attempt_key=reference.removeprefix("payment/"),
-            order_id=begun.order,
-            standing=standing,
-            amount_minor=taken or int(begun.details["amount_minor"]),
-            currency=str(begun.details["currency"]),
-            refunded_minor=sum(int(entry.details["amount_minor"]) for entry in mine if entry.kind == "refund"),
-        )
-
-    async def touched(self, since_s: int, until_s: int) -> AsyncIterator[str]:
-        """See `ProviderBooks`. Whatever was touched was begun on the same day."""
-        for reference in ():
-            yield reference
 
 
 async def reconciled(outside: "Outside", orders: Orders) -> AsyncIterator[str]:
     """The daily reconciliation of payments, over the day of the run, finds nothing."""
     now_s = wall_ms() // 1_000
-    books = SandboxBooks(TableLedger(outside.tables["sandbox"], now_ms=wall_ms), begun_at_s=now_s)
+    books = Books(TableLedger(outside.tables["sandbox"], now_ms=wall_ms), begun_at_s=now_s)
     attempts = TableAttempts(outside.tables["payments"], now_ms=wall_ms)
     reconciliation = PaymentReconciliation(books, attempts.held_between, orders, look_again_s=0.0)
     report = await reconciliation.reconcile(datetime.fromtimestamp(now_s, UTC).date(), note=False)

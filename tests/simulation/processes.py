@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from orderstore.domain.allowances import DEFAULTS
+from orderstore.domain.events import Allowances
 from orderstore.orders import Orders
 from orderstore.snapshots.shelf import SnapshotShelf
 from orderstore.snapshots.standing import read_standing
@@ -34,6 +36,7 @@ SERIES = "SIM"
 # A shard that waits for its parents must be read before the margin of its back-fill is over.
 STREAM = StreamSettings(discovery_interval_s=5, gap_margin_s=10, retention_s=30, orphan_patience_s=4, idle_max_s=4.0)
 RESTART_S = (0.2, 8.0)
+IMPATIENT = Allowances(outcomes_s=25, dispatch_s=30, delivery_s=45, undo_s=20, refund_s=20)
 TEXTS = Texts()
 
 Main = Callable[["Process", Wire], Awaitable[None]]
@@ -100,6 +103,7 @@ def orders_of(process: Process, wire: Wire) -> Orders:
         hooks_allowed=True,
         now_ms=process.now_ms,
         look=partial(read_standing, log, shelf),
+        allowances=IMPATIENT if process.run.habits.impatient else DEFAULTS,
     )
 
 

@@ -1,5 +1,6 @@
 """One run: an integer in, a verdict out. The same integer gives the same run, line by line of its trace."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -10,15 +11,22 @@ import anyio
 from anyio.abc import TaskGroup
 
 from orderstore.snapshots import standing
+from tests.simulation.around import LAST_DELIVERY, Bank, Van
 from tests.simulation.checkers import Checker
 from tests.simulation.consumers import workers
 from tests.simulation.customers import Customers
+from tests.simulation.desk import desk
 from tests.simulation.faults import CALM, Faults, drawn
+from tests.simulation.habits import Habits, habits_of
 from tests.simulation.outside import Outside, digest_of
 from tests.simulation.processes import TENANT, Process, readers
 from tests.simulation.redriving import Operator
+from tests.simulation.resting import restless
+from tests.simulation.sweeping import sweepers
 from tests.simulation.wire import Wire
+from tests.simulation.wishing import SKUS
 from tests.virtual_time import run_seeded
+from workers.sweeping import rechecking
 from workers.webhooks import schedule
 
 LOAD_S: Final = 60.0
@@ -30,6 +38,7 @@ UNSTEADY_REDRIVES: Final = 6
 REDRIVES_MAX: Final = 12
 DELAYS_S: Final = (2.0, 5.0, 10.0, *(20.0,) * 6)
 WEBHOOKS_ONE_IN: Final = 3
+GOODS_LOOKED_FOR_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +61,19 @@ class Verdict:
 class Run:
     """What happens, in order: load under faults, calm, drain, dead letters sent on, checks."""
 
-    def __init__(self, seed: int, faults: Faults, *, orders: int) -> None:
+    def __init__(self, seed: int, faults: Faults, habits: Habits, *, orders: int) -> None:
         self.seed = seed
+        self.habits = habits
+        self.swept: Counter[str] = Counter()
+        """What time has brought, by timer and stage."""
         self.faults = self._faults_at_first = faults
         self.capture: Any = Random(f"capture {seed}").choice(("on_dispatch", "at_once"))
         self.transit_s = Random(f"transit {seed}").choice((0.0, 0.0, 130.0))
         """How long a parcel takes: longer than three receives, for who does not hold its message."""
+        self.consent_s = Random(f"consent {seed}").choice((0.0, 30 * 86_400.0))
+        """How far the day of a parcel may move before its customer is asked."""
+        self.calm = False
+        """The faults are over, and nobody new does anything."""
         self.ending = False
         self.receives_max = 3 if self.nothing_fails else Random(f"receives {seed}").choice((1, 3, 3))
         """With one, whatever is given back or lost lies among the dead letters, and an operator has to send it on."""
@@ -75,10 +91,14 @@ class Run:
         self.outside = Outside(self)
         self.operator = Operator(self)
         self.customers = Customers(self, count=orders, seconds=LOAD_S)
+        self.van, self.bank = Van(self), Bank(self)
         self._processes = [
             *(Process(self, f"readers-{name}", readers) for name in "ab"),
             *(Process(self, f"workers-{name}", workers) for name in "ab"),
         ]
+        if not habits.plain:
+            self._processes += [Process(self, f"sweeper-{name}", sweepers) for name in "ab"]
+            self._processes.append(Process(self, "desk", desk))
 
     @property
     def nothing_fails(self) -> bool:
@@ -119,14 +139,18 @@ class Run:
 
     async def play(self) -> Verdict:
         """From the first order to the verdict."""
-        await self.customers.stock_up()
+        await self.van.open()
         await self.outside.open(TENANT)
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             for process in self._processes:
                 tasks.start_soon(process.live)
+            if not self.habits.plain:
+                tasks.start_soon(self.bank.work)
             async with anyio.create_task_group() as chaos:
                 chaos.start_soon(self.outside.stream.unrest)
+                if self.habits.goods_in_every_s:
+                    chaos.start_soon(self.van.drive)
                 for chaotic in self._chaos():
                     chaos.start_soon(chaotic)
                 api = Process(self, "api", self.customers.shop)
@@ -135,7 +159,7 @@ class Run:
             await self._calm()
             drained = await self._drain()
             if not drained:
-                self.broken(f"not drained within {DRAIN_S_MAX:.0f} s: {self._left() or await Checker(self).behind()}")
+                self.broken(f"not drained within {DRAIN_S_MAX:.0f} s: {await self._unfinished()}")
             self.ending = True
             tasks.cancel_scope.cancel()
         if drained:
@@ -153,6 +177,9 @@ class Run:
     async def _calm(self) -> None:
         """Nothing goes wrong any more, and everybody wakes up."""
         self.faults = CALM
+        self.calm = True
+        if not self.habits.plain:
+            await self.van.come(dict.fromkeys(SKUS, LAST_DELIVERY))
         self.outside.stream.faults = CALM.stream
         if not self.outside.stream.enabled:
             self.outside.stream.enable()
@@ -179,9 +206,12 @@ class Run:
                 if redrives > UNSTEADY_REDRIVES:
                     self.operator.steady()
                 await self.operator.redrive()
-            elif not await Checker(self).behind():
+            elif not (await Checker(self).behind() or await restless(self)):
                 return True
         return False
+
+    async def _unfinished(self) -> object:
+        return self._left() or await Checker(self).behind() or await restless(self)
 
     def _left(self) -> dict[str, int]:
         """What is still under way. Of the dead letters, those that somebody had in hand who is not there any more."""
@@ -253,15 +283,17 @@ class Run:
             self.note("thief", f"takes {row.subscription} {row.shard[-4:]}")
 
 
-def play(seed: int, *, faults: Faults | None = None, orders: int = 6) -> Verdict:
+def play(seed: int, *, faults: Faults | None = None, habits: Habits | None = None, orders: int = 6) -> Verdict:
     """Play the run of a seed. Orders are short and hours are long here: snapshots come early, and webhooks are repeated soon."""
 
     async def scenario() -> Verdict:
-        return await Run(seed, faults if faults is not None else drawn(seed), orders=orders).play()
+        wrong = faults if faults is not None else drawn(seed)
+        return await Run(seed, wrong, habits if habits is not None else habits_of(seed), orders=orders).play()
 
     with (
         patch.object(standing, "COMMITS_BEFORE_LOOKING", 3),
         patch.object(standing, "COMMITS_BETWEEN", 4),
         patch.object(schedule, "DELAYS_S", DELAYS_S),
+        patch.object(rechecking, "EVERY_S", GOODS_LOOKED_FOR_EVERY_S),
     ):
         return run_seeded(seed, scenario)

@@ -47,6 +47,13 @@ def online_retail(
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=CONCURRENCY_MAX, help="Requests at once.")
     ] = 16,
+    returns: Annotated[
+        bool,
+        typer.Option(
+            "--returns",
+            help="Let what takes goods back wait until they have arrived, so that they come back as returns; run it again for those.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, match and count; send nothing.")] = False,
     as_json: AsJson = False,
     report: Annotated[
@@ -54,7 +61,7 @@ def online_retail(
     ] = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """Turn each real sale into an order and each cancellation that can be matched into a cancellation or refund request.
+    """Turn each real sale into an order. Cancellations that can be matched cancel orders or lines, or become returns and refunds.
 
     Run it again to resume: every request carries a key from the file, so nothing is made twice.
     """
@@ -63,7 +70,8 @@ def online_retail(
     progress, show = _progress(errors)
 
     async def work(core: Core) -> ImportResult:
-        return await _run(file, OrdersDoor(core.orders, tenant=core.settings.tenant), settings, show, report)
+        door = OrdersDoor(core.orders, tenant=core.settings.tenant, patient=returns)
+        return await _run(file, door, settings, show, report)
 
     async def dry() -> ImportResult:
         return await _run(file, OrdersDoor(None, tenant=""), settings, show, report)
@@ -83,6 +91,10 @@ def online_retail(
         typer.echo(json.dumps(document, indent=2))
     else:
         _print(document)
+    if result.counts.waiting:
+        errors.print(
+            "Some goods have not arrived yet. Run the same command again when they have: what waits comes back then."
+        )
     if result.stopped:
         errors.print("Stopped. What was sent is kept; run the same command again to go on.")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -137,6 +149,8 @@ def document_of(result: ImportResult) -> dict[str, Any]:
             "sale_lines": totals.sale_lines,
             "cancellations": totals.cancellations,
             "cancellation_lines": totals.cancellation_lines,
+            "cancellation_lines_matched": totals.matched_cancellation_lines,
+            "cancellation_lines_unmatched": totals.cancellation_lines - totals.matched_cancellation_lines,
             "write_offs": totals.write_offs,
             "zero_value": totals.zero_value,
             "adjustments": totals.adjustments,
@@ -155,6 +169,11 @@ def document_of(result: ImportResult) -> dict[str, Any]:
             "refunds_new": counts.refunds_new,
             "refunds_already": counts.refunds_already,
             "refunds_refused": counts.refunds_refused,
+            "returns_new": counts.returns_new,
+            "returns_already": counts.returns_already,
+            "line_cancellations_new": counts.line_cancels_new,
+            "line_cancellations_already": counts.line_cancels_already,
+            "waiting": counts.waiting,
             "skipped": counts.skipped,
             "retries": counts.retries,
             "total": _plain(counts.accepted_total),

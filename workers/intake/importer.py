@@ -17,9 +17,9 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from workers.intake.door import Door, DoorBusy, DoorRefused, instruction_key, sale_key
+from workers.intake.door import Door, DoorBusy, DoorNotYet, DoorRefused, Form, instruction_key, sale_key
 from workers.intake.online_retail.feed import StagedFile
-from workers.intake.online_retail.model import CancelOrder, Instruction, Reject, RejectReason, Sale
+from workers.intake.online_retail.model import CancelOrder, Instruction, RefundLines, Reject, RejectReason, Sale
 from workers.intake.online_retail.report import ReportWriter
 from workers.intake.online_retail.staging import open_staged
 from workers.intake.tally import Answer, ImportCounts, ImportHalted, ImportResult, ImportSettings, Phase, Progress
@@ -168,8 +168,8 @@ class _Run:
             self.counts = self.counts.plus_accepted(sale.total)
         return int(answer is not None)
 
-    async def _place_new(self, sale: Sale) -> bool:
-        return (await self._door.place(sale, key=sale_key(sale.invoice))).new
+    async def _place_new(self, sale: Sale) -> tuple[str, bool]:
+        return "sales", (await self._door.place(sale, key=sale_key(sale.invoice))).new
 
     async def _take_back(self, instructions: tuple[Instruction, ...]) -> int:
         for one in instructions:
@@ -187,25 +187,34 @@ class _Run:
                     )
                 )
                 continue
-            kind = "cancels" if isinstance(one, CancelOrder) else "refunds"
+            kind = Form.CANCELLED if isinstance(one, CancelOrder) else Form.REFUNDED
             await self._ask(kind, partial(self._request_new, one), one.cancellation, one.line_number)
         return len(instructions)
 
-    async def _request_new(self, one: Instruction) -> bool:
+    async def _request_new(self, one: Instruction) -> tuple[str, bool]:
         key = instruction_key(one)
-        if isinstance(one, CancelOrder):
-            return (await self._door.cancel(one, key=key)).new
-        return (await self._door.refund(one, key=key)).new
+        match one:
+            case CancelOrder():
+                asked = await self._door.cancel(one, key=key)
+            case RefundLines():
+                asked = await self._door.refund(one, key=key)
+        return asked.form, asked.new
 
     async def _ask(
-        self, kind: str, call: Callable[[], Awaitable[bool]], invoice: str, line_number: int
+        self, kind: str, call: Callable[[], Awaitable[tuple[str, bool]]], invoice: str, line_number: int
     ) -> Answer | None:
-        """One request until it is answered; None when it was given up, because of a stop or because the door stayed busy."""
+        """One request until it is answered; None when it was given up, because of a stop or because the door stayed busy. `call` says what
+        became of it, and whether it is new; `kind` is what it is counted as when it is refused."""
         for attempt in range(1, self._settings.attempts_max + 1):
             try:
-                answer = Answer.NEW if await call() else Answer.ALREADY
+                became, new = await call()
+                answer = Answer.NEW if new else Answer.ALREADY
+            except DoorNotYet as error:
+                self._reject(Reject(invoice, line_number, RejectReason.NOT_ARRIVED, str(error)))
+                self.counts = self.counts.plus("waiting")
+                return Answer.WAITING
             except DoorRefused as error:
-                answer = Answer.REFUSED
+                became, answer = kind, Answer.REFUSED
                 self._reject(Reject(invoice, line_number, RejectReason.REFUSED, str(error)))
             except DoorBusy as error:
                 if attempt == self._settings.attempts_max:
@@ -223,7 +232,7 @@ class _Run:
                 self._cut_short = True
                 self.counts = self.counts.plus("unknown")
                 raise
-            self.counts = self.counts.plus(f"{kind}_{answer}")
+            self.counts = self.counts.plus(f"{became}_{answer}")
             return answer
         return None
 

@@ -43,11 +43,13 @@ class Answer(StrEnum):
     NEW = "new"
     ALREADY = "already"
     REFUSED = "refused"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCounts:
-    """Requests by kind and answer. `unknown`: given up while under way, when stopping took too long; the next run settles them."""
+    """Requests by kind and answer; what takes sales back by what became of it, and where it was refused by what the file asks for.
+    `unknown`: given up while under way, when stopping took too long; the next run settles them."""
 
     sales_new: int = 0
     sales_already: int = 0
@@ -58,6 +60,12 @@ class ImportCounts:
     refunds_new: int = 0
     refunds_already: int = 0
     refunds_refused: int = 0
+    returns_new: int = 0
+    returns_already: int = 0
+    line_cancels_new: int = 0
+    line_cancels_already: int = 0
+    waiting: int = 0
+    """What takes goods back that have not arrived yet: the next run asks again."""
     skipped: int = 0
     """Cancellations and refunds of sales that the door had refused."""
     retries: int = 0

@@ -17,7 +17,6 @@ from workers.reconciliation.stock import Finding, Report
 from workers.tables.errors import RowUnreadable, TableError
 from workers.tables.port import Table
 
-
 Note = Callable[[Finding], Awaitable[bool]]
 """Has the order say what was found; whether there is one."""
 

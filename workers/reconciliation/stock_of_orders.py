@@ -55,13 +55,15 @@ class StockOfOrders:
 
     async def look(self, streams: AsyncIterator[str]) -> AsyncIterator[Discrepancy]:
         """What does not fit, of the orders of these streams. Raises StoreError, TableError."""
-        doubts = []
+        doubts: list[str] = []
         async for stream in streams:
+            if len(doubts) >= DOUBTS_MAX:
+                break  # these are for today
             order_id = _order_in(stream)
             history = None if order_id is None else await self._readable(order_id)
             if order_id is None or history is None or not self._is_quiet(history):
                 continue
-            if await self._judged(order_id, history) and len(doubts) < DOUBTS_MAX:
+            if await self._judged(order_id, history):
                 doubts.append(order_id)
                 if inventory_step(history.state) is not None:
                     await self.wake(history)

@@ -70,8 +70,14 @@ class Dispatched:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The goods have not left yet, and nothing is wrong: they wait for their collection."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delayed:
-    """The goods have not left: they will at `promised_at` (with its offset). `reason` is the carrier's own, and no personal data."""
+    """The goods have not left: they will at `promised_at` (with its offset), later than was said. `reason` is the carrier's own, and no
+    personal data."""
 
     promised_at: datetime
     reason: str
@@ -142,8 +148,8 @@ class Carrier(Protocol):
         """Expect a parcel; `Cancelled` when the shipment was cancelled before it was booked."""
         ...
 
-    async def dispatch(self, shipment_id: str) -> Dispatched | Cancelled | Refused | Delayed:
-        """Hand the goods over, unless the booking is cancelled. `Delayed`: not yet, ask again."""
+    async def dispatch(self, shipment_id: str) -> Dispatched | Cancelled | Refused | Waiting | Delayed:
+        """Hand the goods over, unless the booking is cancelled. `Waiting` and `Delayed`: not yet, ask again."""
         ...
 
     async def cancel(self, shipment_id: str) -> Cancelled | TooLate:

@@ -31,6 +31,7 @@ from workers.shipping.carrier import (
     Lost,
     Refused,
     TooLate,
+    Waiting,
 )
 from workers.shipping.news import DELAY_CONSENT_S, began, follows, new_scans, notice_of, scanned
 from workers.shipping.outcomes import booked_in, created, is_booked, told_late, tracked, wants_more
@@ -158,6 +159,8 @@ class ShippingHandler(Reaction):
                     if newer.version == history.version:  # by nobody here
                         newer = await self._refused(history, shipment_id, "cancelled")
                     history = newer
+                case Waiting():
+                    waiting.add(shipment_id)
                 case Delayed() as told:
                     waiting.add(shipment_id)
                     history = await self._delayed(history, shipment_id, told)

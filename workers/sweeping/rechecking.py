@@ -13,7 +13,7 @@ from anyio.abc import TaskStatus
 from orderstore.orders import Orders
 from workers.sweeping.observe import SweepObserver
 from workers.sweeping.order_sweep import OrderSweep
-from workers.sweeping.ports import ListsUnavailable, WaitingForGoods
+from workers.sweeping.ports import WaitingForGoods
 
 EVERY_S: Final = 3_600.0
 PAGE: Final = 50
@@ -49,7 +49,7 @@ class Rechecking:
         while seen < ORDERS_MAX:
             try:
                 page = await self._waiting.waiting(limit=PAGE, after=after)
-            except ListsUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - ListsUnavailable, or a fault of the view: the next walk tries again
                 self._observer.lists_failed(error)
                 return seen
             for order in page.orders:

@@ -15,7 +15,7 @@ from anyio.abc import TaskStatus
 
 from workers.sweeping.observe import SweepObserver
 from workers.sweeping.order_sweep import OrderSweep
-from workers.sweeping.ports import DueLists, DueOrder, ListsUnavailable
+from workers.sweeping.ports import DueLists, DueOrder
 
 EVERY_S: Final = 30.0
 """Between two turns. Source: domain reference 5.4, eShop's CheckUpdateTime."""
@@ -70,7 +70,7 @@ class Sweeper:
                 while looked_at < ORDERS_MAX:
                     try:
                         page = await self._lists.due(shard, now_ms=now_ms, limit=PAGE, after=after)
-                    except ListsUnavailable as error:
+                    except Exception as error:  # noqa: BLE001 - ListsUnavailable, or a fault of the view: the other lists are swept
                         self._observer.lists_failed(error)
                         break
                     fresh = [order for order in page.orders if self._may_look_at(order)]

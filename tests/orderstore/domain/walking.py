@@ -14,6 +14,7 @@ from orderstore.domain import billing, next_steps, timers
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.decide_returns import returnable
+from orderstore.domain.going_on import with_what_went_on
 from orderstore.domain.holds import hold, release_hold
 from orderstore.domain.parcels import pieces_of, unbooked
 from orderstore.domain.rejections import CommandRejected
@@ -61,7 +62,8 @@ class Walk:
         return self.state
 
     def append(self, decided: tuple[e.Event, ...]) -> bool:
-        """Whether anything happened."""
+        """Whether anything happened. What went on because of it is told too, as whoever writes to a log tells it."""
+        decided = with_what_went_on(self.state, decided)
         self.state = fold(self.state, decided)
         self.events.extend(decided)
         if decided:

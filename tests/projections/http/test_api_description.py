@@ -52,6 +52,7 @@ async def test_every_operation_is_described_with_its_scope() -> None:
             ("GET", "/orders/{orderId}/changes"): ["orders:read"],
             ("GET", "/orders/{orderId}/events"): ["orders:read"],
             ("GET", "/orders/{orderId}/invoices"): ["orders:read"],
+            ("GET", "/orders/{orderId}/lines"): ["orders:read"],
             ("POST", "/orders/{orderId}/cancel"): ["orders:write"],
             ("POST", "/orders/{orderId}/refunds"): ["orders:write"],
             ("POST", "/orders/{orderId}/holds"): ["orders:write"],
@@ -67,7 +68,7 @@ async def test_every_operation_is_described_with_its_scope() -> None:
             },
             **{
                 ("POST", f"/orders/{{orderId}}/{verb}"): ["orders:operate"]
-                for verb in ("delays", "notes", "refunds/{refundId}/retry")
+                for verb in ("delays", "notes", "refunds/{refundId}/retry", "exceptions/actions")
             },
             ("POST", "/orders/{orderId}/review"): ["orders:review"],
             ("GET", "/invoices/{invoiceNumber}"): ["orders:read"],
@@ -171,6 +172,9 @@ async def test_real_answers_fit_what_is_promised() -> None:
             ),
             ("/orders/{orderId}/events", await api.get(f"/orders/{order_id}/events?limit=0")),
             ("/orders/{orderId}/invoices", await api.get(f"/orders/{order_id}/invoices")),
+            ("/orders/{orderId}/lines", await api.get(f"/orders/{order_id}/lines?limit=1")),
+            ("/orders/{orderId}/lines", await api.get(f"/orders/{order_id}/lines?fromLine=-1")),
+            ("/orders/{orderId}/lines", await api.get(f"/orders/{NOWHERE}/lines")),
             ("/invoices/{invoiceNumber}", await api.get("/invoices/INV-000001")),
             ("/invoices/{invoiceNumber}", await api.get("/invoices/INV-000002")),
             ("/orders/{orderId}/refunds", await api.post(f"/orders/{order_id}/refunds", refund)),
@@ -232,7 +236,12 @@ async def test_every_kind_of_problem_is_promised_somewhere() -> None:
 
         # Of operations that not every API has: a payment provider's webhook, live streams and inboxes.
         beside = {"bad_signature", "too_many_streams", "unknown_note"}
-        beside |= {"document_erased", "unknown_document", "document_changed", "not_acceptable"}  # and of stored invoices
+        beside |= {
+            "document_erased",
+            "unknown_document",
+            "document_changed",
+            "not_acceptable",
+        }  # and of stored invoices
         before = {"head_timeout", "head_too_large"}  # of requests that are ended before it is known what they are for
         assert untold == {"not_found", "method_not_allowed", "bad_request"} | beside | before
 

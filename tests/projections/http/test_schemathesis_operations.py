@@ -15,7 +15,8 @@ pytestmark = pytest.mark.thorough
 
 OPERATIONS = (
     *("POST /orders", "GET /orders", "GET /orders/{orderId}", "GET /orders/{orderId}/changes"),
-    *("GET /orders/{orderId}/events", "GET /orders/{orderId}/invoices", "GET /invoices/{invoiceNumber}"),
+    *("GET /orders/{orderId}/events", "GET /orders/{orderId}/invoices", "GET /orders/{orderId}/lines"),
+    "GET /invoices/{invoiceNumber}",
     *("POST /orders/{orderId}/cancel", "POST /orders/{orderId}/refunds", "POST /orders/{orderId}/holds"),
     *("POST /orders/{orderId}/holds/{holdId}/release", "GET /exceptions", "GET /sales", "GET /business"),
     *(

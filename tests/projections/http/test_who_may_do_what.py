@@ -28,6 +28,7 @@ OPERATIONS = [
     ("GET", ORDER, "orders:read"),
     ("GET", f"{ORDER}/events", "orders:read"),
     ("GET", f"{ORDER}/invoices", "orders:read"),
+    ("GET", f"{ORDER}/lines", "orders:read"),
     ("GET", "/invoices/INV-000001", "orders:read"),
     ("GET", "/exceptions?kind=held", "orders:read"),
     ("GET", "/sales?from=2026-03-01&to=2026-03-02", "orders:read"),

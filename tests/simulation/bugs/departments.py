@@ -11,6 +11,7 @@ from orderstore.domain.state import Cancelling, State
 from tests.simulation.bugs.bug import Bug, another
 from workers.billing import handler as billing_handler
 from workers.inventory import reservation
+from workers.inventory.table_stock import TableStock
 from workers.payment import handler as payment_handler
 from workers.payment.attempts import Attempt, TableAttempts
 from workers.payment.gateway import Declined, PaymentGateway
@@ -77,6 +78,15 @@ def _stock_is_not_released() -> AbstractContextManager[Any]:
     return patch.object(next_steps, "inventory_step", step)
 
 
+def _goods_do_not_leave() -> AbstractContextManager[Any]:
+    """The log says that a parcel's goods are gone, and stock was never told."""
+
+    async def commit(self: Any, *_: Any) -> None:
+        return
+
+    return patch.object(TableStock, "commit", commit)
+
+
 def _billing_hears_of_no_refund() -> AbstractContextManager[Any]:
     """Only goods that leave ask billing for anything, as before there were credit notes."""
     real = next_steps.billing_step
@@ -95,5 +105,6 @@ BUGS: Final = (
     Bug("a refund is made again under a new key", _refund_under_a_new_key),
     Bug("a reservation is taken again", _stock_without_a_record),
     Bug("a cancellation keeps the stock", _stock_is_not_released),
+    Bug("the goods of a parcel stay set aside", _goods_do_not_leave),
     Bug("billing does not hear of refunds", _billing_hears_of_no_refund),
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import anyio
 
-from workers.intake.door import Placed, Requested
+from workers.intake.door import DoorNotYet, Form, Placed, Requested
 from workers.intake.online_retail.model import CancelOrder, RefundLines, Sale
 
 
@@ -17,12 +17,14 @@ class FakeDoor:
         before: Callable[[str], None] = lambda _: None,
         after: Callable[[str], None] = lambda _: None,
         takes_s=0.0,
+        arrived=True,
     ):
         self.sales: dict[str, Sale] = {}
         self.instructions: dict[str, CancelOrder | RefundLines] = {}
         self.calls: list[str] = []
         self.most_at_once = 0
         self._at_once = 0
+        self.arrived = arrived
         self._before, self._after, self._takes_s = before, after, takes_s
 
     async def place(self, sale: Sale, *, key: str) -> Placed:
@@ -30,11 +32,13 @@ class FakeDoor:
 
     async def cancel(self, instruction: CancelOrder, *, key: str) -> Requested:
         assert f"online-retail:{instruction.sale}" in self.sales, "a cancellation came before its sale"
-        return Requested(await self._accept(self.instructions, key, instruction))
+        return Requested(await self._accept(self.instructions, key, instruction), Form.CANCELLED)
 
     async def refund(self, instruction: RefundLines, *, key: str) -> Requested:
         assert f"online-retail:{instruction.sale}" in self.sales, "a refund came before its sale"
-        return Requested(await self._accept(self.instructions, key, instruction))
+        if not self.arrived:
+            raise DoorNotYet("on its way")
+        return Requested(await self._accept(self.instructions, key, instruction), Form.RETURNED)
 
     async def _accept(self, kept, key, request) -> bool:
         self._at_once += 1

@@ -107,6 +107,12 @@ class Story:
         order = self.random.choice(waiting)
         answer = await self.sure(lambda: self.stock.fill(order, name))
         assert isinstance(answer, Filled)
+        if self.random.random() < 0.3:
+            unwanted = self.some_of(self.missing[order])
+            await self.sure(lambda: self.stock.forgo(order, name, unwanted))
+            self.missing[order] -= Counter(unwanted)
+            assert await self.stock.fill(order, name) == Filled(held={}, missing=dict(+self.missing[order]))
+            return
         came = Counter(places_in(answer.held))
         for place, count in came.items():
             self.missing[order][place.sku] -= count

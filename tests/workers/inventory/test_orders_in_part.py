@@ -190,6 +190,7 @@ async def _cancelled_around_a_fill(faults: Faults, *, cancelled: tuple[int, int]
 
     async def change_of_mind() -> None:
         changed.append(True)
+        world.time_ms += 1
         for number, line in enumerate(cancelled):
             if line:
                 await cancel_lines(world, order_id, 1, line, f"c-{number}")
@@ -240,10 +241,11 @@ def test_two_workers_fill_once() -> None:
         world = World(faults=faults)
         faults.armed = False
         order_id = await waiting_for_three(world)
-        await world.stock.receive("r2", {"A": 2})
+        await world.stock.receive("r2", {"A": 1})
         message = next(entry for entry in world.history if entry[0] == "inventory")[1]
 
         async def other() -> None:
+            world.time_ms += 1  # or both would write the same commit
             await world.elsewhere["inventory"](message)
 
         faults.armed, faults.calls, faults.meanwhile = True, 0, other
@@ -279,6 +281,34 @@ def test_a_parcel_whose_goods_were_given_back_has_left_all_the_same() -> None:
         assert await world.stock.levels(["A"]) == (Level(100, 100, 0),)
 
     run_virtual(scenario)
+
+
+def test_two_workers_say_once_that_goods_were_not_held() -> None:
+    """Whichever is faster, at every moment of the other."""
+
+    async def scenario(at: int | None) -> int:
+        faults = Faults(at=at)
+        world = World(faults=faults)
+        order_id = await world.place(("A", 5, "10"))
+        faults.armed = False
+        world.wants = lambda queue, event_type: queue != "inventory" or event_type == "OrderCreated"
+        await world.deliver()
+        await world.stock.release(order_id)
+        message = next(entry for entry in world.history if entry[0] == "inventory")[1]
+
+        async def other() -> None:
+            world.time_ms += 1  # or both would write the same commit
+            await world.elsewhere["inventory"](message)
+
+        faults.armed, faults.calls, faults.meanwhile = True, 0, other
+        await world.handlers["inventory"](message)
+        faults.armed = False
+        assert len(await of_kind(world, order_id, e.InventoryCommitted)) == 1
+        assert len(await of_kind(world, order_id, e.DiscrepancyFound)) == 1
+        return faults.calls
+
+    for number in moments(run_virtual(scenario, None)):
+        run_virtual(scenario, number)
 
 
 def test_what_has_left_stays_gone_when_the_cancellation_comes_too_late() -> None:

@@ -28,6 +28,17 @@ from workers.settings import SettingsError, from_environment
 from workers.wiring import open_service
 
 SECRET = "whsec_test"
+SELLER = """
+[[seller]]
+id = "gb"
+name = "Acme Retail Ltd"
+address = ["1 High Street", "London N1 9GU"]
+vat_id = "GB123456789"
+[[seller.series]]
+channels = ["*"]
+invoices = "INV"
+credit_notes = "CN"
+"""
 
 
 async def status_of(core: Core, order_id: str) -> str:
@@ -61,6 +72,7 @@ async def test_an_order_is_paid_through_stripe_from_the_door_to_the_books(
             environment,
             overrides={
                 "ORDERSTORE_PROVIDERS": "stripe",
+                "ORDERSTORE_SELLERS": SELLER,
                 "ORDERSTORE_STRIPE_API_KEY": fake.api_key,
                 "ORDERSTORE_STRIPE_API_BASE": base,
                 "ORDERSTORE_STRIPE_WEBHOOK_SECRET": SECRET,

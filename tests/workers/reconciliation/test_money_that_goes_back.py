@@ -190,7 +190,11 @@ def test_parts_and_money_that_came_back_late_fit() -> None:
         late = {**scene.stripe.intents["pi_1"], "id": "pi_late", "status": "succeeded", "amount_received": 700}
         scene.stripe.intents["pi_late"] = {**late, "latest_charge": "ch_late"}
         scene.stripe.refunds["re_late"] = {
-            "id": "re_late", "object": "refund", "amount": 700, "payment_intent": "pi_late", "status": "succeeded",
+            "id": "re_late",
+            "object": "refund",
+            "amount": 700,
+            "payment_intent": "pi_late",
+            "status": "succeeded",
             "created": scene.world.time_ms // 1_000,
             "metadata": {},
         }

@@ -17,7 +17,7 @@ from workers.metrics.stock import StockMetrics
 from workers.metrics.table import Metrics
 from workers.reconciliation import stock as module
 from workers.reconciliation.daily import DoneDays
-from workers.reconciliation.stock import Report, StockReconciliation, TooManyDoubts
+from workers.reconciliation.stock import Finding, Report, StockReconciliation, TooManyDoubts
 from workers.reconciliation.stock_daily import DailyStock
 from workers.reconciliation.stock_orders import order_wants
 from workers.reconciliation.stock_repair import repair
@@ -270,8 +270,15 @@ def test_what_the_log_says_of_an_order() -> None:
         under_way = await world.place()
         cancelled = await world.place()
         await world.cancel(cancelled)
+        assert await order_wants(world.orders, under_way) == "goods"
+        world.wants = lambda queue, _type: queue in ("payment", "inventory")
         await world.deliver()
         assert await order_wants(world.orders, under_way) == "goods"
+        done = await world.place()
+        world.wants = lambda _queue, _type: True
+        await world.deliver()
+        assert await world.status(done) == "Completed"
+        assert await order_wants(world.orders, done) == "nothing"
         assert await order_wants(world.orders, cancelled) == "nothing"
         assert await order_wants(world.orders, "00000000-0000-4000-8000-000000000000") == "unknown"
         report = await StockReconciliation(
@@ -299,12 +306,19 @@ def test_once_a_day_the_books_are_closed_and_the_levels_compared() -> None:
                     raise TableUnavailable("Scan")
                 return await super().reconcile()
 
+        noted = []
+
+        async def note(finding: Finding) -> bool:
+            noted.append(finding.kind)
+            return True
+
         def instance() -> DailyStock:
             return DailyStock(
                 store.table,
                 store.stock,
                 Failing(store.table, store._of_order),
                 DoneDays(store.table, now_ms=lambda: now_ms, key="key"),
+                note=note,
                 now_ms=lambda: now_ms,
                 random=random.Random(1),
                 observer=StockMetrics(metrics),
@@ -316,6 +330,7 @@ def test_once_a_day_the_books_are_closed_and_the_levels_compared() -> None:
         assert shown("orderstore_stock_reconciliation_failures_total") == 1
         assert shown("orderstore_stock_levels_reconciled_total") == 121
         assert shown("orderstore_stock_discrepancies_total", {"kind": "reserved_differs"}) == 1
+        assert noted == ["reserved_differs"]
         assert shown("orderstore_stock_pieces_closed_total") == 1
         assert shown("orderstore_stock_unsettled") == 0
         level = all_levels(store.table)[Place("main", SKUS[0])]

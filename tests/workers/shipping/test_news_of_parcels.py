@@ -24,7 +24,7 @@ from tests.workers.shipping.parcels import (
 from tests.workers.world import World
 from workers.runtime.outcome import Defer, Done
 from workers.shipping.carrier import Cancelled as NotSent
-from workers.shipping.carrier import Delayed, Delivered, InTransit, Lost, Refused, Scan
+from workers.shipping.carrier import Delayed, Delivered, InTransit, Lost, Refused, Scan, Waiting
 from workers.shipping.news import DELAYS_MAX, SCANS_MAX
 
 DAY_S = 86_400
@@ -287,6 +287,25 @@ def test_a_short_delay_is_told_once_and_asks_nobody() -> None:
     run_virtual(scenario)
 
 
+def test_a_parcel_that_waits_for_its_collection_is_no_news() -> None:
+    """Nobody is told anything; the message of its booking waits with it."""
+
+    async def scenario() -> None:
+        world = World()
+        order_id = await confirm(world, await world.place())
+        Telling(world, dispatch=[Waiting(), Waiting(), None])
+        assert await world.handlers["shipping"](message_of(world, "OrderConfirmed")) == Done()
+        before = await world.events(order_id)
+        assert before[-1] == "ShipmentCreated"
+        assert await world.handlers["shipping"](message_of(world, "ShipmentCreated")) == Defer(60)
+        assert await world.events(order_id) == before
+        await world.deliver()
+        assert await world.status(order_id) == "Completed"
+        assert world.errors == []
+
+    run_virtual(scenario)
+
+
 def test_a_long_delay_asks_the_customer() -> None:
     """More than thirty days: by when they may agree is what the order's terms say; a promise that is kept earlier asks nobody again."""
 
@@ -362,6 +381,20 @@ def test_a_delayed_parcel_is_stopped_like_any_other() -> None:
         assert isinstance(await state_of(world, order_id), Cancelled)
         assert list((await fates(world)).values()) == ["cancelled"]
         assert world.errors == []
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("outcome", ["refused", "lost", "delayed"])
+def test_where_payments_are_real_no_order_asks_for_the_fate_of_its_parcel(outcome: str) -> None:
+    """Should a hook ever get into a real log, the carrier does not hear of it."""
+
+    async def scenario() -> None:
+        world = World(hooks=False)
+        order_id = await world.place(shippingOutcome=outcome)
+        await world.deliver()
+        assert await world.status(order_id) == "Completed"
+        assert await statuses(world, order_id) == [ShipmentStatus.DELIVERED]
 
     run_virtual(scenario)
 

@@ -182,12 +182,13 @@ async def _raced(number: int, hold: bool) -> str:
     await world.deliver()
     where = f"call {number}, {faults.names[number - 1]}: {await world.events(order_id)}"
     assert world.errors == [], where
-    held = hold and not begun and not isinstance(await state_of(world, order_id), Completed)
-    if held:
-        events = await world.events(order_id)
+    events = await world.events(order_id)
+    if hold and not begun:
         after = events[events.index("OrderHeld") :]
         # What the carrier was being asked at that moment is recorded; nothing else begins.
         assert after.count("ShipmentCreated") + after.count("ShipmentDispatched") <= 1, where
+    held = hold and not begun and "OrderCompleted" not in events
+    if held:
         await world.release(order_id, "h")
         await world.deliver()
     status = await world.status(order_id)

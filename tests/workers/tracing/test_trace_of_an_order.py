@@ -59,7 +59,8 @@ def test_from_the_invoice_one_can_walk_back_to_the_api_call() -> None:
         "POST /orders",
     ]
     events = [told(span).get("orderstore.event.type") for span in way[1::2]]
-    assert events == ["ShipmentDispatched", "OrderConfirmed", "OrderCreated"]
+    assert events[0::2] == ["ShipmentDispatched", "OrderCreated"]
+    assert events[1] in ("PaymentCompleted", "OrderConfirmed")  # of one commit, where the payment came last
     caller = parse_traceparent(CALLER)
     assert caller is not None
     assert (parent_of(way[-1]), context_of(way[-1]).trace_id) == (caller.span_id, caller.trace_id)
@@ -79,9 +80,9 @@ def test_every_event_of_the_log_names_a_span_of_the_same_trace() -> None:
     assert Counter(names.values()) == {
         "POST /orders": 1,
         "process shop-payment": 2,
-        "process shop-inventory": 1,
+        "process shop-inventory": 2,
         "process shop-shipping": 3,
-        "process shop-billing": 1,
+        "process shop-billing": 2,
     }
 
 
@@ -100,7 +101,7 @@ def test_every_message_bears_the_context_of_its_own_producer_span() -> None:
     assert len(set(born)) == len(born)
 
     consumed = [span for span in recorded.spans if span.kind is SpanKind.CONSUMER]
-    assert len(consumed) == 7
+    assert len(consumed) == 9
     for span in consumed:
         (link,) = linked_from(span)
         assert link == parent_of(span)
@@ -137,7 +138,8 @@ def test_the_conventions_attributes_are_there() -> None:
         assert told(span)["messaging.system"] == system
         assert ("messaging.batch.message_count" in told(span)) is (operation != "create")
     assert {span.kind for span in recorded.named("append shop-events")} == {SpanKind.CLIENT}
-    assert [told(span)["orderstore.commit"] for span in recorded.named("append_numbered shop-events")][-1] == 8
+    (invoiced,) = [event.commit for event in history.events if event.name == "InvoiceIssued"]
+    assert [told(span)["orderstore.commit"] for span in recorded.named("append_numbered shop-events")][-1] == invoiced
 
 
 def test_what_readers_see_of_each_event_is_part_of_the_trace() -> None:

@@ -68,9 +68,10 @@ class RejectReason(StrEnum):
     PRICE_DIFFERS = "price_differs"
     QUANTITY_EXCEEDS_SALE = "quantity_exceeds_sale"
     FEE_OR_DISCOUNT_LINE = "fee_or_discount_line"
-    # The order service said no.
+    # The order service said no, or not yet.
     REFUSED = "refused"
     SALE_NOT_ACCEPTED = "sale_not_accepted"
+    NOT_ARRIVED = "not_arrived"
 
 
 @dataclass(frozen=True, slots=True)

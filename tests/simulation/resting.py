@@ -1,0 +1,117 @@
+"""Where orders may rest: at their end, or with a person who is named. Nobody waits for anything else once nothing is due any more."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, assert_never
+
+from orderstore.codec import CodecError
+from orderstore.domain import timers
+from orderstore.domain.deadlines import Due
+from orderstore.domain.rejections import UnknownOrder
+from orderstore.domain.state import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Confirmed,
+    InFulfilment,
+    Placed,
+    Received,
+    Rejected,
+    ReturnStatus,
+)
+from orderstore.history import History
+from orderstore.orders import Orders, placed
+from orderstore.store.errors import StoreError
+from orderstore.transact import Transactor
+from projections.views import exceptions
+from projections.views.exceptions import Exceptions
+from tests.projections.stream.fake_stream import wall_ms
+from tests.simulation.desk import is_attended
+from tests.simulation.processes import TENANT
+from workers.sweeping.order_sweep import waited_for
+
+if TYPE_CHECKING:
+    from tests.simulation.run import Run
+
+SOON_S: Final = 3_600.0
+"""What is due within this is waited for before anybody looks: the longest term of an order here is minutes."""
+QUIET_S: Final = 60.0
+"""For so long nobody may have written anything: people look every ten seconds."""
+Unreadable: Final = (StoreError, CodecError, UnknownOrder)
+
+
+async def restless(run: "Run") -> str:
+    """What is still to come of itself; "" for nothing."""
+    if run.habits.plain:
+        return ""
+    now_ms = wall_ms()
+    orders = Orders(
+        Transactor(run.outside.log, now_ms=wall_ms),
+        tenant=TENANT,
+        vault=run.outside.vault,
+        hooks_allowed=True,
+        now_ms=wall_ms,
+    )
+    for order_id in run.customers.placed.values():
+        try:
+            history = await orders.load(order_id)
+        except Unreadable:
+            continue  # it is told when everything is looked at
+        if now_ms - history.events[-1].recorded_at_ms < QUIET_S * 1_000:
+            return f"{order_id} has just moved"
+        if due := next((due for due in _dues(history) if (due.due_at.timestamp() - now_ms / 1_000) < SOON_S), None):
+            return f"{order_id}: {due} is still to come"
+    return ""
+
+
+def _dues(history: History) -> tuple[Due, ...]:
+    return waited_for(history).dues()
+
+
+async def resting(run: "Run", histories: Mapping[str, History]) -> AsyncIterator[str]:
+    """Orders that wait, and nobody is named who is to do anything; or for whom a promise has ended, and nobody has noticed."""
+    for order_id, history in histories.items():
+        order, view = placed(history), _exceptions_of(history)
+        named = bool(view is not None and view.open)
+        if (problem := _wrongly_at_rest(order, named=named)) is not None:
+            yield f"order {order_id}: {problem}"
+        if is_attended(run, order_id) and order_id not in run.customers.held and not _ended(order):
+            yield f"order {order_id}: people care for it, and it rests as {type(order).__name__}: {_said(view)}"
+        over = timers.first_over(history.state, now=datetime.fromtimestamp(wall_ms() / 1_000, tz=UTC))
+        if over is not None:
+            yield f"order {order_id}: {over} is over, and nothing followed"
+
+
+def _ended(order: Placed) -> bool:
+    return isinstance(order, Completed | Cancelled | Rejected)
+
+
+def _wrongly_at_rest(order: Placed, *, named: bool) -> str | None:
+    """Whether an order may stay where it is."""
+    match order:
+        case Completed() | Cancelled() | Rejected():
+            if named or not _owes(order):
+                return None
+            return "it has ended, something is owed, and nobody is named who is to see to it"
+        case Received() | Confirmed() | InFulfilment() | Cancelling():
+            return None if named else f"it rests as {type(order).__name__}, and nobody is named who is to act"
+        case _:
+            assert_never(order)  # type: ignore[arg-type]  # the union of statuses is closed
+
+
+def _owes(order: Placed) -> bool:
+    refunds = bool(order.payment.refunds_owed) and isinstance(order, Completed)
+    looked_at = (ReturnStatus.REQUESTED, ReturnStatus.RECEIVED)
+    return refunds or any(one.status in looked_at for one in order.returns)
+
+
+def _exceptions_of(history: History) -> Exceptions | None:
+    """Folded from the log; that the stored view is equal is checked with all views."""
+    view: Exceptions | None = None
+    for recorded in history.events:
+        view = exceptions.evolve(view, recorded)
+    return view
+
+
+def _said(view: Exceptions | None) -> list[str]:
+    return [] if view is None else [f"{entry.kind} {entry.cause}" for entry in view.open]
