@@ -10,7 +10,7 @@ from typing import Final
 from orderstore.domain import events as e
 from orderstore.domain.deciding import existing, with_follow_up
 from orderstore.domain.parcels import all_gone, pieces_of, wanted
-from orderstore.domain.shares import refund_taxes, taken_before_refund, taxes_due
+from orderstore.domain.shares import fitted, refund_taxes, taken_before_refund, taxes_due
 from orderstore.domain.state import InFulfilment, Placed, Refund, State
 
 DIGITS: Final = 6
@@ -77,7 +77,11 @@ def issue_credit_note(
         issued_at=issued_at,
         lines=refund.lines,
         buyer=buyer,
-        taxes=refund_taxes(order.order, taken_before_refund(order, refund), refund.lines),
+        taxes=fitted(
+            order.order,
+            refund_taxes(order.order, taken_before_refund(order, refund), refund.lines),
+            refund.amount_minor,
+        ),
     )
     return (note,)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Final
 
 from orderstore.domain import events as e
-from orderstore.domain.decide_returns import on_their_way_back
+from orderstore.domain.decide_returns import on_their_way_back, returns_owed
 from orderstore.domain.deciding import Decision, existing, with_follow_up
 from orderstore.domain.rejections import (
     NothingToRefund,
@@ -14,7 +14,14 @@ from orderstore.domain.rejections import (
     TooManyAttempts,
     UnknownRefund,
 )
-from orderstore.domain.shares import pieces_in, refund_amount, surplus_refund_id, taken_out
+from orderstore.domain.shares import (
+    disputed_refund_id,
+    kept_back,
+    pieces_in,
+    refund_amount,
+    surplus_refund_id,
+    taken_out,
+)
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -27,6 +34,7 @@ from orderstore.domain.state import (
     Refund,
     Rejected,
     State,
+    fold,
 )
 
 ATTEMPTS_MAX: Final = 10
@@ -159,7 +167,30 @@ def close_dispute(state: State, *, outcome: e.PaymentDisputeClosed) -> Decision:
     hold_id = f"dispute:{outcome.dispute_id}"
     held = any(hold.hold_id == hold_id for hold in order.holds)
     released = (e.OrderHoldReleased(hold_id=hold_id),) if held and outcome.outcome == "won" else ()
-    return with_follow_up(order, outcome, *released)
+    after = existing(fold(order, (outcome, *released)))
+    owed = _owed_again(after, outcome.dispute_id) if outcome.outcome == "won" else ()
+    return with_follow_up(order, outcome, *released, *owed)
+
+
+def _owed_again(order: Order, dispute_id: str) -> Decision:
+    """What was not promised back while the bank had the money: of returns, and of pieces that were refunded or cancelled. An order that is
+    being undone gives everything back by itself (`follow_up`)."""
+    match order:
+        case Cancelling() | Cancelled() | Rejected():
+            return ()
+        case Received() | Confirmed() | InFulfilment() | Completed():
+            pass
+    if order.payment.status not in (PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_CAPTURED):
+        return ()
+    of_returns = returns_owed(order)
+    after = existing(fold(order, of_returns))
+    left_minor = after.due_minor - after.payment.refunded_minor - after.payment.disputed_minor
+    amount_minor = min(kept_back(after), left_minor)
+    if amount_minor < 1:
+        return of_returns
+    refund_id = disputed_refund_id(order.order.order_id, dispute_id)
+    why = e.FreeText(plain="dispute")
+    return (*of_returns, e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=why))
 
 
 def request_refund(state: State, *, refund_id: str, lines: tuple[e.Pieces, ...], reason: e.FreeText | None) -> Decision:

@@ -12,7 +12,14 @@ from typing import Final
 
 from orderstore.domain import events as e
 from orderstore.domain.deciding import Decision, existing
-from orderstore.domain.parcels import counted, in_shipments, pieces_of, shipments_in
+from orderstore.domain.parcels import (
+    counted,
+    in_shipments,
+    pieces_of,
+    refunded,
+    return_refund_id,
+    shipments_in,
+)
 from orderstore.domain.rejections import (
     NothingToReturn,
     OrderClosed,
@@ -21,7 +28,7 @@ from orderstore.domain.rejections import (
     WrongReturnStatus,
 )
 from orderstore.domain.shares import amount_left
-from orderstore.domain.state import Completed, InFulfilment, Order, Return, ReturnStatus, ShipmentStatus, State
+from orderstore.domain.state import Completed, InFulfilment, Order, Return, ReturnStatus, ShipmentStatus, State, fold
 
 RETURNS_MAX: Final = 50
 """Of one order, in its life: what bounds its state."""
@@ -110,29 +117,41 @@ def inspect_return(state: State, *, return_id: str, pieces: tuple[e.InspectedPie
     if any(part.quantity < 1 for part in pieces) or came - counted(one.lines):
         raise NothingToReturn("more pieces than were announced, or none")
     inspected = e.ReturnInspected(return_id=return_id, pieces=pieces)
-    refunded = Counter[int]()
-    for part in pieces:
-        if part.condition != "dismissed":
-            refunded[part.line] += part.quantity
-    if not refunded:
-        return (inspected,)
+    return (inspected, *_refunding(order, return_id, pieces))
+
+
+def returns_owed(order: Order) -> Decision:
+    """The refunds of returns that were not promised when they were inspected, because the bank had taken the money."""
+    promised = {refund.refund_id for refund in order.payment.refunds}
+    owed: list[e.Event] = []
+    after: State = order
+    for one in order.returns:
+        if one.status is ReturnStatus.INSPECTED and return_refund_id(order, one.return_id) not in promised:
+            refund = _refunding(existing(after), one.return_id, one.inspected)
+            after = fold(after, refund)
+            owed += refund
+    return tuple(owed)
+
+
+def _refunding(order: Order, return_id: str, pieces: tuple[e.InspectedPieces, ...]) -> Decision:
+    lines = pieces_of(_taken_back(pieces))
     left_minor = max(0, order.due_minor - order.payment.refunded_minor - order.payment.disputed_minor)
-    lines = pieces_of(refunded)
-    amount_minor = amount_left(order, lines, left_minor=left_minor)
+    amount_minor = amount_left(order, lines, left_minor=left_minor) if lines else 0
     if amount_minor < 1:  # goods that cost nothing come back too, and those whose money the bank has taken back
-        return (inspected,)
-    refund_id = f"{order.order.order_id}:return:{return_id}"
+        return ()
+    refund_id = return_refund_id(order, return_id)
     why = e.FreeText(plain="return")
-    return (inspected, e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=why, lines=lines))
+    return (e.RefundRequested(refund_id=refund_id, amount_minor=amount_minor, reason=why, lines=lines),)
 
 
 def returnable(order: Order) -> Counter[int]:
-    """Pieces by line that have arrived, are not on their way back, and nobody gave money back for."""
+    """Pieces by line that have arrived, are not back or on their way, and nobody gave money back for. Money for pieces that were lost is
+    for those, as far as there are any."""
     arrived = in_shipments(order, shipments_in(order, frozenset({ShipmentStatus.DELIVERED})))
-    for refund in order.payment.refunds:
-        if not refund.of_cancellation:
-            arrived -= counted(refund.lines)
-    return arrived - on_their_way_back(order)
+    lost = in_shipments(order, shipments_in(order, frozenset({ShipmentStatus.LOST})))
+    back = sum((_taken_back(one.inspected) for one in order.returns), start=Counter[int]())
+    paid_for = arrived + lost - refunded(order, order.payment.refunds)
+    return ((arrived - back) & paid_for) - on_their_way_back(order)
 
 
 def on_their_way_back(order: Order) -> Counter[int]:
@@ -142,6 +161,15 @@ def on_their_way_back(order: Order) -> Counter[int]:
         if one.status in _COMING:
             coming += counted(one.lines)
     return coming
+
+
+def _taken_back(pieces: tuple[e.InspectedPieces, ...]) -> Counter[int]:
+    """Pieces by line that came back and are refunded, sellable or not."""
+    found = Counter[int]()
+    for part in pieces:
+        if part.condition != "dismissed":
+            found[part.line] += part.quantity
+    return found
 
 
 def _return(state: State, return_id: str) -> Return:

@@ -10,7 +10,7 @@ from typing import Final
 
 from orderstore.domain import events as e
 from orderstore.domain.evolving_stock import at_locations, pieces_of
-from orderstore.domain.parts import Shipment, ShipmentStatus
+from orderstore.domain.parts import Refund, Shipment, ShipmentStatus
 from orderstore.domain.statuses import Placed
 
 __all__ = ("pieces_of",)  # beside everything that is defined here
@@ -59,9 +59,10 @@ def all_arrived(state: Placed) -> bool:
     if not lost or not _hold_all(state, (*arrived, *lost)):
         return False
     given = [refund for refund in state.payment.refunds if refund.issued]
-    refunded = sum((counted(refund.lines) for refund in given), start=Counter[int]())
     left_minor = state.payment.captured_minor - sum(refund.amount_minor for refund in given)
-    return not in_shipments(state, lost) - refunded or left_minor <= state.payment.disputed_minor
+    came_back = {return_refund_id(state, one.return_id) for one in state.returns}
+    for_lost = refunded(state, [refund for refund in given if refund.refund_id not in came_back])
+    return not in_shipments(state, lost) - for_lost or left_minor <= state.payment.disputed_minor
 
 
 def shipments_in(state: Placed, statuses: frozenset[ShipmentStatus]) -> tuple[Shipment, ...]:
@@ -93,6 +94,23 @@ def in_shipments(state: Placed, shipments: tuple[Shipment, ...]) -> Counter[int]
     for shipment in shipments:
         pieces += counted(shipped(state, shipment))
     return pieces
+
+
+def refunded(state: Placed, refunds: Sequence[Refund]) -> Counter[int]:
+    """Pieces by line that are part of the order and that these refunds give money back for. Not those that were cancelled: neither the
+    ones that a cancellation gave money back for, nor the ones whose money had been promised back before."""
+    pieces = Counter[int]()
+    for refund in refunds:
+        if not refund.of_cancellation:
+            pieces += counted(refund.lines)
+    for part in state.cancelled:
+        pieces -= counted(part.lines) - counted(part.priced)
+    return pieces
+
+
+def return_refund_id(state: Placed, return_id: str) -> str:
+    """Of the refund that an inspection promises."""
+    return f"{state.order.order_id}:return:{return_id}"
 
 
 def counted(lines: tuple[e.Pieces, ...]) -> Counter[int]:

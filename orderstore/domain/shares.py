@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from orderstore.domain import events as e
 from orderstore.domain.money import exact_sum, round_to_minor
 from orderstore.domain.parts import LineCancellation, Refund
-from orderstore.domain.pricing import taxes_of, taxes_of_pieces
+from orderstore.domain.pricing import allocate, taxes_of, taxes_of_pieces
 from orderstore.domain.rejections import NothingToRefund, RefundTooLarge
 from orderstore.domain.statuses import Placed
 
@@ -76,6 +76,41 @@ def refund_taxes(
     return taxes_of_pieces(order.pricing, [line.quantity for line in order.lines], pieces_in(order, before), counts)
 
 
+def fitted(
+    order: e.OrderCreated, taxes: tuple[e.TaxAmount, ...] | None, amount_minor: int
+) -> tuple[e.TaxAmount, ...] | None:
+    """The same taxes where the amount is another than the pieces come to, since a bank has taken part of it back: they are in proportion
+    then, so that a document's taxes always add up to its total. Of no pieces in particular: in the order's proportion."""
+    if taxes is None or order.pricing is None or sum(part.net_minor + part.tax_minor for part in taxes) == amount_minor:
+        return taxes
+    by = taxes if any(part.net_minor + part.tax_minor for part in taxes) else taxes_of(order.pricing)
+    shares = allocate(amount_minor, [part.net_minor + part.tax_minor for part in by])
+    found = []
+    for part, share in zip(by, shares, strict=True):
+        net, tax = allocate(share, (part.net_minor, part.tax_minor))
+        found.append(e.TaxAmount(rate_percent=part.rate_percent, net_minor=net, tax_minor=tax))
+    return tuple(found)
+
+
+def kept_back(state: Placed) -> int:
+    """What pieces that were refunded or cancelled come to beyond what was promised for them, because a bank had taken the money."""
+    refunds, found = state.payment.refunds, 0
+    for at, part in enumerate(state.cancelled):
+        before = (*state.cancelled[:at], *(one for one in refunds[: part.after] if not one.of_cancellation))
+        found += max(0, amount_of(state.order, before, part.priced) - part.amount_minor)
+    for refund in refunds:
+        if refund.lines and not refund.of_cancellation:
+            comes_to = amount_of(state.order, taken_before_refund(state, refund), refund.lines)
+            found += max(0, comes_to - refund.amount_minor)
+    made_good = disputed_refund_id(state.order.order_id, "")
+    return found - sum(one.amount_minor for one in refunds if one.refund_id.startswith(made_good))
+
+
+def disputed_refund_id(order_id: str, dispute_id: str) -> str:
+    """Of what a dispute had kept back, when it is won."""
+    return f"{order_id}:dispute:{dispute_id}"
+
+
 def surplus_refund_id(order_id: str) -> str:
     """Of what was taken for pieces that were cancelled while it was being taken: their cancellation over again, like its own refund."""
     return f"{order_id}:surplus"
@@ -99,7 +134,8 @@ def taxes_due(state: Placed) -> tuple[e.TaxAmount, ...] | None:
     due = {part.rate_percent: (part.net_minor, part.tax_minor) for part in taxes_of(state.order.pricing)}
     for at, cancelled in enumerate(state.cancelled):
         refunds = (one for one in state.payment.refunds[: cancelled.after] if not one.of_cancellation)
-        for part in refund_taxes(state.order, (*state.cancelled[:at], *refunds), cancelled.priced) or ():
+        share = refund_taxes(state.order, (*state.cancelled[:at], *refunds), cancelled.priced)
+        for part in fitted(state.order, share, cancelled.amount_minor) or ():
             net, tax = due[part.rate_percent]
             due[part.rate_percent] = (net - part.net_minor, tax - part.tax_minor)
     return tuple(

@@ -62,7 +62,7 @@ def _invoice(order: str, state: Order, events: Sequence[Recorded]) -> Iterator[F
             if invoiced:
                 yield Finding(kind="invoiced_twice", where=order, about=recorded.event.invoice_number)
             invoiced = True
-            if recorded.event.total_minor != state.order.total_minor:
+            if recorded.event.total_minor != state.due_minor:
                 yield Finding(kind="wrong_total", where=order, about=recorded.event.invoice_number)
 
 

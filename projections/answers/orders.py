@@ -52,7 +52,7 @@ class ViewQueries:
             statuses = (await self._generations.now())[order_status.NAME]
             keys = {statuses.key(self._tenant, order_id): order_id for order_id in order_ids}
             found = await self._store.get(list(keys))
-        return {keys[key]: _status_in(stored) for key, stored in found.items()}
+        return {keys[key]: status_in(stored) for key, stored in found.items()}
 
     async def order_and_invoices(self, order_id: str) -> OrderDocuments:
         """The status document of an order and every invoice of it with its lines, oldest first, in one read."""
@@ -63,7 +63,7 @@ class ViewQueries:
             found = await self._store.get([status_key, invoices_key])
         status, numbered = found.get(status_key), found.get(invoices_key)
         return OrderDocuments(
-            None if status is None else _status_in(status),
+            None if status is None else status_in(status),
             [] if numbered is None else invoices.single_documents(document_in(numbered)),
         )
 
@@ -86,7 +86,7 @@ class ViewQueries:
                 newest_first=True,
             )
         following = None if page.next is None else encode_cursor(list_name, position_of(page.next, statuses))
-        return Page([_status_in(stored) for stored in page.documents], following)
+        return Page([status_in(stored) for stored in page.documents], following)
 
     async def invoice(self, number: str) -> Document | None:
         """The invoice with this number, or None while there is none."""
@@ -121,7 +121,7 @@ def position_of(place: Place, generation: Generation) -> Position:
     return Position(place.sort, generation.order(place.key)[1])
 
 
-def _status_in(stored: Stored) -> dict[str, Any]:
+def status_in(stored: Stored) -> dict[str, Any]:
     """The status that a stored document says. Raises UnreadableDocument."""
     try:
         return order_status.answer_of(document_in(stored))

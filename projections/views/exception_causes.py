@@ -194,7 +194,7 @@ def ends(entries: tuple[Entry, ...], event: e.Event) -> set[int]:
             lost = of_kind(entries, "shipment_failed", reference=parcel) if parcel != event.hold_id else set()
             return {placed, *of_kind(entries[:placed], "cancellation_declined"), *lost}
         case e.RefundRequested():
-            return of_kind(entries, "cancellation_declined", "shipment_failed")
+            return of_kind(entries, "cancellation_declined")  # of what was lost there may be more than it names
         case e.OrderCompleted():
             return of_kind(entries, "held", "review", "shipment_failed", "unpaid")
         case e.OrderCancelled() | e.OrderRejected():

@@ -8,7 +8,8 @@
     unpaid                  the provider holds the money no longer, and it was not taken; over when it is held again, or the order is undone
     refund_failed           the provider could not give money back; over when that is tried again, or given
     dispute                 the bank takes money back; over when the bank has decided
-    shipment_failed         the carrier will not bring a parcel; over when its hold is released, or money is given back
+    shipment_failed         the carrier will not bring a parcel; over when its hold is released, or all that was lost is refunded, which
+                            completes the order
     return                  a return waits to be approved, or to be inspected
     discrepancy             two places that should agree do not; over when somebody wrote a note about the order
     cancellation_declined   it was to be undone, and the goods had left; over when a refund is asked for, or when a hold that was placed

@@ -5,6 +5,7 @@ Without the data set the orders are made up (`workers/intake/generator.py`): as 
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -100,7 +101,7 @@ async def _live(world: World, door: OrdersDoor, sale: Sale, instructions: list[I
     await world.deliver()
 
 
-async def _take_back(door: OrdersDoor, instructions: list[Instruction]) -> None:
+async def _take_back(door: OrdersDoor, instructions: Sequence[Instruction]) -> None:
     for one in instructions:
         match one:
             case CancelOrder():

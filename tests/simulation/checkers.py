@@ -190,6 +190,8 @@ def _refunds_of_nobody(events: list[e.Event], asked: set[str]) -> list[str]:
                 known.add(":cancellation")
             case e.PaymentCompleted():
                 known.add(":surplus")
+            case _:
+                pass
     lost = any(isinstance(event, e.ShipmentFailed) for event in events)
     wanted = [event.refund_id for event in events if isinstance(event, e.RefundRequested)]
     strange = [

@@ -27,6 +27,7 @@ def money(order: Placed, events: Sequence[e.Event], ledger: Sequence[Entry]) -> 
     found = [f"attempt {number} is {count} times at the provider" for number, count in tries.items() if count > 1]
     if strange := [number for number in tries if not 1 <= number <= order.payment.attempt]:
         found.append(f"the provider was asked for the attempts {strange}, and the order is at {order.payment.attempt}")
+    found += _unasked(order.order.order_id, events, ledger)
     given_back = {key: minor for attempt in attempts for key, minor in attempt.refunds.items()}
     late = {key: minor for attempt in attempts for key, minor in attempt.given_back_at_once.items()}
     charged, refunded = sum(attempt.taken_minor for attempt in attempts), sum(given_back.values())
@@ -61,6 +62,19 @@ def _captured(events: Sequence[e.Event]) -> int:
         event.amount_minor for event in events if isinstance(event, e.PaymentCompleted) and event.mode == "captured"
     )
     return sum(at_once) + sum(event.amount_minor for event in events if isinstance(event, e.PaymentCaptured))
+
+
+def _unasked(order_id: str, events: Sequence[e.Event], ledger: Sequence[Entry]) -> list[str]:
+    """Attempts of which the log tells an outcome that the provider never gave: another one's was taken for it."""
+    asked = {entry.key for entry in ledger}
+    taken_over = {event.provider_reference for event in events if isinstance(event, e.PaymentCompleted)}
+    return [
+        f"the log tells of attempt {event.attempt}, and the provider was never asked"
+        for event in events
+        if isinstance(event, e.PaymentCompleted | e.PaymentFailed)
+        and f"payment/{order_id}:payment:{event.attempt}" not in asked
+        and f"payment/{order_id}:payment:{event.attempt - 1}" not in taken_over
+    ]
 
 
 def _lost(events: Sequence[e.Event]) -> int:

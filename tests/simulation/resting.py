@@ -1,14 +1,17 @@
 """Where orders may rest: at their end, or with a person who is named. Nobody waits for anything else once nothing is due any more."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, assert_never
 
 from orderstore.codec import CodecError
+from orderstore.domain import events as e
 from orderstore.domain import timers
 from orderstore.domain.deadlines import Due
+from orderstore.domain.next_steps import inventory_step
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import (
+    INITIAL,
     Cancelled,
     Cancelling,
     Completed,
@@ -18,6 +21,8 @@ from orderstore.domain.state import (
     Received,
     Rejected,
     ReturnStatus,
+    State,
+    evolve,
 )
 from orderstore.history import History
 from orderstore.orders import Orders, placed
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 
 SOON_S: Final = 3_600.0
 """What is due within this is waited for before anybody looks: the longest term of an order here is minutes."""
+CLOCKS_S: Final = 7.0
+"""By so much two clocks may differ."""
 QUIET_S: Final = 60.0
 """For so long nobody may have written anything: people look every ten seconds."""
 Unreadable: Final = (StoreError, CodecError, UnknownOrder)
@@ -59,6 +66,8 @@ async def restless(run: "Run") -> str:
             continue  # it is told when everything is looked at
         if now_ms - history.events[-1].recorded_at_ms < QUIET_S * 1_000:
             return f"{order_id} has just moved"
+        if waits := inventory_step(history.state):
+            return f"{order_id}: {waits} is still to come"
         if due := next((due for due in _dues(history) if (due.due_at.timestamp() - now_ms / 1_000) < SOON_S), None):
             return f"{order_id}: {due} is still to come"
     return ""
@@ -77,9 +86,27 @@ async def resting(run: "Run", histories: Mapping[str, History]) -> AsyncIterator
             yield f"order {order_id}: {problem}"
         if is_attended(run, order_id) and order_id not in run.customers.held and not _ended(order):
             yield f"order {order_id}: people care for it, and it rests as {type(order).__name__}: {_said(view)}"
+        if is_attended(run, order_id) and isinstance(order, Completed) and order.payment.refunds_owed:
+            yield f"order {order_id}: people care for it, and its customer still waits for money"
+        for problem in _too_early(history):
+            yield f"order {order_id}: {problem}"
         over = timers.first_over(history.state, now=datetime.fromtimestamp(wall_ms() / 1_000, tz=UTC))
         if over is not None:
             yield f"order {order_id}: {over} is over, and nothing followed"
+
+
+def _too_early(history: History) -> Iterator[str]:
+    """What time brought, and was not yet over by then; clocks are off by seconds."""
+    state: State = INITIAL
+    for recorded in history.events:
+        event, by = recorded.event, datetime.fromtimestamp(recorded.recorded_at_ms / 1_000 + CLOCKS_S, tz=UTC)
+        over = [due for due in timers.dues(state) if due.at <= by]
+        if isinstance(event, e.OrderExpired) and not any(due.timer == event.deadline for due in over):
+            yield f"{event} came too early: {timers.dues(state)}"
+        if isinstance(event, e.OrderActionAnswered) and event.answer == "expired":
+            if not any(due.subject == event.action_id for due in over):
+                yield f"{event} came too early: {timers.dues(state)}"
+        state = evolve(state, event)
 
 
 def _ended(order: Placed) -> bool:

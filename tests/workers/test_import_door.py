@@ -1,5 +1,6 @@
 """The importer's door: real sales go through the API's own verbs, and what they answer is said in the door's words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -16,7 +17,7 @@ from orderstore.store.port import Commit
 from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED
 from tests.ordering import TENANT, cause, orders_over
 from workers.import_door import CHANNEL, IMPORTER, OrdersDoor
-from workers.intake.door import DoorBusy, DoorRefused, Placed, Requested, instruction_key, sale_key
+from workers.intake.door import DoorBusy, DoorRefused, Form, Placed, Requested, instruction_key, sale_key
 from workers.intake.online_retail.model import CancelOrder, Line, RefundLine, RefundLines, Sale
 
 PLACED_AT = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
@@ -38,6 +39,7 @@ REFUND = RefundLines(
     line_number=12,
     lines=(RefundLine(line_index=0, sku="85123A", quantity=2, unit_price=Decimal("2.55")),),
 )
+PAID_FOR = replace(PAID, amount_minor=1530)
 ORDER_ID = order_id_for_key(TENANT, sale_key("536365"))
 
 
@@ -56,7 +58,7 @@ async def dispatched(orders: Orders) -> None:
     """The order's goods leave."""
     history = await orders.load(ORDER_ID)
     for purpose, decide in {
-        "payment": partial(decisions.complete_payment, outcome=PAID),
+        "payment": partial(decisions.complete_payment, outcome=PAID_FOR),
         "inventory": partial(decisions.reserve_inventory, outcome=RESERVED),
         "booking": partial(decisions.create_shipment, outcome=BOOKED),
         "dispatch": partial(decisions.dispatch_shipment, outcome=DISPATCHED),
@@ -130,19 +132,20 @@ async def test_a_cancellation_before_the_dispatch_undoes_the_order() -> None:
 
     answers = [await door.cancel(CANCEL, key=instruction_key(CANCEL)) for _ in range(2)]
 
-    assert answers == [Requested(new=True), Requested(new=False)]
+    assert answers == [Requested(True, Form.CANCELLED), Requested(False, Form.CANCELLED)]
     state = (await orders.load(ORDER_ID)).state
     assert isinstance(state, Cancelling)
     assert state.reason == "operator"
 
 
 async def test_a_cancellation_that_came_too_late_is_not_asked_for_again_in_another_form() -> None:
-    """Accepted, then declined because the goods had left: a second run finds its own request and adds nothing."""
+    """Accepted, then declined because the goods had left: a second run finds its own request and adds nothing while they are on
+    their way."""
     orders = orders_over()
     door = await opened(orders)
     history = await orders.load(ORDER_ID)
     for purpose, decide in {
-        "payment": partial(decisions.complete_payment, outcome=PAID),
+        "payment": partial(decisions.complete_payment, outcome=PAID_FOR),
         "inventory": partial(decisions.reserve_inventory, outcome=RESERVED),
         "booking": partial(decisions.create_shipment, outcome=BOOKED),
     }.items():
@@ -155,7 +158,7 @@ async def test_a_cancellation_that_came_too_late_is_not_asked_for_again_in_anoth
 
     again = await door.cancel(CANCEL, key=instruction_key(CANCEL))
 
-    assert (first, again) == (Requested(new=True), Requested(new=False))
+    assert (first, again) == (Requested(True, Form.CANCELLED), Requested(False, Form.CANCELLED))
     assert isinstance(declined.state, InFulfilment)
     assert (await orders.load(ORDER_ID)).events == declined.events
 
@@ -168,10 +171,10 @@ async def test_a_cancellation_after_the_dispatch_gives_everything_back() -> None
 
     answers = [await door.cancel(CANCEL, key=instruction_key(CANCEL)) for _ in range(2)]
 
-    assert answers == [Requested(new=True), Requested(new=False)]
+    assert answers == [Requested(True, Form.REFUNDED), Requested(False, Form.REFUNDED)]
     payment = placed(await orders.load(ORDER_ID)).payment
     (refund,) = payment.refunds
-    assert refund.amount_minor == payment.amount_minor
+    assert refund.amount_minor == payment.amount_minor == 1530
     assert [(line.line, line.quantity) for line in refund.lines] == [(0, 6), (1, 3)]
 
 
@@ -182,7 +185,7 @@ async def test_a_refund_gives_back_the_pieces_that_it_names() -> None:
 
     answers = [await door.refund(REFUND, key=instruction_key(REFUND)) for _ in range(2)]
 
-    assert answers == [Requested(new=True), Requested(new=False)]
+    assert answers == [Requested(True, Form.REFUNDED), Requested(False, Form.REFUNDED)]
     (refund,) = placed(await orders.load(ORDER_ID)).payment.refunds
     assert (refund.amount_minor, [(line.line, line.quantity) for line in refund.lines]) == (510, [(0, 2)])
 

@@ -48,7 +48,7 @@ TABLE: Final = (
     Metric("orderstore_live_looks_failed", "counter", ("kind",), "Looks and reads for streams that failed; they are tried again."),
     # business
     Metric("orderstore_payments", "counter", ("step", "result"), "Answers of the payment provider: authorize, capture, void, refund, close (of an earlier attempt), dispute."),
-    Metric("orderstore_reservations", "counter", ("result",), "Goods of orders: reserved, partly_reserved, short, withdrawn, released, committed, pieces_released, filled, restocked, not_held (a person must count)."),
+    Metric("orderstore_reservations", "counter", ("result",), "What stock did for orders; docs/stock.md has the results."),
     Metric("orderstore_shipments", "counter", ("step",), "Shipments: booked, dispatched, delivered, cancelled, too_late, refused, delayed, lost."),
     Metric("orderstore_invoices", "counter", ("series",), "Invoices issued."),
     Metric("orderstore_credit_notes", "counter", ("series",), "Credit notes issued."),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orderstore.domain import events as e
 from orderstore.domain.parts import LineCancellation, Refund
-from orderstore.domain.shares import taxes_due
+from orderstore.domain.shares import amount_of, taken_out, taxes_due
 from orderstore.domain.statuses import Placed
 from orderstore.invoicing.amounts import exact_amount, percent, unit_price_without_tax, whole_amount
 from orderstore.invoicing.paper import credit_note_paper, invoice_paper
@@ -195,5 +195,8 @@ def without(state: Placed, cut: list[tuple[int, int]], number: int, *, refunded:
         one = Refund(refund_id=f"r-{number}", amount_minor=1, lines=pieces, after=len(state.cancelled))
         return replace(state, payment=replace(state.payment, refunds=(*state.payment.refunds, one)))
     after = len(state.payment.refunds)
-    part = LineCancellation(cancellation_id=f"c-{number}", lines=pieces, priced=pieces, amount_minor=1, after=after)
+    amount_minor = amount_of(state.order, taken_out(state), pieces)
+    part = LineCancellation(
+        cancellation_id=f"c-{number}", lines=pieces, priced=pieces, amount_minor=amount_minor, after=after
+    )
     return replace(state, cancelled=(*state.cancelled, part))

@@ -5,11 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from orderstore.change_requests import CancelLines
 from orderstore.domain import events as e
 from orderstore.domain.ids import stream_of
 from orderstore.invoicing.findings import Finding
 from orderstore.invoicing.verify import Report, verify
 from orderstore.recorded import Actor, Cause
+from orderstore.requests import LinePieces
+from orderstore.wishes import undoing
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
 
@@ -66,6 +69,31 @@ def test_books_that_billing_wrote_are_complete() -> None:
         assert report.series == {"CREDIT-2026": 3, "SHOP-2026": 3}
         assert (report.orders, report.documents) == (4, 6)
         assert third in {stream.rpartition("order-")[2] async for stream in world.log.streams()}
+
+    run_virtual(scenario)
+
+
+def test_the_invoice_of_what_is_left_of_an_order_is_no_wrong_one() -> None:
+    """Pieces were cancelled before it was written: its total is what was left to be paid."""
+
+    async def scenario() -> None:
+        world = World()
+        order_id = await world.place()
+        await world.hold(order_id, "wait")
+        await world.deliver()
+        wish = undoing.cancel_lines(
+            order_id,
+            CancelLines(lines=(LinePieces(line=1, quantity=1),)),
+            actor=Actor("operator", "anna"),
+            idempotency_key="fewer",
+        )
+        await world.orders.ask(order_id, wish, actor=Actor("operator", "anna"))
+        await world.release(order_id, "wait")
+        await world.deliver()
+
+        report = await look(world)
+        assert said(report) == []
+        assert report.documents == 1
 
     run_virtual(scenario)
 

@@ -1,20 +1,21 @@
 """What the API reads: one tenant's documents, lists page by page, and cursors that cannot be made up."""
 
 import base64
+from contextlib import suppress
 
 import anyio
 import orjson
 import pytest
 
 from projections.answers.cursors import Position, decode_cursor, encode_cursor
-from projections.answers.orders import open_queries
+from projections.answers.orders import open_queries, status_in
 from projections.answers.ports import InvalidCursor, OrderDocuments, ViewsUnavailable
-from projections.view_store import ViewStoreThrottled, ViewStoreUnavailable
+from projections.view_store import Stored, UnreadableDocument, ViewStoreThrottled, ViewStoreUnavailable
 from projections.view_store.memory import MemoryViewStore
-from projections.views import VIEWS
+from projections.views import VIEWS, order_status
 from projections.views.view import Generations
 from tests.builders import NOON
-from tests.projections.histories import ORDER, commits_for, groups_of, happy_commits, order_number
+from tests.projections.histories import ORDER, commits_for, groups_of, happy_commits, order_number, recorded_of
 from tests.projections.lagging import project, targets_in
 from tests.projections.read_side import ReadSide
 from tests.virtual_time import run_virtual
@@ -203,3 +204,19 @@ def test_a_switch_of_generation_is_seen_and_a_walk_over_the_pages_goes_on() -> N
         assert len(await queries.invoices_of_order(ORDER)) == 1
 
     run_virtual(scenario)
+
+
+@pytest.mark.parametrize("hostile", [None, 7, "x", [], [1], {}, {"a": 1}, [[]], True])
+def test_what_is_no_status_is_said_to_be_none(hostile) -> None:
+    """Whatever stands in a document in place of one of its members: it is told, or it is unreadable, and nothing else comes of it."""
+    view = None
+    for recorded in recorded_of(happy_commits()):
+        view = order_status.evolve(view, recorded)
+    document = order_status.to_document(view)
+    for name in [*document, "shipments", "cancelledMinor", "kept"]:
+        broken = orjson.dumps({**document, name: hostile})
+        with suppress(UnreadableDocument):
+            status_in(Stored(key="k", commit=1, schema=order_status.SCHEMA, document=broken))
+    for text in (orjson.dumps(hostile), orjson.dumps({"orderId": "o"})):
+        with pytest.raises(UnreadableDocument):
+            status_in(Stored(key="k", commit=1, schema=order_status.SCHEMA, document=text))

@@ -178,6 +178,33 @@ def test_a_refund_that_is_under_way_keeps_the_stream_open() -> None:
     run_virtual(scenario)
 
 
+def test_a_return_that_is_under_way_keeps_the_stream_open() -> None:
+    """Until somebody has looked at what came, or nothing comes any more."""
+
+    async def scenario() -> None:
+        world = LiveWorld()
+        order_id = await world.place()
+        last = await world.complete(order_id)
+        await world.happen(
+            order_id,
+            "return",
+            decisions.request_return,
+            return_id="r",
+            lines=(Pieces(line=1, quantity=1),),
+            reason="other",
+            approved=True,
+        )
+        async with world.running(), world.desk.order("t", order_id, told_to=last) as stream:
+            assert stream is not None
+            (told,) = await take(stream)
+            assert [one["status"] for one in told.data["order"]["returns"]] == ["APPROVED"]
+            await nothing(stream, for_s=60)
+            await world.happen(order_id, "kept", decisions.cancel_return, return_id="r")
+            assert [one.event for one in await take(stream, 2)] == ["status", "end"]
+
+    run_virtual(scenario)
+
+
 def test_an_id_from_the_future_and_an_order_that_is_not_there_are_refused() -> None:
     """Before anything is sent, and no place is kept."""
 

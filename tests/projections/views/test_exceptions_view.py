@@ -332,7 +332,7 @@ NOTED = e.OrderNoteAdded(note_id="n1", note=e.FreeText(plain="it is a test"))
             e.PaymentDisputeClosed(dispute_id="dp_2", outcome="won"),
             e.PaymentDisputeClosed(dispute_id="dp_1", outcome="lost"),
         ),
-        ("shipment_failed", LOST, DELIVERED, REFUND),
+        ("shipment_failed", LOST, REFUND, COMPLETED),
         ("return", BACK, REFUND, e.ReturnDeclined(return_id="b1")),
         ("return", e.ReturnReceived(return_id="b1"), BOOKED, e.ReturnInspected(return_id="b1", pieces=())),
         ("discrepancy", WRONG, COMPLETED, NOTED),

@@ -3,18 +3,25 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import orjson
+import pytest
 from hypothesis import given
 
+from orderstore.domain import billing, next_steps
+from orderstore.domain import decisions as d
 from orderstore.domain import events as e
+from orderstore.domain.price_facts import TaxMode
+from orderstore.domain.pricing import Asked, gross_minor, price
+from orderstore.domain.state import State
 from projections.projecting.folding import NOTHING, step, write_of
 from projections.projecting.targets import Target
 from projections.view_store import DOCUMENT_BYTES_MAX
 from projections.views import invoices
 from projections.views.view import Generation
-from tests.builders import NOON, line
-from tests.projections.histories import commits_for, happy_commits, happy_groups, histories, recorded_of
+from tests.builders import NOON, RESERVED, line
+from tests.projections.histories import commits_for, groups_of, happy_commits, happy_groups, histories, recorded_of
 
 TARGET = Target(invoices.VIEW, Generation(invoices.NAME, 1))
 
@@ -237,3 +244,128 @@ def test_the_lines_and_the_shipping_of_an_invoice_add_up_to_it() -> None:
     assert [part["taxRatePercent"] for part in payable] == ["19", "7", "19"]
     assert shown["taxMode"] == "exclusive"
     assert invoices.from_document(document) == view
+
+
+def cancelling(name: str, *pieces: tuple[int, int]):
+    lines = tuple(e.Pieces(line=at, quantity=count) for at, count in pieces)
+    return partial(d.cancel_lines, cancellation_id=name, lines=lines, reason="customer")
+
+
+def test_pieces_that_were_cancelled_are_on_no_invoice() -> None:
+    """Their money was taken and given back, twice over the same line, and a piece was refunded between: what is left is what is shown."""
+    lines = (line("A", 5, "1.10"), line("B", 2, "25"), line("C", 1, "3"))
+    total_minor = 5 * 110 + 50_00 + 3_00
+    paid = e.PaymentCompleted(attempt=1, mode="captured", amount_minor=total_minor, provider_reference="ch_1")
+    refund = partial(d.request_refund, refund_id="r1", lines=(e.Pieces(line=0, quantity=1),), reason=None)
+    groups = groups_of(
+        [
+            partial(d.complete_payment, outcome=paid),
+            partial(d.reserve_inventory, outcome=RESERVED),
+            cancelling("c1", (0, 2), (2, 1)),
+            refund,
+            cancelling("c2", (0, 1)),
+            *[book_next, dispatch_last] * 2,
+            partial(billing.issue_invoice, series="INV", number=1, issued_at=NOON, supplied_at=NOON),
+        ],
+        lines=lines,
+    )
+    view = folded(recorded_of(commits_for(groups)))
+    [document] = invoices.single_documents(orjson.loads(orjson.dumps(invoices.to_document(view))))
+
+    assert [(one["line"], one["sku"], one["quantity"], one["amount"]) for one in document["lines"]] == [
+        (0, "A", 2, "2.20"),
+        (1, "B", 2, "50"),
+    ]
+    assert (document["lineCount"], document["linesOmitted"]) == (2, 0)
+    assert (document["totalMinor"], document["totalExact"]) == (5_220, "52.20")
+    assert invoices.from_document(orjson.loads(orjson.dumps(invoices.to_document(view)))) == view
+
+
+def test_a_line_that_stands_elsewhere_on_the_invoice_says_which_it_is() -> None:
+    """Credit notes name lines by their place in the order."""
+    lines = (line("A", 1, "1"), line("B", 1, "2"))
+    paid = e.PaymentCompleted(attempt=1, mode="authorized", amount_minor=300, provider_reference="ch_1")
+    groups = groups_of(
+        [
+            partial(d.complete_payment, outcome=paid),
+            partial(d.reserve_inventory, outcome=RESERVED),
+            cancelling("c1", (0, 1)),
+            book_next,
+            dispatch_last,
+            partial(billing.issue_invoice, series="INV", number=1, issued_at=NOON, supplied_at=NOON),
+        ],
+        lines=lines,
+    )
+    stored = orjson.loads(orjson.dumps(invoices.to_document(folded(recorded_of(commits_for(groups))))))
+
+    assert [(one["line"], one["sku"]) for one in stored["lines"]] == [(1, "B")]
+    assert [one.index for one in invoices.from_document(stored).lines] == [1]
+    assert [one["line"] for one in invoices.single_documents(stored)[0]["lines"]] == [1]
+
+
+@pytest.mark.parametrize("tax_mode", ["inclusive", "exclusive"])
+def test_what_is_left_of_lines_with_taxes_adds_up_to_the_invoice(tax_mode: TaxMode) -> None:
+    """Net and tax of each line and of shipping are the invoice's own, by every rate; of the discount each piece has its share."""
+    lines = (line("A", 3, "9.99"), line("B", 2, "0.35"))
+    rates = (Decimal(19), Decimal(7))
+    pricing = price(
+        [
+            Asked(quantity=one.quantity, unit_price=one.unit_price, tax_rate_percent=rate, discount_minor=60)
+            for one, rate in zip(lines, rates, strict=True)
+        ],
+        currency="USD",
+        tax_mode=tax_mode,
+        tax_rounding="line",
+        shipping=Asked(quantity=1, unit_price=Decimal("4.90"), tax_rate_percent=rates[0]),
+    )
+    total_minor = gross_minor(pricing)
+    paid = e.PaymentCompleted(attempt=1, mode="captured", amount_minor=total_minor, provider_reference="ch_1")
+    groups = groups_of(
+        [
+            partial(d.complete_payment, outcome=paid),
+            partial(d.reserve_inventory, outcome=RESERVED),
+            cancelling("c1", (0, 1)),
+            cancelling("c2", (0, 1), (1, 1)),
+            book_next,
+            dispatch_last,
+            partial(billing.issue_invoice, series="INV", number=1, issued_at=NOON, supplied_at=NOON),
+        ],
+        lines=lines,
+        pricing=pricing,
+        total_minor=total_minor,
+    )
+    view = folded(recorded_of(commits_for(groups)))
+    [document] = invoices.single_documents(orjson.loads(orjson.dumps(invoices.to_document(view))))
+
+    charged = [*(one["priced"] for one in document["lines"]), document["shipping"]]
+    by_rate = {rate: [one for one in charged if one["taxRatePercent"] == f"{rate}"] for rate in rates}
+    assert [one["quantity"] for one in document["lines"]] == [1, 1]
+    assert [one["discountMinor"] for one in charged] == [20, 30, 0]
+    assert sum(one["netMinor"] + one["taxMinor"] for one in charged) == document["totalMinor"]
+    assert [
+        (Decimal(tax["ratePercent"]), tax["netMinor"], tax["taxMinor"])
+        for tax in sorted(document["taxes"], key=lambda tax: -Decimal(tax["ratePercent"]))
+    ] == [
+        (rate, sum(one["netMinor"] for one in own), sum(one["taxMinor"] for one in own))
+        for rate, own in by_rate.items()
+    ]
+    assert document["totalExact"] == document["total"]
+
+
+def book_next(state: State) -> tuple[e.Event, ...]:
+    step = next_steps.shipping_step(state)
+    if not isinstance(step, next_steps.Book):
+        return ()
+    booked = e.ShipmentCreated(
+        shipment_id=step.shipment_id,
+        carrier="c",
+        label_reference="l",
+        location=step.parcel.location,
+        lines=step.parcel.lines,
+    )
+    return d.create_shipment(state, outcome=booked)
+
+
+def dispatch_last(state: State) -> tuple[e.Event, ...]:
+    sent = e.ShipmentDispatched(shipment_id=state.shipments[-1].shipment_id, tracking_number="t")
+    return d.dispatch_shipment(state, outcome=sent)

@@ -334,7 +334,8 @@ def test_what_grows_is_bounded_and_what_is_left_out_is_counted() -> None:
     assert (paid.payment.refund_pending_minor, paid.payment.refund_failed_minor) == (0, 0)
     assert paid.payment.refunded_minor == 10 * (OWED_MAX + 10)
     answered = [e.OrderActionAnswered(action_id=f"delay:{n}", answer="accepted") for n in range(ACTIONS_MAX + 5)]
-    assert (lambda one: (one.actions, one.actions_omitted))(after(*questions, *answered)) == ((), 0)
+    settled = after(*questions, *answered)
+    assert (settled.actions, settled.actions_omitted) == ((), 0)
     assert len(orjson.dumps(order_status.to_document(view))) < 30_000
 
 

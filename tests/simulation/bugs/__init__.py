@@ -7,7 +7,7 @@ in the database: then what is broken is the condition that the code relies on.
 from types import MappingProxyType
 from typing import Final
 
-from tests.simulation.bugs import departments, log, projections, queues, stream, told
+from tests.simulation.bugs import departments, log, parts, projections, queues, stream, told
 from tests.simulation.bugs.bug import Bug
 
 BUGS: Final[tuple[Bug, ...]] = (
@@ -16,6 +16,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     *projections.BUGS,
     *queues.BUGS,
     *departments.BUGS,
+    *parts.BUGS,
     *told.BUGS,
 )
 BY_NAME: Final = MappingProxyType({bug.name: bug for bug in BUGS})

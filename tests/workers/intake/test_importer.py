@@ -64,7 +64,7 @@ def test_everything_goes_through_the_door_and_the_sum_is_exact(tmp_path):
     """40 sales, 30 instructions, and the accepted money equals the file's to the last digit."""
     door = FakeDoor()
     result = run(write_csv(tmp_path, *many()), door)
-    assert (result.counts.sales_new, result.counts.cancels_new, result.counts.refunds_new) == (40, 10, 20)
+    assert (result.counts.sales_new, result.counts.cancels_new, result.counts.returns_new) == (40, 10, 20)
     assert (result.sales_planned, result.instructions_planned) == (40, 30)
     assert result.counts.accepted_total == result.totals.sales_total == Decimal("176.00")
     assert result.rejects == {RejectReason.NO_SUCH_SALE: 1}
@@ -77,9 +77,24 @@ def test_a_second_run_adds_nothing(tmp_path):
     run(path, door)
     kept = dict(door.sales), dict(door.instructions)
     result = run(path, door)
-    assert (result.counts.sales_new, result.counts.cancels_new, result.counts.refunds_new) == (0, 0, 0)
-    assert (result.counts.sales_already, result.counts.cancels_already, result.counts.refunds_already) == (40, 10, 20)
+    assert (result.counts.sales_new, result.counts.cancels_new, result.counts.returns_new) == (0, 0, 0)
+    assert (result.counts.sales_already, result.counts.cancels_already, result.counts.returns_already) == (40, 10, 20)
     assert (door.sales, door.instructions) == kept
+
+
+def test_what_has_not_arrived_waits_for_the_next_run(tmp_path):
+    """It is counted, named in the report and nothing of it sent; nobody tries again in this run; the next one makes all of it."""
+    path, report, door = write_csv(tmp_path, *many()), tmp_path / "report.jsonl", FakeDoor(arrived=False)
+    result = run(path, door, report=report)
+    assert (result.counts.cancels_new, result.counts.waiting, result.counts.retries) == (10, 20, 0)
+    assert result.rejects == {RejectReason.NO_SUCH_SALE: 1, RejectReason.NOT_ARRIVED: 20}
+    entries = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {"invoice": "C2002", "line": 6, "reason": "not_arrived", "text": "on its way"} in entries
+    assert len(door.instructions) == 10
+
+    door.arrived = True
+    result = run(path, door)
+    assert (result.counts.cancels_already, result.counts.returns_new, result.counts.waiting) == (10, 20, 0)
 
 
 def test_keys_name_the_invoices(tmp_path):
@@ -118,7 +133,7 @@ def test_a_limit_sends_the_first_sales_and_what_takes_those_back(tmp_path):
     """A later run without a limit then adds the rest, and nothing collides."""
     path, door = write_csv(tmp_path, *many()), FakeDoor()
     first = run(path, door, limit=3)
-    assert (first.counts.sales_new, first.counts.cancels_new, first.counts.refunds_new) == (3, 1, 2)
+    assert (first.counts.sales_new, first.counts.cancels_new, first.counts.returns_new) == (3, 1, 2)
     assert first.totals.sales == 40
     second = run(path, door)
     assert (second.counts.sales_new, second.counts.sales_already) == (37, 3)

@@ -137,7 +137,6 @@ def test_invoices_less_credit_notes_are_the_net_total_of_the_matched_documents(
                 credited=found.credited > 0,
                 cancelled=found.cancelled,
             )
-        print(dict(figures), f"of {len(sales)} sales")
         assert off == {}
         assert not_back == {}
         assert figures["net"] == figures["expected"] > 0

@@ -1,0 +1,106 @@
+"""Bugs in what orders do in parts: several attempts and parcels, pieces that leave the order, goods that come and come back, time."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Final, cast
+from unittest.mock import patch
+
+from orderstore.domain import events as e
+from orderstore.domain import state as order_state
+from projections.views import exceptions
+from tests.simulation.bugs.bug import Bug, another
+from workers.inventory.storekeeping import Storekeeping
+from workers.payment import handler as payment_handler
+from workers.payment.gateway import PaymentGateway
+from workers.payment.sandbox import SandboxGateway
+from workers.sweeping.order_sweep import OrderSweep
+from workers.sweeping.rechecking import Rechecking
+
+FAR_MS: Final = 600_000
+
+
+def _one_key_for_all_attempts() -> AbstractContextManager[Any]:
+    """Whatever became of the first attempt is taken for the outcome of each later one."""
+    return patch.object(payment_handler, "_attempt_key", lambda order: f"{order.order.order_id}:payment:1")
+
+
+def _part_as_if_first() -> AbstractContextManager[Any]:
+    """What was taken for earlier parcels is forgotten when the next is paid for."""
+    real = SandboxGateway.capture
+
+    async def capture(self: SandboxGateway, key: str, **named: Any) -> str:
+        return await real(self, key, **{**named, "before_minor": 0})
+
+    return patch.object(SandboxGateway, "capture", capture)
+
+
+def _refund_under_the_old_key() -> AbstractContextManager[Any]:
+    """The provider answers as it did the first time: no."""
+    real = payment_handler.PaymentHandler._refund
+
+    async def refund(self: Any, history: Any, gateway: Any, one: Any) -> Any:
+        class Again:
+            async def refund(self, key: str, *, reference: str, amount: Any) -> Any:
+                old = key.removesuffix(f":{one.attempt}") if one.attempt > 1 else key
+                return await gateway.refund(old, reference=reference, amount=amount)
+
+        return await real(self, history, cast("PaymentGateway", Again()), one)
+
+    return patch.object(payment_handler.PaymentHandler, "_refund", refund)
+
+
+def _pieces_out_of_a_parcel() -> AbstractContextManager[Any]:
+    """What is cancelled is taken from what is set aside, whether it has left by now or not."""
+    real = order_state.without
+    return patch.object(order_state, "without", lambda inventory, lines, *, sent: real(inventory, lines, sent={}))
+
+
+def _restocked_again() -> AbstractContextManager[Any]:
+    """A return that is booked a second time is booked a second time."""
+    real = Storekeeping.restock
+
+    async def restock(self: Storekeeping, return_id: str, **goods: Any) -> None:
+        await real(self, f"{return_id}/{another()}", **goods)
+
+    return patch.object(Storekeeping, "restock", restock)
+
+
+def _goods_wake_nobody() -> AbstractContextManager[Any]:
+    """Orders that wait for goods hear of none."""
+
+    async def walk(self: Rechecking) -> int:
+        return 0
+
+    return patch.object(Rechecking, "walk", walk)
+
+
+def _the_list_has_the_last_word() -> AbstractContextManager[Any]:
+    """An order that stands in a list of what is due: all that it has promised is over, whatever the log says."""
+    real = OrderSweep.sweep
+
+    async def sweep(self: OrderSweep, order_id: str) -> bool:
+        late = OrderSweep(self._orders, self._hints, now_ms=lambda: self._now_ms() + FAR_MS, observer=self._observer)
+        return await real(late, order_id)
+
+    return patch.object(OrderSweep, "sweep", sweep)
+
+
+def _nobody_is_told_of_a_failed_refund() -> AbstractContextManager[Any]:
+    """It is in the log, and in no list."""
+    real = exceptions.begins
+
+    def begins(event: e.Event, since: str) -> Any:
+        return None if isinstance(event, e.RefundFailed) else real(event, since)
+
+    return patch.object(exceptions, "begins", begins)
+
+
+BUGS: Final = (
+    Bug("one key for all attempts", _one_key_for_all_attempts),
+    Bug("each part is taken as if it were the first", _part_as_if_first),
+    Bug("a refund is retried under the old key", _refund_under_the_old_key),
+    Bug("cancelled pieces are taken out of a parcel", _pieces_out_of_a_parcel),
+    Bug("a return is restocked again", _restocked_again),
+    Bug("goods that come wake nobody", _goods_wake_nobody),
+    Bug("the list has the last word", _the_list_has_the_last_word),
+    Bug("nobody is told of a failed refund", _nobody_is_told_of_a_failed_refund),
+)
