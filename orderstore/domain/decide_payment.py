@@ -49,12 +49,13 @@ def complete_payment(state: State, *, outcome: e.PaymentCompleted) -> Decision:
     order = existing(state)
     if not _awaits(order, outcome.attempt):
         return ()
-    return with_follow_up(order, outcome, *_answered(order, "accepted"), *_surplus(order, outcome))
+    taken_minor = outcome.amount_minor if outcome.mode == "captured" else 0
+    return with_follow_up(order, outcome, *_answered(order, "accepted"), *_surplus(order, taken_minor))
 
 
-def _surplus(order: Order, outcome: e.PaymentCompleted) -> Decision:
-    surplus_minor = outcome.amount_minor - order.due_minor
-    if outcome.mode != "captured" or surplus_minor <= 0 or isinstance(order, Cancelling):
+def _surplus(order: Order, taken_minor: int) -> Decision:
+    surplus_minor = taken_minor - order.due_minor
+    if surplus_minor <= 0 or isinstance(order, Cancelling):
         return ()
     why = e.FreeText(plain="cancelled pieces")
     refund_id = surplus_refund_id(order.order.order_id)
@@ -99,13 +100,14 @@ def retry_payment(state: State, *, method: str | None = None) -> Decision:
 
 
 def capture_payment(state: State, *, outcome: e.PaymentCaptured) -> Decision:
-    """The authorised money was taken, all of it or that of one parcel."""
+    """The authorised money was taken, all of it or that of one parcel. What was taken for pieces that were cancelled while it was, is
+    promised back in the same commit."""
     order = existing(state)
     if order.payment.status not in (PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED):
         return ()
     if any(capture.shipment_id == outcome.shipment_id for capture in order.payment.captures):
         return ()
-    return with_follow_up(order, outcome)
+    return with_follow_up(order, outcome, *_surplus(order, order.payment.captured_minor + outcome.amount_minor))
 
 
 def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:

@@ -71,19 +71,20 @@ def _answered(order: Order, question: Question, answer: e.Answer) -> Decision:
             if not missing:
                 return (said,)
             if not wanted(order) - counted(missing):  # nothing else is left of it
-                return (said, *_undone(after, "inventory_failed"))
+                return (said, *_undone(after, question, "inventory_failed"))
             without = cancelling_lines(after, cancellation_id="missing_stock", lines=missing, reason="inventory")
             return with_follow_up(order, said, *without)
         case "missing_stock":
-            return (said, *_undone(after, "customer"))
+            return (said, *_undone(after, question, "customer"))
         case "delay_consent":
-            return (said, *_undone(after, "customer"))
+            return (said, *_undone(after, question, "customer"))
         case "payment":
-            return (said, *_undone(after, "payment_failed"))
+            return (said, *_undone(after, question, "payment_failed"))
 
 
-def _undone(state: State, reason: e.CancellationReason) -> Decision:
-    """The whole order where nothing has left, else what has not left and nobody has booked."""
+def _undone(state: State, question: Question, reason: e.CancellationReason) -> Decision:
+    """The whole order where nothing has left, else what has not left and nobody has booked: named by its question, as there may be another
+    delay, of pieces that a carrier would not take."""
     order = existing(state)
     match order:
         case Received() | Confirmed():
@@ -92,7 +93,7 @@ def _undone(state: State, reason: e.CancellationReason) -> Decision:
             left = unbooked(order)
             if not left or not wanted(order) - left:
                 return ()
-            gone = cancelling_lines(order, cancellation_id="delay", lines=pieces_of(left), reason="delay")
+            gone = cancelling_lines(order, cancellation_id=question.action_id, lines=pieces_of(left), reason="delay")
             return with_follow_up(order, *gone)
         case Completed() | Cancelling() | Cancelled() | Rejected():
             return ()

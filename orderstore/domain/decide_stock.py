@@ -78,8 +78,11 @@ def commit_inventory(state: State, *, outcome: e.InventoryCommitted) -> Decision
 
 
 def release_pieces(state: State, *, outcome: e.PiecesReleased) -> Decision:
-    """The pieces of a cancelled part are set aside no longer."""
+    """The pieces of a cancelled part are set aside no longer. Of an order that is being undone all is put back at once: whoever comes late
+    with a part of it has nothing to tell."""
     order = existing(state)
+    if isinstance(order, Cancelling | Cancelled | Rejected):
+        return ()
     known = any(part.cancellation_id == outcome.cancellation_id for part in order.cancelled)
     return (outcome,) if known and outcome.cancellation_id not in order.inventory.released else ()
 

@@ -96,7 +96,8 @@ def kept_back(state: Placed) -> int:
     """What pieces that were refunded or cancelled come to beyond what was promised for them, because a bank had taken the money."""
     refunds, found = state.payment.refunds, 0
     for at, part in enumerate(state.cancelled):
-        before = (*state.cancelled[:at], *(one for one in refunds[: part.after] if not one.of_cancellation))
+        before: tuple[Taken, ...] = state.cancelled[:at]
+        before += tuple(one for one in refunds[: part.after] if not one.of_cancellation)
         found += max(0, amount_of(state.order, before, part.priced) - part.amount_minor)
     for refund in refunds:
         if refund.lines and not refund.of_cancellation:

@@ -25,7 +25,7 @@ class OrderSummary(Answer):
 class ExceptionEntry(Answer):
     """One thing that needs somebody. `cause` is the stage that it is late with, the reason of a hold, a provider's code, or the error that
     it was parked for. `dueAt` is when it would have been in time, or is to be answered. `reference` is the id of what it is about, or the
-    subscription that parked it. `owner` acts, and may do `actions`: verbs of this API; `retry` and `skip` of a parked order are commands."""
+    subscription that parked it. `owner` acts, and may do `actions`: verbs of this API; those of a parked order are commands."""
 
     kind: ExceptionKind
     cause: str

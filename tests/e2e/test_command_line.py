@@ -203,7 +203,10 @@ def test_stock_is_received_once_per_receipt_and_its_level_is_told(environment: P
     assert stock("receive", "KETTLE", "5", "--receipt", "r-1").code == 0
     refused(stock("receive", "KETTLE", "6", "--receipt", "r-1"), "r-1 was booked with other goods", code=1)
     levels = stock("level", "KETTLE", "NEVER-SEEN", "--json").document
-    assert levels == {"KETTLE": {"on_hand": 5, "available": 5, "reserved": 0, "committed": 0, "damaged": 0}, "NEVER-SEEN": None}
+    assert levels == {
+        "KETTLE": {"on_hand": 5, "available": 5, "reserved": 0, "committed": 0, "damaged": 0},
+        "NEVER-SEEN": None,
+    }
 
 
 @pytest.fixture(scope="module")

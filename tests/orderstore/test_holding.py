@@ -10,11 +10,11 @@ from orderstore.domain.state import Placed
 from orderstore.expected import Exactly, WrongVersion
 from orderstore.history import History
 from orderstore.orders import Orders
-from orderstore.wishes.holding import hold_id_of
 from orderstore.recorded import Actor
 from orderstore.requests import CancelOrder, HoldOrder, ReleaseHold
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
+from orderstore.wishes.holding import hold_id_of
 from tests.ordering import ACTOR, TENANT, PlainVault, TickingClock, orders_over, request
 from tests.virtual_time import run_virtual
 

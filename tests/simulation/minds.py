@@ -9,10 +9,11 @@ import anyio
 
 from orderstore.change_requests import AnswerQuestion, CancelLines, DelayOrder, RequestReturn, RetryPayment
 from orderstore.domain.decide_returns import returnable
+from orderstore.domain.deciding import existing
 from orderstore.domain.ids import order_id_for_key
 from orderstore.domain.rejections import CommandRejected
-from orderstore.domain.state import PaymentStatus, Placed, ShipmentStatus
-from orderstore.orders import Orders, placed
+from orderstore.domain.state import Order, PaymentStatus, ShipmentStatus
+from orderstore.orders import Orders
 from orderstore.recorded import Actor
 from orderstore.store.errors import StoreError
 from orderstore.transact import Contended
@@ -78,13 +79,13 @@ class Minds:
         while anyio.current_time() < UNTIL_S:
             await anyio.sleep(random.expovariate(1 / LOOKS_EVERY_S))
             try:
-                order = placed(await self._orders.load(order_id))
+                order = existing((await self._orders.load(order_id)).state)
             except (StoreError, CommandRejected):
                 continue  # it may still lie on the bus
             for act in self._wanted(order, mood, random):
                 await act()
 
-    def _wanted(self, order: Placed, mood: _Mood, random: Random) -> list[Ask]:
+    def _wanted(self, order: Order, mood: _Mood, random: Random) -> list[Ask]:
         order_id, habits, asks = order.order.order_id, self._habits, list[Ask]()
         if order.payment.status is PaymentStatus.FAILED and random.random() < habits.pays_again:
             method = random.choice((GOOD_CARD, GOOD_CARD, SOFT_DECLINE, None))

@@ -120,7 +120,8 @@ class Books(ProviderBooks):
 
     async def touched(self, since_s: int, until_s: int) -> AsyncIterator[str]:
         """See `ProviderBooks`. Whatever was touched was begun on the same day."""
-        for reference in ():
+        nothing: tuple[str, ...] = ()
+        for reference in nothing:
             yield reference
 
 

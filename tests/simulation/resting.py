@@ -44,7 +44,7 @@ CLOCKS_S: Final = 7.0
 """By so much two clocks may differ."""
 QUIET_S: Final = 60.0
 """For so long nobody may have written anything: people look every ten seconds."""
-Unreadable: Final = (StoreError, CodecError, UnknownOrder)
+UNREADABLE: Final = (StoreError, CodecError, UnknownOrder)
 
 
 async def restless(run: "Run") -> str:
@@ -62,7 +62,7 @@ async def restless(run: "Run") -> str:
     for order_id in run.customers.placed.values():
         try:
             history = await orders.load(order_id)
-        except Unreadable:
+        except UNREADABLE:
             continue  # it is told when everything is looked at
         if now_ms - history.events[-1].recorded_at_ms < QUIET_S * 1_000:
             return f"{order_id} has just moved"
@@ -81,10 +81,10 @@ async def resting(run: "Run", histories: Mapping[str, History]) -> AsyncIterator
     """Orders that wait, and nobody is named who is to do anything; or for whom a promise has ended, and nobody has noticed."""
     for order_id, history in histories.items():
         order, view = placed(history), _exceptions_of(history)
-        named = bool(view is not None and view.open)
+        named = bool(view is not None and view.open) or ran_out(history)
         if (problem := _wrongly_at_rest(order, named=named)) is not None:
             yield f"order {order_id}: {problem}"
-        if is_attended(run, order_id) and order_id not in run.customers.held and not _ended(order):
+        if is_attended(run, order_id) and order_id not in run.customers.held and not (_ended(order) or ran_out(history)):
             yield f"order {order_id}: people care for it, and it rests as {type(order).__name__}: {_said(view)}"
         if is_attended(run, order_id) and isinstance(order, Completed) and order.payment.refunds_owed:
             yield f"order {order_id}: people care for it, and its customer still waits for money"
@@ -101,12 +101,25 @@ def _too_early(history: History) -> Iterator[str]:
     for recorded in history.events:
         event, by = recorded.event, datetime.fromtimestamp(recorded.recorded_at_ms / 1_000 + CLOCKS_S, tz=UTC)
         over = [due for due in timers.dues(state) if due.at <= by]
-        if isinstance(event, e.OrderExpired) and not any(due.timer == event.deadline for due in over):
+        early = False
+        match event:
+            case e.OrderExpired():
+                early = not any(due.timer == event.deadline for due in over)
+            case e.OrderActionAnswered(answer="expired"):
+                early = not any(due.subject == event.action_id for due in over)
+            case _:
+                pass
+        if early:
             yield f"{event} came too early: {timers.dues(state)}"
-        if isinstance(event, e.OrderActionAnswered) and event.answer == "expired":
-            if not any(due.subject == event.action_id for due in over):
-                yield f"{event} came too early: {timers.dues(state)}"
         state = evolve(state, event)
+
+
+def ran_out(history: History) -> bool:
+    """Whether the rest of its money is held nowhere, and a person was told of it: nobody else can do anything about that."""
+    return any(
+        isinstance(recorded.event, e.DiscrepancyFound) and recorded.event.kind == "hold_ran_out"
+        for recorded in history.events
+    )
 
 
 def _ended(order: Placed) -> bool:

@@ -47,9 +47,19 @@ TABLE: Final = (
     Metric("orderstore_live_things_moved", "counter", ("kind",), "Of these, those that had moved."),
     Metric("orderstore_live_looks_failed", "counter", ("kind",), "Looks and reads for streams that failed; they are tried again."),
     # business
-    Metric("orderstore_payments", "counter", ("step", "result"), "Answers of the payment provider: authorize, capture, void, refund, close (of an earlier attempt), dispute."),
+    Metric(
+        "orderstore_payments",
+        "counter",
+        ("step", "result"),
+        "Answers of the payment provider: authorize, capture, void, refund, close (of an earlier attempt), dispute.",
+    ),
     Metric("orderstore_reservations", "counter", ("result",), "What stock did for orders; docs/stock.md has the results."),
-    Metric("orderstore_shipments", "counter", ("step",), "Shipments: booked, dispatched, delivered, cancelled, too_late, refused, delayed, lost."),
+    Metric(
+        "orderstore_shipments",
+        "counter",
+        ("step",),
+        "Shipments: booked, dispatched, delivered, cancelled, too_late, refused, delayed, lost.",
+    ),
     Metric("orderstore_invoices", "counter", ("series",), "Invoices issued."),
     Metric("orderstore_credit_notes", "counter", ("series",), "Credit notes issued."),
     Metric(
@@ -160,7 +170,12 @@ TABLE: Final = (
     Metric("orderstore_webhook_troubles", "counter", ("kind",), "Calls of tables and keys that failed: they are made again."),
     # the provider's books
     Metric("orderstore_payments_reconciled", "counter", (), "Payments of whole days that were compared with the provider's books."),
-    Metric("orderstore_payment_discrepancies", "counter", ("kind",), "Payments, refunds and disputes that the provider's books tell otherwise than the log."),
+    Metric(
+        "orderstore_payment_discrepancies",
+        "counter",
+        ("kind",),
+        "Payments, refunds and disputes that the provider's books tell otherwise than the log.",
+    ),
     Metric("orderstore_payment_reconciliation_failures", "counter", (), "Runs that trouble ended; they are repeated."),
     Metric("orderstore_payment_reconciliation_behind_days", "gauge", (), "Days that are over and not compared yet."),
     # the levels of stock

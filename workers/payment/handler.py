@@ -6,6 +6,7 @@ earlier one is ended at the provider: what comes of it late neither holds nor ke
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, Literal
@@ -220,15 +221,25 @@ class PaymentHandler(Reaction):
             decide = partial(decisions.expire_authorization, outcome=outcome)
             cause = self._caused_by(history, e.PaymentCompleted, "payment-expired")
             after = await self._orders.record(history, decide, cause=cause)
-            if after.version == history.version:  # taken in part, or tried too often: for a person
-                raise
-            return after
+            return after if after.version > history.version else await self._for_a_person(history)
+
+    async def _for_a_person(self, history: History) -> Outcome:
+        """Taken in part, or tried too often, and the goods have left: the rest of the money is held nowhere, and the order says so, once."""
+        order = placed(history)
+        left_minor = order.due_minor - order.payment.captured_minor
+        finding = e.DiscrepancyFound(area="money", kind="hold_ran_out", subject=_held(order), ours=left_minor, theirs=0)
+        cause = self._caused_by(history, e.PaymentCompleted, "payment-discrepancy:hold_ran_out")
+        await self._orders.note_discrepancy(history, finding, cause=cause)
+        return Done()
 
     async def _taken(self, history: History, gateway: PaymentGateway, wanted: next_steps.Capture) -> History:
         order = placed(history)
         parcel = "" if wanted.shipment_id is None else f":{wanted.shipment_id}"
+        key = f"{_attempt_key(order)}:capture{parcel}"
+        if parcel or order.cancelled or not all_gone(order):  # an ordinary order loses nothing more
+            wanted = await self._as_begun(order, key, wanted)
         taken = gateway.capture(
-            f"{_attempt_key(order)}:capture{parcel}",
+            key,
             reference=_held(order),
             amount=_money(order, wanted.amount_minor),
             before_minor=order.payment.captured_minor,
@@ -243,6 +254,14 @@ class PaymentHandler(Reaction):
         decide = partial(decisions.capture_payment, outcome=outcome)
         cause = self._caused_by(history, e.ShipmentDispatched, "payment-capture", shipment_id=wanted.shipment_id)
         return await self._orders.record(history, decide, cause=cause)
+
+    async def _as_begun(self, order: Placed, key: str, wanted: next_steps.Capture) -> next_steps.Capture:
+        """A part that may have been taken already is taken as it was begun, whatever was cancelled since: the provider takes no other."""
+        amount = _money(order, wanted.amount_minor)
+        begun = await self._attempts.begin(key, order_id=order.order.order_id, amount=amount, capture=wanted.final)
+        if begun.amount is None:
+            raise OutOfStep("a capture is never abandoned")
+        return replace(wanted, amount_minor=begun.amount.minor, final=begun.capture)
 
     async def _refund(self, history: History, gateway: PaymentGateway, refund: Refund) -> History:
         """Give it back. What the provider refuses is owed still, and somebody has to see to it: a message in the dead letters tells nobody

@@ -22,6 +22,7 @@ GY = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
 SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")  # RFC 5480: P-256, uncompressed
 Point = tuple[int, int] | None  # None: the point at infinity
 LINE = ("sku", "description", "quantity", "unit_price")
+PARTLY = ("lines", "lineCount", "linesOmitted", "total", "totalExact")  # where pieces were cancelled, the view reckons
 decimal = Context(prec=999, Emax=99, Emin=-99).create_decimal  # 1e999999999 is short; written out it fills any memory
 canonical = partial(json.dumps, sort_keys=True)  # to Python 1, 1.0 and true are equal, to an auditor they are not
 Wrong = tuple[str, int, str, str]  # where, its commit (0: no commit), the reason, the detail
@@ -143,6 +144,7 @@ def differing_fields(shown: dict[str, Any], event: dict[str, Any], created: dict
     said |= {"order_id": created["order_id"], "customer_id": created.get("customer_id")}
     said |= {"line_count": len(ordered), "lines_omitted": len(ordered) - len(lines)}
     said = {name[0] + name.title().replace("_", "")[1:]: value for name, value in said.items()}
+    said |= {name: shown.get(name) for name in PARTLY if event.get("lines")}
     return [name for name in said | shown if canonical(said.get(name)) != canonical(shown.get(name))]
 
 

@@ -26,15 +26,31 @@ def lamps(count: int) -> tuple[e.Pieces, ...]:
 class Life:
     """Two lamps that are paid for at once, set aside at two locations."""
 
-    def __init__(self, created: e.OrderCreated | None = None) -> None:
+    def __init__(
+        self,
+        created: e.OrderCreated | None = None,
+        spread: tuple[str, ...] = ("north", "south"),
+        *,
+        reserved: bool = True,
+    ) -> None:
         self.state: State = INITIAL
-        self.does(d.place, order=created or order_created(lines=TWO_LAMPS))
+        waits = None if reserved else e.Terms(missing_stock="backorder")
+        self.does(d.place, order=created or order_created(lines=TWO_LAMPS, terms=waits))
         paid = e.PaymentCompleted(
-            attempt=1, mode="captured", amount_minor=self.order.order.total_minor, provider_reference="ch"
+            attempt=1,
+            mode="captured" if reserved else "authorized",
+            amount_minor=self.order.order.total_minor,
+            provider_reference="ch",
         )
         self.does(d.complete_payment, outcome=paid)
-        spread = tuple(e.Allocation(location=name, lines=lamps(1)) for name in ("north", "south"))
-        self.does(d.reserve_inventory, outcome=e.InventoryReserved(reservation_id="r", allocations=spread))
+        if not reserved:
+            return
+        last = len(self.order.order.lines) - 1
+        there = tuple(
+            e.Allocation(location=name, lines=(e.Pieces(line=min(at, last), quantity=1),))
+            for at, name in enumerate(spread)
+        )
+        self.does(d.reserve_inventory, outcome=e.InventoryReserved(reservation_id="r", allocations=there))
 
     @property
     def order(self) -> Order:
@@ -46,18 +62,24 @@ class Life:
         self.state = fold(self.state, events)
         return events
 
+    def books(self) -> None:
+        """The next parcel."""
+        step = next_steps.shipping_step(self.state)
+        assert isinstance(step, next_steps.Book)
+        booked = e.ShipmentCreated(
+            shipment_id=step.shipment_id,
+            carrier="c",
+            label_reference="l",
+            location=step.parcel.location,
+            lines=step.parcel.lines,
+        )
+        self.does(d.create_shipment, outcome=booked)
+
     def sent(self) -> None:
         """Everything leaves, and is invoiced."""
         while not isinstance(step := next_steps.shipping_step(self.state), next_steps.Track):
             if isinstance(step, next_steps.Book):
-                booked = e.ShipmentCreated(
-                    shipment_id=step.shipment_id,
-                    carrier="c",
-                    label_reference="l",
-                    location=step.parcel.location,
-                    lines=step.parcel.lines,
-                )
-                self.does(d.create_shipment, outcome=booked)
+                self.books()
             elif isinstance(step, next_steps.Dispatch):
                 left = e.ShipmentDispatched(shipment_id=step.shipment_id, tracking_number="t")
                 self.does(d.dispatch_shipment, outcome=left)
@@ -211,3 +233,56 @@ def test_documents_add_up_by_their_taxes_whatever_a_bank_took(amount_minor: int)
     assert len(documents) == 2
     for document in documents:
         assert sum(tax.net_minor + tax.tax_minor for tax in document.taxes) == document.total_minor
+
+
+def test_pieces_are_put_back_with_the_whole_order_or_alone() -> None:
+    """A worker that looked before the order was undone has nothing more to tell of the part that it was to put back."""
+    life = Life()
+    life.does(d.cancel_lines, cancellation_id="c", lines=lamps(1), reason="customer")
+    life.does(d.request_cancellation, reason="customer")
+    assert isinstance(next_steps.inventory_step(life.state), next_steps.Release)
+    assert life.does(d.release_pieces, outcome=e.PiecesReleased(cancellation_id="c")) == ()
+    life.does(d.release_inventory, outcome=e.InventoryReleased(reservation_id="r"))
+    assert life.does(d.release_pieces, outcome=e.PiecesReleased(cancellation_id="c")) == ()
+
+
+def test_a_second_delay_that_nobody_agrees_to_takes_out_what_is_left_by_a_name_of_its_own() -> None:
+    """A carrier refused the second parcel after the first delay had ended: its pieces go back to stock, and their money to the customer."""
+    lines = tuple(e.OrderLine(sku=sku, quantity=1, unit_price=Decimal(100)) for sku in ("A", "B", "C"))
+    life = Life(order_created(lines=lines), spread=("north", "south", "west"))
+    for _ in range(2):
+        life.books()
+    first, second = (shipment.shipment_id for shipment in life.order.shipments)
+    life.does(d.dispatch_shipment, outcome=e.ShipmentDispatched(shipment_id=first, tracking_number="t"))
+    for delay_id in ("one", "two"):
+        delayed = e.ShipmentDelayed(delay_id=delay_id, promised_at=NOON, reason="late", consent_by=NOON)
+        life.does(d.delay_shipment, outcome=delayed)
+        life.does(d.answer, action_id=f"delay:{delay_id}", answer="declined")
+        cancelled = life.order.cancelled[-1]
+        life.does(d.release_pieces, outcome=e.PiecesReleased(cancellation_id=cancelled.cancellation_id))
+        life.does(d.fail_shipment, outcome=e.ShipmentFailed(shipment_id=second, code="no"))
+
+    parts, refunds = life.order.cancelled, life.order.payment.refunds
+    assert len({part.cancellation_id for part in parts}) == len({refund.refund_id for refund in refunds}) == 2
+    assert set(life.order.inventory.released) == {part.cancellation_id for part in parts}
+
+
+def test_what_was_taken_for_pieces_that_were_cancelled_meanwhile_goes_back() -> None:
+    """The first parcel has left, and all is being taken, when the pieces that are still missing are cancelled."""
+    life = Life(reserved=False)
+    some = e.InventoryPartiallyReserved(
+        reservation_id="r", allocations=(e.Allocation(location="north", lines=lamps(1)),), missing=lamps(1)
+    )
+    life.does(d.partly_reserve_inventory, outcome=some)
+    life.books()
+    shipment_id = life.order.shipments[0].shipment_id
+    life.does(d.dispatch_shipment, outcome=e.ShipmentDispatched(shipment_id=shipment_id, tracking_number="t"))
+    assert next_steps.payment_step(life.state) == next_steps.Capture(ALL_MINOR)
+    life.does(d.cancel_lines, cancellation_id="c", lines=lamps(1), reason="customer")
+    life.does(d.capture_payment, outcome=e.PaymentCaptured(amount_minor=ALL_MINOR, provider_reference="cap"))
+    assert [refund.amount_minor for refund in life.order.payment.refunds_pending] == [ALL_MINOR // 2]
+
+    life.sent()
+    life.given_back()
+    assert life.order.invoice is not None
+    assert (life.order.invoice.total_minor, life.order.credit_notes) == (ALL_MINOR // 2, ())

@@ -5,8 +5,9 @@ from typing import Any, Final, cast
 from unittest.mock import patch
 
 from orderstore.domain import events as e
+from orderstore.domain import evolving_stock
 from orderstore.domain import state as order_state
-from projections.views import exceptions
+from projections.views import exception_causes, exceptions
 from tests.simulation.bugs.bug import Bug, another
 from workers.inventory.storekeeping import Storekeeping
 from workers.payment import handler as payment_handler
@@ -50,7 +51,7 @@ def _refund_under_the_old_key() -> AbstractContextManager[Any]:
 
 def _pieces_out_of_a_parcel() -> AbstractContextManager[Any]:
     """What is cancelled is taken from what is set aside, whether it has left by now or not."""
-    real = order_state.without
+    real = evolving_stock.without
     return patch.object(order_state, "without", lambda inventory, lines, *, sent: real(inventory, lines, sent={}))
 
 
@@ -86,7 +87,7 @@ def _the_list_has_the_last_word() -> AbstractContextManager[Any]:
 
 def _nobody_is_told_of_a_failed_refund() -> AbstractContextManager[Any]:
     """It is in the log, and in no list."""
-    real = exceptions.begins
+    real = exception_causes.begins
 
     def begins(event: e.Event, since: str) -> Any:
         return None if isinstance(event, e.RefundFailed) else real(event, since)

@@ -86,7 +86,7 @@ def test_diff_says_what_changed_field_by_field(directory: Path) -> None:
     found = run("diff", "--dir", str(directory), "--release", "0.1.0")
 
     assert found.exit_code == 0
-    assert "ok    stored InvoiceIssued 1.0 -> 1.2: FULL; promised FULL" in found.output
+    assert "ok    stored InvoiceIssued 1.0 -> 1.3: FULL; promised FULL" in found.output
     assert "        buyer: added, optional [FULL]" in found.output
     assert "stored RefundRequested 1.0 -> 2.0: NONE; read through its upcasters" in found.output
     assert json.loads(run("diff", "--dir", str(directory), "--release", "0.1.0", "--json").output)["release"] == "0.1.0"

@@ -321,14 +321,17 @@ def test_money_that_is_there_again_wakes_who_sends_the_goods() -> None:
 
 
 def test_a_hold_that_runs_out_again_and_again_is_for_a_person() -> None:
-    """Not a card that is held for ever."""
+    """Not a card that is held for ever: the order says what is owed, once, and whoever looks at the exceptions sees it."""
 
     async def scenario() -> None:
         story = await held_too_long("pm_sandbox_hold_0")
         await story.leaves("p1", "north", NORTH)
-        with pytest.raises(HoldExpired):
-            await story.world.handlers["payment"](story.world.messages[-1][1])
+        for _ in range(2):
+            assert await story.world.handlers["payment"](story.world.messages[-1][1]) == Done()
         assert len(await story.all(e.PaymentCompleted)) == ATTEMPTS_MAX
+        (found,) = await story.all(e.DiscrepancyFound)
+        assert (found.area, found.kind, found.theirs) == ("money", "hold_ran_out", 0)
+        assert found.ours == (await story.order()).due_minor
 
     run_virtual(scenario)
 

@@ -14,6 +14,8 @@ from tests.virtual_time import run_virtual
 from tests.workers.payment.stories import NORTH, SOUTH, Story, over_stripe, sandbox
 from tests.workers.payment.test_stripe_gateway import DAY_S, Scene
 from workers.payment.gateway import GatewayRefused, GatewayTimeout, HoldExpired, TakenOnce
+from workers.payment.hints import hint_body
+from workers.runtime.queue import Message
 
 BY_PARCEL = {"charge": "per_shipment"}
 WHOLE, LAPTOP, MICE = Money(90_000, "USD"), Money(85_000, "USD"), Money(5_000, "USD")
@@ -203,5 +205,48 @@ def test_pieces_that_are_cancelled_after_a_parcel_left_are_not_taken() -> None:
         await story.deliver()
         assert await captures(story) == [(85_000, "p1", False)]
         assert (await story.order()).payment.status is PaymentStatus.CAPTURED
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("terms", [BY_PARCEL, {}], ids=["by parcel", "at once"])
+@pytest.mark.parametrize("over", ["sandbox", "stripe"])
+def test_a_part_that_was_taken_before_a_crash_is_known_though_the_rest_was_cancelled_meanwhile(
+    over: str, terms: dict[str, str]
+) -> None:
+    """It is taken as it was begun: not as the last part, and not for another amount, which the provider could only refuse for ever. What
+    was taken for the cancelled pieces goes back."""
+
+    async def scenario() -> None:
+        story = await confirmed(await (sandbox if over == "sandbox" else over_stripe)(terms=terms))
+        record = story.world.orders.record
+
+        async def dies(*_: Any, **__: Any) -> Any:
+            raise ConnectionError("the process is gone")
+
+        await story.leaves("p1", "north", NORTH)
+        story.world.orders.record = dies  # type: ignore[method-assign, assignment]  # it dies between the provider and the log
+        message = Message(
+            id="m",
+            receipt="r",
+            body=hint_body(await story.history()),
+            attributes={},
+            receive_count=1,
+            sent_at_ms=story.world.now_ms(),
+        )
+        with pytest.raises(ConnectionError):
+            await story.world.handlers["payment"](message)
+        story.world.orders.record = record  # type: ignore[method-assign]  # another process
+        cancelled: dict[str, Any] = {"cancellation_id": "c", "lines": (SOUTH,), "reason": "customer"}
+        await story.tell(decisions.cancel_lines, "fewer", **cancelled)
+        await story.deliver()
+        assert await captures(story) == [(85_000, "p1", False) if terms else (90_000, None, True)]
+        payment = (await story.order()).payment
+        assert payment.status is PaymentStatus.CAPTURED
+        given = sum(refund.amount_minor for refund in payment.refunds if refund.issued)
+        assert payment.captured_minor - given == 85_000
+        if over == "stripe":
+            world: Any = story.world
+            assert world.stripe.intents["pi_1"]["amount_received"] == payment.captured_minor
 
     run_virtual(scenario)
