@@ -84,7 +84,11 @@ async def resting(run: "Run", histories: Mapping[str, History]) -> AsyncIterator
         named = bool(view is not None and view.open) or ran_out(history)
         if (problem := _wrongly_at_rest(order, named=named)) is not None:
             yield f"order {order_id}: {problem}"
-        if is_attended(run, order_id) and order_id not in run.customers.held and not (_ended(order) or ran_out(history)):
+        if (
+            is_attended(run, order_id)
+            and order_id not in run.customers.held
+            and not (_ended(order) or ran_out(history))
+        ):
             yield f"order {order_id}: people care for it, and it rests as {type(order).__name__}: {_said(view)}"
         if is_attended(run, order_id) and isinstance(order, Completed) and order.payment.refunds_owed:
             yield f"order {order_id}: people care for it, and its customer still waits for money"

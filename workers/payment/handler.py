@@ -13,7 +13,6 @@ from typing import Final, Literal
 
 from orderstore.domain import decisions, next_steps
 from orderstore.domain import events as e
-from orderstore.domain.money import Money
 from orderstore.domain.parcels import all_gone
 from orderstore.domain.state import Cancelling, PaymentStatus, Placed, Refund, State
 from orderstore.history import History
@@ -35,7 +34,7 @@ from workers.payment.gateway import (
     TakenOnce,
 )
 from workers.payment.hints import Hint, notice_in
-from workers.payment.outcomes import BEGINNINGS, charged_in_parts, decided, wakes_shipping
+from workers.payment.outcomes import BEGINNINGS, charged_in_parts, decided, held_of, money_of, wakes_shipping
 from workers.payment.reporting import called, reporting
 from workers.reaction import OutOfStep, Reaction
 from workers.runtime.outcome import Defer, Done, Outcome
@@ -106,7 +105,7 @@ class PaymentHandler(Reaction):
                 attempt = await self._attempts.begin(
                     _attempt_key(order),
                     order_id=order.order.order_id,
-                    amount=_money(order, amount_minor),
+                    amount=money_of(order, amount_minor),
                     capture=self._capture_at_once,
                 )
                 if attempt.state == "abandoned":
@@ -217,17 +216,19 @@ class PaymentHandler(Reaction):
             left_minor = order.due_minor - order.payment.captured_minor
             return await self._taken(history, gateway, next_steps.Capture(left_minor))
         except HoldExpired:
-            outcome = e.PaymentAuthorizationExpired(provider_reference=_held(order))
+            outcome = e.PaymentAuthorizationExpired(provider_reference=held_of(order))
             decide = partial(decisions.expire_authorization, outcome=outcome)
             cause = self._caused_by(history, e.PaymentCompleted, "payment-expired")
             after = await self._orders.record(history, decide, cause=cause)
             return after if after.version > history.version else await self._for_a_person(history)
 
     async def _for_a_person(self, history: History) -> Outcome:
-        """Taken in part, or tried too often, and the goods have left: the rest of the money is held nowhere, and the order says so, once."""
+        """Taken in part, or tried too often, and the goods have left: the rest of it is held nowhere, and the order says so, once."""
         order = placed(history)
         left_minor = order.due_minor - order.payment.captured_minor
-        finding = e.DiscrepancyFound(area="money", kind="hold_ran_out", subject=_held(order), ours=left_minor, theirs=0)
+        finding = e.DiscrepancyFound(
+            area="money", kind="hold_ran_out", subject=held_of(order), ours=left_minor, theirs=0
+        )
         cause = self._caused_by(history, e.PaymentCompleted, "payment-discrepancy:hold_ran_out")
         await self._orders.note_discrepancy(history, finding, cause=cause)
         return Done()
@@ -240,8 +241,8 @@ class PaymentHandler(Reaction):
             wanted = await self._as_begun(order, key, wanted)
         taken = gateway.capture(
             key,
-            reference=_held(order),
-            amount=_money(order, wanted.amount_minor),
+            reference=held_of(order),
+            amount=money_of(order, wanted.amount_minor),
             before_minor=order.payment.captured_minor,
             final=wanted.final,
         )
@@ -257,7 +258,7 @@ class PaymentHandler(Reaction):
 
     async def _as_begun(self, order: Placed, key: str, wanted: next_steps.Capture) -> next_steps.Capture:
         """A part that may have been taken already is taken as it was begun, whatever was cancelled since: the provider takes no other."""
-        amount = _money(order, wanted.amount_minor)
+        amount = money_of(order, wanted.amount_minor)
         begun = await self._attempts.begin(key, order_id=order.order.order_id, amount=amount, capture=wanted.final)
         if begun.amount is None:
             raise OutOfStep("a capture is never abandoned")
@@ -269,10 +270,10 @@ class PaymentHandler(Reaction):
         order = placed(history)
         again = "" if refund.attempt == 1 else f":{refund.attempt}"
         key = f"{_attempt_key(order)}:refund:{refund.refund_id}{again}"
-        amount = _money(order, refund.amount_minor)
+        amount = money_of(order, refund.amount_minor)
         try:
             reference = await called(
-                self._observer, "refund", gateway.refund(key, reference=_held(order), amount=amount)
+                self._observer, "refund", gateway.refund(key, reference=held_of(order), amount=amount)
             )
         except GatewayRefused as refusal:
             failed = e.RefundFailed(refund_id=refund.refund_id, attempt=refund.attempt, code=refusal.code)
@@ -295,13 +296,3 @@ class PaymentHandler(Reaction):
 def _attempt_key(order: Placed) -> str:
     """The provider's idempotency key: the same for every try of the same attempt, at most 255 characters (Stripe)."""
     return f"{order.order.order_id}:payment:{order.payment.attempt}"
-
-
-def _money(order: Placed, minor: int) -> Money:
-    return Money(minor, order.order.currency)
-
-
-def _held(order: Placed) -> str:
-    reference = order.payment.provider_reference
-    assert reference is not None, "a payment that is authorised or captured has its reference"
-    return reference

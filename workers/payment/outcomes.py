@@ -16,6 +16,7 @@ from orderstore.domain.events import (
     PaymentCompleted,
     PaymentFailed,
 )
+from orderstore.domain.money import Money
 from orderstore.domain.state import Confirmed, InFulfilment, Placed, Received, State
 from workers.payment.attempts import Attempt
 from workers.payment.gateway import Authorized, Declined, Result
@@ -63,6 +64,18 @@ def wakes_shipping(state: State) -> bool:
 def charged_in_parts(order: Placed) -> bool:
     """Whether each parcel is paid for when it leaves."""
     return order.order.terms is not None and order.order.terms.charge == "per_shipment"
+
+
+def money_of(order: Placed, minor: int) -> Money:
+    """So many minor units of the order's currency."""
+    return Money(minor, order.order.currency)
+
+
+def held_of(order: Placed) -> str:
+    """The provider's reference of what is held or was taken."""
+    reference = order.payment.provider_reference
+    assert reference is not None, "a payment that is authorised or captured has its reference"
+    return reference
 
 
 def _retry_until(order: Placed, category: DeclineCategory, now: datetime) -> datetime | None:

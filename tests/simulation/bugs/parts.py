@@ -5,8 +5,7 @@ from typing import Any, Final, cast
 from unittest.mock import patch
 
 from orderstore.domain import events as e
-from orderstore.domain import evolving_stock
-from orderstore.domain import state as order_state
+from orderstore.domain import next_steps
 from projections.views import exception_causes, exceptions
 from tests.simulation.bugs.bug import Bug, another
 from workers.inventory.storekeeping import Storekeeping
@@ -49,10 +48,9 @@ def _refund_under_the_old_key() -> AbstractContextManager[Any]:
     return patch.object(payment_handler.PaymentHandler, "_refund", refund)
 
 
-def _pieces_out_of_a_parcel() -> AbstractContextManager[Any]:
-    """What is cancelled is taken from what is set aside, whether it has left by now or not."""
-    real = evolving_stock.without
-    return patch.object(order_state, "without", lambda inventory, lines, *, sent: real(inventory, lines, sent={}))
+def _cancelled_pieces_stay() -> AbstractContextManager[Any]:
+    """Pieces leave the order, and stock keeps them for it."""
+    return patch.object(next_steps, "_release_pieces", lambda state: None)
 
 
 def _restocked_again() -> AbstractContextManager[Any]:
@@ -99,7 +97,7 @@ BUGS: Final = (
     Bug("one key for all attempts", _one_key_for_all_attempts),
     Bug("each part is taken as if it were the first", _part_as_if_first),
     Bug("a refund is retried under the old key", _refund_under_the_old_key),
-    Bug("cancelled pieces are taken out of a parcel", _pieces_out_of_a_parcel),
+    Bug("cancelled pieces stay set aside", _cancelled_pieces_stay),
     Bug("a return is restocked again", _restocked_again),
     Bug("goods that come wake nobody", _goods_wake_nobody),
     Bug("the list has the last word", _the_list_has_the_last_word),

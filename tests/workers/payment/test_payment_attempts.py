@@ -12,7 +12,7 @@ from orderstore.domain.money import Money
 from orderstore.domain.state import PaymentStatus
 from tests.virtual_time import run_virtual
 from tests.workers.payment.stories import NORTH, SOUTH, Story, over_stripe, sandbox
-from workers.payment.gateway import GatewayRefused, GatewayTimeout, HoldExpired
+from workers.payment.gateway import GatewayRefused, GatewayTimeout
 from workers.payment.handler import ACTION_S, LOOKS_S
 from workers.payment.sandbox import act
 from workers.runtime.outcome import Done

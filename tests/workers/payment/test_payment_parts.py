@@ -225,7 +225,7 @@ def test_a_part_that_was_taken_before_a_crash_is_known_though_the_rest_was_cance
             raise ConnectionError("the process is gone")
 
         await story.leaves("p1", "north", NORTH)
-        story.world.orders.record = dies  # type: ignore[method-assign, assignment]  # it dies between the provider and the log
+        story.world.orders.record = dies  # type: ignore[method-assign]  # it dies between the provider and the log
         message = Message(
             id="m",
             receipt="r",
