@@ -152,7 +152,7 @@ def check_parcel(books: Books, order_id: str) -> None:
 
 
 def check_stock(books: Books) -> None:
-    """On hand = available + reserved for every SKU, goods-in was booked once, and exactly what was sold is reserved."""
+    """On hand = available + reserved + committed for every SKU, goods-in was booked once, and exactly what was sold is held or gone."""
     reserved: Counter[str] = Counter()
     for order_id, order in books.orders.items():
         if isinstance(books.state(order_id), Completed):
@@ -168,8 +168,9 @@ def check_stock(books: Books) -> None:
         assert level["on_hand"] == STOCK_PER_SKU, (
             f"{sku}: goods-in was booked more than once, or pieces are lost: {level}"
         )
-        assert level["available"] + level["reserved"] == level["on_hand"], f"{sku}: {level}"
-        assert level["reserved"] == reserved[sku], f"{sku}: {level}, sold are {reserved[sku]}"
+        committed = level.get("committed", 0)
+        assert level["available"] + level["reserved"] + committed == level["on_hand"], f"{sku}: {level}"
+        assert level["reserved"] + committed == reserved[sku], f"{sku}: {level}, sold are {reserved[sku]}"
 
 
 def check_invoices(books: Books) -> None:

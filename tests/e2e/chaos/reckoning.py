@@ -222,19 +222,23 @@ def check_parcel(books: Books, order_id: str) -> None:
 
 
 def check_stock(books: Books, stocked: Mapping[str, int]) -> None:
-    """On hand = available + reserved for every SKU, and reserved is exactly what the orders of the log hold."""
+    """On hand = available + reserved + committed for every SKU; reserved is what the orders of the log hold, committed what left."""
     reserved: Counter[str] = Counter()
+    gone: Counter[str] = Counter()
     for order_id in books.histories:
         state = books.state(order_id)
         if state.inventory.status is InventoryStatus.RESERVED:
+            held = gone if state.inventory.committed else reserved
             for line in state.order.lines:
-                reserved[line.sku] += line.quantity
+                held[line.sku] += line.quantity
     for sku, pieces in stocked.items():
         level = books.inventory[f"sku/{sku}"]
         assert level["on_hand"] == pieces, f"{sku}: {level}"
-        assert level["available"] + level["reserved"] == level["on_hand"], f"{sku}: {level}"
+        committed = level.get("committed", 0)
+        assert level["available"] + level["reserved"] + committed == level["on_hand"], f"{sku}: {level}"
         assert level["available"] >= 0, f"{sku} was sold twice: {level}"
         assert level["reserved"] == reserved[sku], f"{sku}: {level}, the log holds {reserved[sku]}"
+        assert committed == gone[sku], f"{sku}: {level}, by the log {gone[sku]} have left"
 
 
 def check_invoices(books: Books) -> None:

@@ -1,14 +1,12 @@
-"""Bugs in what orders do in parts: several attempts and parcels, pieces that leave the order, goods that come and come back, time."""
+"""Bugs in what orders do in parts: several attempts and parcels, goods that come, time, people."""
 
 from contextlib import AbstractContextManager
 from typing import Any, Final, cast
 from unittest.mock import patch
 
 from orderstore.domain import events as e
-from orderstore.domain import next_steps
 from projections.views import exception_causes, exceptions
-from tests.simulation.bugs.bug import Bug, another
-from workers.inventory.storekeeping import Storekeeping
+from tests.simulation.bugs.bug import Bug
 from workers.payment import handler as payment_handler
 from workers.payment.gateway import PaymentGateway
 from workers.payment.sandbox import SandboxGateway
@@ -48,21 +46,6 @@ def _refund_under_the_old_key() -> AbstractContextManager[Any]:
     return patch.object(payment_handler.PaymentHandler, "_refund", refund)
 
 
-def _cancelled_pieces_stay() -> AbstractContextManager[Any]:
-    """Pieces leave the order, and stock keeps them for it."""
-    return patch.object(next_steps, "_release_pieces", lambda state: None)
-
-
-def _restocked_again() -> AbstractContextManager[Any]:
-    """A return that is booked a second time is booked a second time."""
-    real = Storekeeping.restock
-
-    async def restock(self: Storekeeping, return_id: str, **goods: Any) -> None:
-        await real(self, f"{return_id}/{another()}", **goods)
-
-    return patch.object(Storekeeping, "restock", restock)
-
-
 def _goods_wake_nobody() -> AbstractContextManager[Any]:
     """Orders that wait for goods hear of none."""
 
@@ -97,8 +80,6 @@ BUGS: Final = (
     Bug("one key for all attempts", _one_key_for_all_attempts),
     Bug("each part is taken as if it were the first", _part_as_if_first),
     Bug("a refund is retried under the old key", _refund_under_the_old_key),
-    Bug("cancelled pieces stay set aside", _cancelled_pieces_stay),
-    Bug("a return is restocked again", _restocked_again),
     Bug("goods that come wake nobody", _goods_wake_nobody),
     Bug("the list has the last word", _the_list_has_the_last_word),
     Bug("nobody is told of a failed refund", _nobody_is_told_of_a_failed_refund),
