@@ -206,12 +206,12 @@ class Run:
                 if redrives > UNSTEADY_REDRIVES:
                     self.operator.steady()
                 await self.operator.redrive()
-            elif not (await Checker(self).behind() or await restless(self)):
+            elif not (await restless(self) or await Checker(self).behind()):  # the cheaper look first
                 return True
         return False
 
     async def _unfinished(self) -> object:
-        return self._left() or await Checker(self).behind() or await restless(self)
+        return self._left() or await restless(self) or await Checker(self).behind()
 
     def _left(self) -> dict[str, int]:
         """What is still under way. Of the dead letters, those that somebody had in hand who is not there any more."""
