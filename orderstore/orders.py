@@ -175,8 +175,8 @@ class Orders(Asking):
         expected: Expected = ANY,
         traceparent: str | None = None,
     ) -> Granted:
-        """Say that the goods will leave later; a question to the customer counts from now. Raises UnknownOrder, OrderClosed, KeyReused,
-        WrongVersion."""
+        """Say that the goods will leave later; a question to the customer counts from now. Raises UnknownOrder, OrderClosed, PromiseOver,
+        KeyReused, WrongVersion."""
         wish = telling.delay(order_id, request, idempotency_key=idempotency_key, now=self._now())
         return await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)
 

@@ -145,7 +145,9 @@ def resume(
     """
     order = existing(state)
     if not _wants_somebody(order, stage, subject):
-        raise NotStalled("nobody waits for this stage of the order")
+        raise NotStalled(
+            "nobody waits for this stage of the order; of a refund and of a parcel, say which one (its subject)"
+        )
     resumed = e.OrderProcessResumed(stage=stage, action=action, subject=subject, note=note)
     after = fold(order, (resumed,))
     match action:

@@ -22,7 +22,6 @@ from orderstore.domain.parcels import (
 )
 from orderstore.domain.rejections import (
     NothingToReturn,
-    OrderClosed,
     TooManyReturns,
     UnknownReturn,
     WrongReturnStatus,
@@ -47,13 +46,13 @@ def request_return(
 ) -> Decision:
     """Announce that pieces come back; `approved` where nobody has to allow it (within the withdrawal window).
 
-    Raises UnknownOrder, OrderClosed (nothing has arrived), NothingToReturn, TooManyReturns.
+    Raises UnknownOrder, NothingToReturn, TooManyReturns.
     """
     order = existing(state)
     if any(one.return_id == return_id for one in order.returns):
         return ()
     if not isinstance(order, InFulfilment | Completed):
-        raise OrderClosed("nothing of the order has arrived, so nothing can come back")
+        raise NothingToReturn("nothing of the order has arrived, so nothing can come back")
     if len(order.returns) >= RETURNS_MAX:
         raise TooManyReturns(f"the order has had {RETURNS_MAX} returns, and can have no more")
     asked = counted(lines)

@@ -22,6 +22,7 @@ CommandRejected
 ├── UnknownReturn        the order never had this return
 ├── WrongReturnStatus    the return is not that far, or further
 ├── ApprovalNeeded       a person has to approve the return before anything is sent in its place
+├── PromiseOver          the goods would leave at a time that is over
 └── ExchangeRefused      the order that is to replace what comes back cannot be placed
 """
 
@@ -162,3 +163,9 @@ class ExchangeRefused(CommandRejected):
     """The order that is to replace what comes back cannot be placed as it was asked for."""
 
     code = "exchange_refused"
+
+
+class PromiseOver(CommandRejected):
+    """The goods would leave at a time that is over: nobody can promise that."""
+
+    code = "promise_over"

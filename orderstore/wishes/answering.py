@@ -37,7 +37,9 @@ def answer(action_id: str, request: AnswerQuestion) -> Wish:
     def decide(state: State, _note: FreeText | None) -> tuple[Event, ...]:
         decided = decisions.answer(state, action_id=action_id, answer=request.answer)
         if not decided and any(question.action_id == action_id for question in existing(state).questions):
-            raise WrongAnswer("to accept is to pay: send a new payment attempt")
+            raise WrongAnswer(
+                "to accept is to pay: finish the payment with the provider, or send a new payment attempt once it was declined"
+            )
         return decided
 
     return Wish(

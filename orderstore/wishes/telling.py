@@ -6,13 +6,14 @@ from functools import partial
 from orderstore.change_requests import AddNote, DelayOrder
 from orderstore.domain import decisions, ids
 from orderstore.domain.events import Event, FreeText, OrderNoteAdded, ShipmentDelayed
+from orderstore.domain.rejections import PromiseOver
 from orderstore.domain.state import State
 from orderstore.privacy.words import note_words
 from orderstore.wishes.wish import CustomerErased, Wish, Words, first, says
 
 
 def delay(order_id: str, request: DelayOrder, *, idempotency_key: str, now: datetime) -> Wish:
-    """Say when the goods will leave, and ask whether that is soon enough. Rejections: OrderClosed."""
+    """Say when the goods will leave, and ask whether that is soon enough. Rejections: OrderClosed, PromiseOver."""
     delay_id = ids.event_id(order_id, f"delay:{idempotency_key}")
     asked_s = request.consent_within_s
     said = ShipmentDelayed(
@@ -23,7 +24,10 @@ def delay(order_id: str, request: DelayOrder, *, idempotency_key: str, now: date
     )
 
     def decide(state: State, _note: FreeText | None) -> tuple[Event, ...]:
-        return decisions.delay_shipment(state, outcome=said)
+        decided = decisions.delay_shipment(state, outcome=said)
+        if decided and said.promised_at <= now:
+            raise PromiseOver("the goods would leave at a time that is over: promise a later one")
+        return decided
 
     def same(event: Event) -> bool:
         return (

@@ -107,4 +107,9 @@ def _figures(of_days: Sequence[Totals]) -> dict[str, Any]:
 
 
 def _took(found: Took) -> dict[str, Any]:
-    return {"orders": found.orders, "p50S": found.p50_s, "p95S": found.p95_s}
+    return {"orders": found.orders, "p50S": _rounded(found.p50_s), "p95S": _rounded(found.p95_s)}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """To the millisecond: more digits than that are the arithmetic's own."""
+    return None if seconds is None else round(seconds, 3)

@@ -79,7 +79,7 @@ def add_routes(router: APIRouter) -> None:
         examples=examples.DELAY,
         gives=schemas.Delayed,
         means="The customer is told, and asked where that needs their consent.",
-        refused=("order_closed",),
+        refused=("order_closed", "promise_over"),
         keyed=True,
     )
     add_verb(

@@ -71,6 +71,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "customer_erased": Kind(422, "This customer was erased"),
         "idempotency_key_reused": Kind(422, "This Idempotency-Key named another request"),
         "hold_reused": Kind(422, "This name was given to another hold"),
+        "promise_over": Kind(422, "That time is over"),
         "exchange_refused": Kind(422, "The order in exchange cannot be placed"),
         "nothing_to_refund": Kind(422, "The request names nothing to refund"),
         "internal": Kind(500, "Something went wrong on our side"),

@@ -152,7 +152,7 @@ def begins(event: e.Event, since: str) -> Entry | None:
                 cause=event.code,
                 since=since,
                 owner="shipping",
-                actions=("release", "refund", "cancel"),
+                actions=("refund",),  # what has not left is held beside it, and the hold offers the rest
                 reference=event.shipment_id,
             )
         case e.ReturnRequested():

@@ -12,7 +12,6 @@ from orderstore.domain.parcels import Parcel, next_parcel, wanted
 from orderstore.domain.rejections import (
     NothingToCancel,
     NothingToReturn,
-    OrderClosed,
     RefundTooLarge,
     TooLateToCancel,
     TooManyAttempts,
@@ -433,7 +432,7 @@ def test_what_has_not_arrived_does_not_come_back() -> None:
     with pytest.raises(NothingToReturn):
         d.request_return(under_way, return_id="a", lines=(piece(0, 1),), reason="other", approved=True)
     confirmed = given(paid("captured"), e.InventoryReserved(reservation_id="r"), e.OrderConfirmed())
-    with pytest.raises(OrderClosed):
+    with pytest.raises(NothingToReturn):
         d.request_return(confirmed, return_id="a", lines=(piece(0, 1),), reason="other", approved=True)
 
     state = delivered()

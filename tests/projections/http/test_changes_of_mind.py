@@ -324,6 +324,17 @@ async def test_a_delay_that_nobody_has_to_agree_to_is_told_once() -> None:
         assert (refused.status_code, refused.json()["code"]) == (409, "order_closed")
 
 
+async def test_nobody_promises_a_time_that_is_over() -> None:
+    """A typing mistake in the year would be mailed to the customer."""
+    async with running() as api:
+        order_id = await reserved(api)
+        body = {"promisedAt": "2020-12-20T00:00:00Z", "reason": "snow"}
+        refused = await api.post(f"/orders/{order_id}/delays", body, token=OPERATOR)
+
+        assert (refused.status_code, refused.json()["code"]) == (422, "promise_over")
+        assert "ShipmentDelayed" not in await events(api, order_id)
+
+
 async def test_a_note_is_sealed_and_shown_to_nobody_who_reads_events() -> None:
     """Once for each key; without one each is its own."""
     async with running() as api:

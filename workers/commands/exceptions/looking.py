@@ -48,7 +48,7 @@ def ls(
     if not found:
         console.print("Nobody is wanted.")
         return
-    table = Table("Order", "Kind", "Cause", "Reference", "Since", "Due", "Owner", "Actions", box=SIMPLE_HEAD)
+    table = _table("Order", "Kind", "Cause", "Reference", "Since", "Due", "Owner", "Actions")
     for item in found:
         for entry in item["entries"]:
             table.add_row(item["orderId"], *_cells(entry))
@@ -87,7 +87,7 @@ def show(
         typer.echo(json.dumps({"entries": shown["entries"], "actions": done}, indent=2))
         return
     console = wide_console()
-    table = Table("Kind", "Cause", "Reference", "Since", "Due", "Owner", "Actions", "Ended", box=SIMPLE_HEAD)
+    table = _table("Kind", "Cause", "Reference", "Since", "Due", "Owner", "Actions", "Ended")
     for one in entries:
         ended = f"{one.ended_at} {one.ended_by}" if one.ended_at else ""
         table.add_row(
@@ -138,3 +138,11 @@ def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
         entry["owner"],
         ", ".join(entry["actions"]),
     )
+
+
+def _table(*columns: str) -> Table:
+    """What does not fit goes on in the next line: an id that is cut cannot be copied."""
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
