@@ -185,13 +185,15 @@ class CreditNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """What comes back. `inspected` are the pieces that came, `restocked` that stock has them."""
+    """What comes back. `inspected` are the pieces that came, `restocked` that stock has them; `exchange_order_id` is the order that
+    replaces them, where it is an exchange."""
 
     return_id: str
     lines: tuple[e.Pieces, ...]
     status: ReturnStatus = ReturnStatus.REQUESTED
     inspected: tuple[e.InspectedPieces, ...] = ()
     restocked: bool = False
+    exchange_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,8 @@ def _evolve(state: State, event: e.Event) -> Order:
         case e.FraudReviewFailed():
             return replace(state, review="failed")
         case e.ReturnRequested():
-            return replace(state, returns=(*state.returns, Return(return_id=event.return_id, lines=event.lines)))
+            asked = Return(return_id=event.return_id, lines=event.lines, exchange_order_id=event.exchange_order_id)
+            return replace(state, returns=(*state.returns, asked))
         case (
             e.ReturnApproved()
             | e.ReturnDeclined()

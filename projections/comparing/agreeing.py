@@ -110,6 +110,7 @@ def _of_people(state: s.Order) -> dict[str, Any]:
                 "inspectedPieces": sum(part.quantity for part in one.inspected)
                 if one.status is s.ReturnStatus.INSPECTED
                 else None,
+                "exchangeOrderId": one.exchange_order_id,
             }
             for one in state.returns
         ]

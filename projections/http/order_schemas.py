@@ -73,12 +73,14 @@ class Action(Answer):
 
 
 class Return(Answer):
-    """Pieces that come back: as many as were announced, and, once somebody has looked, as many as came."""
+    """Pieces that come back: as many as were announced, and, once somebody has looked, as many as came; the order that replaces them,
+    where it is an exchange."""
 
     return_id: str
     status: Literal["REQUESTED", "APPROVED", "DECLINED", "CANCELLED", "RECEIVED", "INSPECTED"]
     pieces: int
     inspected_pieces: int | None
+    exchange_order_id: str | None
 
 
 class Cancellation(Answer):

@@ -91,7 +91,13 @@ def to_answer(view: OrderStatus) -> dict[str, Any]:
         ],
         "actionsOmitted": view.actions_omitted,
         "returns": [
-            {"returnId": one.return_id, "status": one.status, "pieces": one.pieces, "inspectedPieces": one.inspected}
+            {
+                "returnId": one.return_id,
+                "status": one.status,
+                "pieces": one.pieces,
+                "inspectedPieces": one.inspected,
+                "exchangeOrderId": one.exchange_order_id,
+            }
             for one in view.returns
         ],
         "stalled": view.stalled,
@@ -226,6 +232,7 @@ def from_document(stored: Mapping[str, Any]) -> OrderStatus:
                 status=one["status"],
                 pieces=one["pieces"],
                 inspected=one["inspectedPieces"],
+                exchange_order_id=one["exchangeOrderId"],
             )
             for one in document["returns"]
         ),

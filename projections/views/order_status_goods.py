@@ -136,7 +136,13 @@ def returns_after(returns: tuple[Return, ...], event: ReturnEvent) -> tuple[Retu
     """One return more, or one that is further on; the order has a bounded number of them (`decide_returns.RETURNS_MAX`)."""
     match event:
         case e.ReturnRequested():
-            return (*returns, Return(return_id=event.return_id, status="REQUESTED", pieces=count_of(event.lines)))
+            asked = Return(
+                return_id=event.return_id,
+                status="REQUESTED",
+                pieces=count_of(event.lines),
+                exchange_order_id=event.exchange_order_id,
+            )
+            return (*returns, asked)
         case e.ReturnInspected():
             found = count_of(event.pieces)
             return tuple(

@@ -129,12 +129,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """So many pieces come back, as they were announced; `inspected`, once somebody has looked, those that came."""
+    """So many pieces come back, as they were announced; `inspected`, once somebody has looked, those that came. `exchange_order_id` is
+    the order that replaces them, where it is an exchange."""
 
     return_id: str
     status: ReturnStatus
     pieces: int
     inspected: int | None = None
+    exchange_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
