@@ -46,7 +46,11 @@ def test_a_writer_sees_its_write_at_once_and_an_operator_what_became_of_it(serve
         return events if {event["publication"] for event in events} == {"published", "internal"} else []
 
     events = eventually(published, what="every event is published", process=served.process)
-    assert {event["eventType"] for event in events if event["publication"] == "internal"} == {"PaymentCaptured"}
+    assert {event["eventType"] for event in events if event["publication"] == "internal"} == {
+        "PaymentCaptured",
+        "InventoryCommitted",
+        "InvoiceDocumentStored",
+    }
     assert eventually(lambda: sold() == before + 5 * 90_000, what="the day's sales", process=served.process)
     for kind in ("held", "parked", "compensation_failed", "cancellation_declined"):
         listed = api.call("GET", f"/exceptions?kind={kind}")

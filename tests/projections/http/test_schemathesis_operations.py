@@ -21,7 +21,7 @@ OPERATIONS = (
     *("POST /orders/{orderId}/holds/{holdId}/release", "GET /exceptions", "GET /sales", "GET /business"),
     *(
         f"POST /orders/{{orderId}}/{verb}"
-        for verb in ("line-cancellations", "payment-attempts", "review", "delays", "notes")
+        for verb in ("line-cancellations", "payment-attempts", "review", "delays", "notes", "exceptions/actions")
     ),
     *("POST /orders/{orderId}/answers/{actionId}", "POST /orders/{orderId}/refunds/{refundId}/retry"),
     "POST /orders/{orderId}/returns",

@@ -8,6 +8,7 @@ import anyio
 import orjson
 import pytest
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from orderstore.domain.state import ImpossibleTransition
@@ -77,20 +78,14 @@ class Twice(MemoryQueue):
         messages = list(await super().receive(**asked))
         again = [] if messages else self.shown
         self.shown = messages
-        renewed = [Message(**{**_fields(message), "receipt": f"{message.receipt}'"}) for message in again]
+        renewed = [replace(message, receipt=f"{message.receipt}'") for message in again]
         self.newest.update({message.id: message.receipt for message in (*messages, *renewed)})
         return [*messages, *renewed]
 
     async def delete(self, messages: Sequence[Message]) -> Any:
         valid = [message for message in messages if self.newest[message.id] == message.receipt]
-        await super().delete(
-            [Message(**{**_fields(message), "receipt": message.receipt.rstrip("'")}) for message in valid]
-        )
+        await super().delete([replace(message, receipt=message.receipt.rstrip("'")) for message in valid])
         return []  # SQS says yes to a stale receipt, and deletes nothing
-
-
-def _fields(message: Message) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in Message.__dataclass_fields__}
 
 
 def test_a_letter_that_sqs_showed_twice_is_deleted_by_its_newest_receipt() -> None:

@@ -277,7 +277,7 @@ def test_business_refusals_are_answers() -> None:
         erased = await asked(world, {**TEA, "customerId": "customer-7", "customerName": "Jane"})
 
         assert hooks["code"] == "hooks_refused"
-        assert len(hooks["errors"]) == 3
+        assert len(hooks["errors"]) == 4
         assert erased["code"] == "customer_erased"
 
     run_virtual(scenario)
