@@ -32,6 +32,7 @@ from workers.webhooks import schedule
 LOAD_S: Final = 60.0
 DRAIN_S_MAX: Final = 2 * 3_600.0
 PATIENCE_S: Final = 90.0
+SEEN_S: Final = 30.0
 LOOK_S: Final = 5.0
 TRACE_LINES_MAX: Final = 50_000
 UNSTEADY_REDRIVES: Final = 6
@@ -206,12 +207,14 @@ class Run:
                 if redrives > UNSTEADY_REDRIVES:
                     self.operator.steady()
                 await self.operator.redrive()
-            elif not (await restless(self) or await Checker(self).behind()):  # the cheaper look first
-                return True
+            elif not await self._unfinished():
+                await anyio.sleep(SEEN_S)  # people see only now what has just arrived in their list
+                if not await self._unfinished():
+                    return True
         return False
 
     async def _unfinished(self) -> object:
-        return self._left() or await restless(self) or await Checker(self).behind()
+        return self._left() or await restless(self) or await Checker(self).behind() or await restless(self)
 
     def _left(self) -> dict[str, int]:
         """What is still under way. Of the dead letters, those that somebody had in hand who is not there any more."""

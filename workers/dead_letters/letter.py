@@ -13,9 +13,12 @@ from orderstore.registry import HEARS_EVERYTHING
 from workers.dead_letters.causes import Cause, cause_of
 from workers.envelope import MalformedMessage, parse_envelope
 from workers.intake.queue.envelope import read_event
+from workers.payment.hints import notice_in
 from workers.runtime.deadletter import ORIGINAL_ID, REASON, RECEIVE_COUNT, original_attributes
 from workers.runtime.queue import Message
 
+PAYMENT: Final = "payment"
+"""The queue that the provider's webhooks fill beside the topic: what they tell of a dispute names a payment and no order."""
 INTAKE: Final = "intake"
 """The queue that the bus fills, not the topic: its letters name no order of ours."""
 REDRIVEN_FROM: Final = "redrivenFrom"
@@ -131,6 +134,11 @@ def shown_body(letter: Letter, *, characters_max: int = SHOWN_CHARACTERS_MAX) ->
     return shown(body, characters_max=characters_max)
 
 
+def is_notice(queue: str, message: Message) -> bool:
+    """Whether it tells of a payment at the provider, by the provider's name for it: no order is named, the worker asks whose it is."""
+    return queue == PAYMENT and notice_in(message.body) is not None
+
+
 def _names(body: str) -> Mapping[str, str]:
     """The ids in a body, if it is a JSON object that has them, whatever else is wrong with it."""
     try:
@@ -157,6 +165,8 @@ def _unreadable(queue: str, message: Message) -> str | None:
         # It archives also what this build cannot read: whose order it is suffices.
         names = _names(message.body)
         return None if {"orderId", "tenant"} <= names.keys() else "it does not say which order has grown"
+    if is_notice(queue, message):
+        return None
     try:
         read_event(message.body) if queue == INTAKE else parse_envelope(message.body)
     except MalformedMessage as error:

@@ -15,7 +15,7 @@ from orderstore.domain.state import ImpossibleTransition, State
 from orderstore.orders import Orders, placed
 from orderstore.registry import HEARS_ALL_PUBLIC, HEARS_EVERYTHING
 from orderstore.store.errors import CorruptCommit, StreamTooLong
-from workers.dead_letters.letter import INTAKE, Letter
+from workers.dead_letters.letter import INTAKE, Letter, is_notice
 
 NOTIFIES: Final = "notification"
 _STEPS: Final[Mapping[str, Callable[[State], object | None]]] = {
@@ -55,6 +55,10 @@ class Judge:
         if letter.queue == INTAKE:
             return Standing(
                 state=None, version=None, wanted=True, words="placed if it was not yet: a repeat meets its order"
+            )
+        if is_notice(letter.queue, letter.message):
+            return Standing(
+                state=None, version=None, wanted=True, words="the provider is asked what became of the payment"
             )
         if letter.order_id is None:
             return _nowhere("the letter names no order")

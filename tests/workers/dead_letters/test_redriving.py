@@ -13,6 +13,7 @@ from tests.workers.dead_letters.desks import ADA, WHY, DeskWorld
 from workers.dead_letters.desk import Desk
 from workers.dead_letters.errors import DeadLetterError, NotAllowed
 from workers.dead_letters.look import Box
+from workers.payment.hints import notice_body
 from workers.runtime.deadletter import ORIGINAL_ID
 from workers.runtime.memory import MemoryQueue
 from workers.runtime.queue import FailedEntry, Message, Throttled, Unavailable
@@ -197,6 +198,20 @@ def test_a_letter_whose_order_has_moved_on_stays_unless_somebody_insists() -> No
         assert (act["evenIfMovedOn"], act["orderState"]) == (True, "Cancelled")
         await world.work("payment")
         assert not {"authorize", "charge"} & set(await world.effects()), "the worker looks for itself"
+
+    run_virtual(story)
+
+
+def test_what_the_provider_told_of_a_payment_is_sent_on_though_it_names_no_order() -> None:
+    """A dispute is told of by the payment's name; the worker asks the provider whose it is."""
+
+    async def story() -> None:
+        world = DeskWorld()
+        body = notice_body("pi_1")
+        await world.bury("payment", body, reason="GatewayUnavailable: x")
+
+        assert outcomes(await world.redrive()) == {"redriven": 1}
+        assert ([sent.body for sent in await world.waiting()], await world.letters()) == ([body], 0)
 
     run_virtual(story)
 
