@@ -205,7 +205,7 @@ def test_a_return_is_declined_in_words_that_are_sealed(shop: Shop) -> None:
         (("orders", "retry-payment", ORDER), 1, "nothing_to_retry"),
         (("orders", "retry-refund", ORDER, "r-1"), 1, "unknown_refund"),
         (("orders", "answer", ORDER, "missing_stock", "expired"), 2, "/answer"),
-        (("returns", "request", ORDER, "--line", "1:1", "--reason", "other"), 1, "order_closed"),
+        (("returns", "request", ORDER, "--line", "1:1", "--reason", "other"), 1, "nothing_to_return"),
         (("returns", "request", ORDER, "--line", "1:1", "--reason", "other", "--method", "pm_1"), 2, "--exchange"),
         (("returns", "approve", ORDER, "r-1"), 1, "unknown_return"),
         (("returns", "inspect", ORDER, "r-1"), 2, "--nothing"),
