@@ -193,7 +193,7 @@ class Orders(Asking):
         """Announce that pieces come back: allowed at once within the time for it, else for a person to decide. For an exchange the order
         that replaces them is placed first; where the second step fails for technical reasons, a repeat finishes it.
 
-        Raises UnknownOrder, OrderClosed, NothingToReturn, TooManyReturns, ApprovalNeeded, ExchangeRefused, KeyReused, CustomerErased,
+        Raises UnknownOrder, NothingToReturn, TooManyReturns, ApprovalNeeded, ExchangeRefused, KeyReused, CustomerErased,
         WrongVersion.
         """
         return_id = returning.return_id_for_key(order_id, idempotency_key)

@@ -29,7 +29,7 @@ def return_id_for_key(order_id: str, idempotency_key: str) -> str:
 
 
 def request(return_id: str, asked: RequestReturn, *, approved: bool, exchange_order_id: str | None) -> Wish:
-    """Announce that pieces come back. Rejections: OrderClosed, NothingToReturn, TooManyReturns."""
+    """Announce that pieces come back. Rejections: NothingToReturn, TooManyReturns."""
     lines = pieces_of(counted(as_they_are(asked.lines)))
 
     def decide(state: State, note: FreeText | None) -> tuple[Event, ...]:

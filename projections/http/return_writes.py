@@ -28,7 +28,6 @@ def add_routes(router: APIRouter) -> None:
         gives=schemas.ReturnAccepted,
         means="The goods may come back, or a person decides whether they may; the order in exchange is placed.",
         refused=(
-            "order_closed",
             "nothing_to_return",
             "too_many_returns",
             "approval_needed",
