@@ -22,7 +22,6 @@ GY = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
 SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")  # RFC 5480: P-256, uncompressed
 Point = tuple[int, int] | None  # None: the point at infinity
 LINE = ("sku", "description", "quantity", "unit_price")
-PARTLY = ("lines", "lineCount", "linesOmitted", "total", "totalExact")  # where pieces were cancelled, the view reckons
 decimal = Context(prec=999, Emax=99, Emin=-99).create_decimal  # 1e999999999 is short; written out it fills any memory
 canonical = partial(json.dumps, sort_keys=True)  # to Python 1, 1.0 and true are equal, to an auditor they are not
 Wrong = tuple[str, int, str, str]  # where, its commit (0: no commit), the reason, the detail
@@ -132,8 +131,9 @@ def check_proof(stream: str, commits: list[dict[str, Any]], proof: Any, root: di
 
 def differing_fields(shown: dict[str, Any], event: dict[str, Any], created: dict[str, Any]) -> list[str]:
     """Where an invoice does not say what the events say, in as many lines and decimals as it shows."""
-    exact, ordered, kept = decimal(created["total_exact"]), created["lines"], created["lines"][: len(shown["lines"])]
+    partly, kept = event.get("lines"), created["lines"][: len(shown["lines"])]
     total = decimal(event["total_minor"]).scaleb(-len(shown["total"].partition(".")[2]))
+    exact = total if partly else decimal(created["total_exact"])
     lines = [{"description": ""} | {name: line[name] for name in line if name in LINE} for line in kept]
     for line in lines:
         price = decimal(line.pop("unit_price"))
@@ -142,9 +142,9 @@ def differing_fields(shown: dict[str, Any], event: dict[str, Any], created: dict
     said |= {"total": f"{total if abs(total - exact) < 1 else exact:f}", "total_exact": f"{exact:f}", "lines": lines}
     said |= {name: f"{event[name][:-1]}.000000"[:23] + "Z" for name in ("issued_at", "supplied_at")}
     said |= {"order_id": created["order_id"], "customer_id": created.get("customer_id")}
-    said |= {"line_count": len(ordered), "lines_omitted": len(ordered) - len(lines)}
+    said |= {"line_count": len(created["lines"]), "lines_omitted": len(created["lines"]) - len(lines)}
     said = {name[0] + name.title().replace("_", "")[1:]: value for name, value in said.items()}
-    said |= {name: shown.get(name) for name in PARTLY if event.get("lines")}
+    said |= {k: shown.get(k) for k in ("lines", "lineCount", "linesOmitted", "totalExact") if partly}
     return [name for name in said | shown if canonical(said.get(name)) != canonical(shown.get(name))]
 
 
