@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from orderstore.domain import decisions
 from orderstore.domain.events import RefundFailed
 from tests.projections.http.api import ADMIN, Api
-from tests.projections.http.stories import declined, delivered, reserved, under_review
+from tests.projections.http.stories import declined, delivered, reserved, stalled, under_review
 
 LINES = {"lines": [{"line": 1, "quantity": 1}]}
 RETURN = {**LINES, "reason": "withdrawal"}
@@ -22,6 +22,7 @@ class Changed:
     review: str
     delays: str
     returns: str
+    exceptions: str
     answers: tuple[str, str]
     refunds: tuple[str, str]
     requested: tuple[str, str]
@@ -45,6 +46,7 @@ _MEANT = {
     "/review": "review",
     "/delays": "delays",
     "/notes": "delays",
+    "/exceptions/actions": "exceptions",
     "/answers/{actionId}": "answers",
     "/refunds/{refundId}/retry": "refunds",
     "/returns/{returnId}/approve": "requested",
@@ -85,6 +87,7 @@ async def changed(api: Api) -> Changed:
         review=await under_review(api),
         delays=await reserved(api),
         returns=await delivered(api),
+        exceptions=await stalled(api),
         answers=(asked, question),
         refunds=(refunded, refund_id),
         requested=(old, requested),

@@ -59,6 +59,16 @@ async def under_review(api: Api) -> str:
     return await reserved(api, terms={"review": True})
 
 
+async def stalled(api: Api) -> str:
+    """An order that is being undone, for longer than that may take."""
+    order_id = await reserved(api)
+    assert (await api.post(f"/orders/{order_id}/cancel")).status_code == 202
+    since = datetime.fromtimestamp(api.clock.ms / 1000, tz=UTC)
+    clock: dict[str, Any] = {"stage": "undo", "since": since, "due_at": since + timedelta(minutes=15)}
+    await api.record(order_id, decisions.stall, purpose="stalled:undo", **clock)
+    return order_id
+
+
 async def delivered(api: Api, **changes: Any) -> str:
     """An order that has arrived."""
     order_id = await dispatched(api, **changes)
