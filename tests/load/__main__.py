@@ -1,7 +1,8 @@
 """`python -m tests.load burst|year|hot|clients|soak [--orders N] [--seed N] [--json FILE]`: one run; exit 1 with what broke.
 
 burst    10,000 orders at once while the workers are stopped; then they are started (E036)
-year     the real year of orders, imported while the workers are stopped; --orders N: only the first so many sales; --data: where it is
+year     the real year of orders, imported while the workers are stopped; --orders N: only the first so many sales; --batch N: so many
+         at a time, drained before the next; --data: where it is
 hot      2,000 orders of one article of which there is half as much
 clients  2,000 connections (--orders) open at once that place, read and list
 soak     twenty minutes (--minutes) at a steady rate while roles are killed and asked to stop
@@ -58,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("scenario", choices=SCENARIOS)
     made.add_argument("--orders", type=above(int), help="how many orders, or clients")
+    made.add_argument(
+        "--batch", type=above(int), help="the year: so many sales are imported before the workers start again"
+    )
     made.add_argument("--seed", type=int, default=1)
     made.add_argument("--minutes", type=above(float), default=20.0, help="how long the soak lasts")
     made.add_argument("--per-s", type=above(float), default=2.0, help="orders each second of the soak")
@@ -80,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = Asked(
         seed=options.seed,
         orders=options.orders,
+        batch=options.batch,
         minutes=options.minutes,
         per_s=options.per_s,
         data=options.data,

@@ -14,10 +14,11 @@ class Unable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """From the command line. `orders`: None for the scenario's own number."""
+    """From the command line. `orders`: None for the scenario's own number; `batch`: None for all of them at once."""
 
     seed: int = 1
     orders: int | None = None
+    batch: int | None = None
     minutes: float = 20.0
     per_s: float = 2.0
     data: Path | None = None

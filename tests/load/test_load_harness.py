@@ -253,6 +253,13 @@ def test_a_rate_is_counted_between_the_first_moment_and_the_last() -> None:
         year.rate_of([5, 5])
 
 
+def test_a_year_in_batches_ends_with_its_last_sale() -> None:
+    """Each import goes on where the one before it ended, and there is always one."""
+    assert year.limits_of(19_959, beside=1_000, batch=6_000) == (7_000, 13_000, 19_000, 19_959)
+    assert year.limits_of(60, beside=15, batch=60) == (60,)
+    assert year.limits_of(60, beside=0, batch=30) == (30, 60)
+
+
 def test_what_the_file_sells_is_added_up_by_the_penny(tmp_path: Path) -> None:
     """Lines, pieces by article, and each order's own rounding."""
     file = write_csv(

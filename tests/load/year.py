@@ -1,4 +1,5 @@
 """The real year of orders (Online Retail), imported by the operator's own command while the workers are stopped; then everything drains.
+In batches, if that is asked: the emulator looks through all that waits for each message that it hands out.
 
 Goods on the shelves are exactly those that the year sells. After the drain the file is imported a second time: nothing of it may be made
 twice.
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +46,7 @@ async def run(emulator: Environment, folder: Path, report: Report, asked: Asked)
         )
     sold = await anyio.to_thread.run_sync(partial(read_sales, file, asked.orders))
     async with on_stage(emulator, folder, report, stocked=sold["pieces"], receipt="year") as stage:
-        await _run(stage, report, file=file, sold=sold)
+        await _run(stage, report, file=file, sold=sold, batch=asked.batch or sold["orders"])
     judge_processes(report)
 
 
@@ -68,38 +70,48 @@ def summed(sales: Iterable[Sale]) -> dict[str, Any]:
     return {"orders": orders, "lines": lines, "exact": exact, "minor": minor, "pieces": pieces}
 
 
-async def _run(stage: Stage, report: Report, *, file: Path, sold: dict[str, Any]) -> None:
+async def _run(stage: Stage, report: Report, *, file: Path, sold: dict[str, Any], batch: int) -> None:
     figures = report.figures
     figures["the file"] = {name: sold[name] for name in ("orders", "lines", "minor")}
     beside = min(BESIDE, sold["orders"] // 4)
+    limits = limits_of(sold["orders"], beside=beside, batch=batch)
     await _import(stage, file, beside)
     await drained(stage)
-    await stage.stop(WORKERS_SEAT)
-    first = await _import(stage, file, sold["orders"])
-    held = await published(stage)
-    stage.tell(f"imported: {first['imported']}; there wait: {held}")
-    await stage.start(WORKERS_SEAT)
-    began = anyio.current_time()
+    drain_s, most = 0.0, 0
+    for limit in limits:
+        await stage.stop(WORKERS_SEAT)
+        imported = await _import(stage, file, limit)
+        held = await published(stage)
+        most = max(most, sum(held.waiting.values()))
+        stage.tell(f"imported: {imported['imported']}; there wait: {held}")
+        await stage.start(WORKERS_SEAT)
+        began = anyio.current_time()
+        await drained(stage)
+        drain_s += anyio.current_time() - began
+    again = await _import(stage, file, sold["orders"])
+    assert again["imported"]["orders_new"] == 0, f"the second import made orders twice: {again['imported']}"
     await drained(stage)
-    drain_s = anyio.current_time() - began
-    second = await _import(stage, file, sold["orders"])
-    assert second["imported"]["orders_new"] == 0, f"the second import made orders twice: {second['imported']}"
-    await drained(stage)
-    figures["imported, workers stopped"] = first["imported"]
-    figures["imported again, after the drain"] = second["imported"]
+    figures["imported, workers stopped"] = imported["imported"]
+    figures["imported again, after the drain"] = again["imported"]
     figures["the drain"] = {
         "orders": sold["orders"] - beside,
+        "batches": len(limits),
         "seconds": drain_s,
         "orders/s": (sold["orders"] - beside) / drain_s,
-        "most that waited": held.waiting,
+        "most messages that waited": most,
         "oldest message s": await stage.ages_s(),
     }
     books = await reckon(stage, report, stocked=sold["pieces"], mail="suppressed")
     check_totals(books, sold)
-    (running, running_s), (stopped, stopped_s) = rates(books, beside)
+    (running, running_s), (stopped, stopped_s) = rates(books, beside, limits)
     figures["accepted/s"] = {"workers running": running, "workers stopped": stopped}
     figures["money"] = {"sold, minor units": sold["minor"], "given back, minor units": given_back(books)}
     judge_intake(report, stopped_per_s=stopped, running_per_s=running, lasted_s=min(stopped_s, running_s))
+
+
+def limits_of(orders: int, *, beside: int, batch: int) -> tuple[int, ...]:
+    """Up to which sale each import goes, after the first ones."""
+    return (*range(beside + batch, orders, batch), orders)
 
 
 async def _import(stage: Stage, file: Path, count: int) -> dict[str, Any]:
@@ -137,10 +149,12 @@ def given_back(books: Books) -> int:
     )
 
 
-def rates(books: Books, beside: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Of the first so many sales and of the rest: accepted each second, and in how many seconds, by when they were recorded."""
+def rates(books: Books, beside: int, limits: tuple[int, ...]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Of the first so many sales, and of the batches after them: accepted each second, in how many seconds, by when they were recorded."""
     moments = sorted(history.events[0].recorded_at_ms for history in books.histories.values())
-    return rate_of(moments[:beside]), rate_of(moments[beside:])
+    batches = [rate_of(moments[begin:end]) for begin, end in pairwise((beside, *limits)) if end - begin > 1]
+    lasted_s = sum(batch_s for _, batch_s in batches)
+    return rate_of(moments[:beside]), (sum(per_s * batch_s for per_s, batch_s in batches) / lasted_s, lasted_s)
 
 
 def rate_of(moments_ms: list[int]) -> tuple[float, float]:
