@@ -106,6 +106,7 @@ class InventoryHandler(Reaction):
         except NotHeld:
             decide = self._not_held(decide, kind="sent_and_not_held", subject=shipment.shipment_id, goods=goods)
         cause = self._caused_by(history, e.ShipmentDispatched, "inventory-committed", shipment_id=shipment.shipment_id)
+        history = await self._orders.caught_up(history)  # payment and billing act on the same dispatch
         return await self._orders.record(history, decide, cause=cause)
 
     async def _release_pieces(self, history: History, stock: Stock, part: LineCancellation) -> History:
