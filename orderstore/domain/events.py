@@ -20,6 +20,7 @@ from orderstore.domain.order_facts import (
     OrderCompleted,
     OrderConfirmed,
     OrderCreated,
+    OrderGraceEnded,
     OrderHeld,
     OrderHoldReleased,
     OrderNoteAdded,
@@ -87,6 +88,7 @@ from orderstore.domain.shipment_facts import (
     ShipmentDelivered,
     ShipmentDispatched,
     ShipmentFailed,
+    ShipmentRecalled,
     TrackingUpdated,
 )
 from orderstore.domain.stock_facts import (
@@ -153,6 +155,7 @@ __all__ = (
     "OrderConfirmed",
     "OrderCreated",
     "OrderExpired",
+    "OrderGraceEnded",
     "OrderHeld",
     "OrderHoldReleased",
     "OrderLine",
@@ -199,6 +202,7 @@ __all__ = (
     "ShipmentDelivered",
     "ShipmentDispatched",
     "ShipmentFailed",
+    "ShipmentRecalled",
     "StalledStage",
     "TaxAmount",
     "Terms",
@@ -207,6 +211,7 @@ __all__ = (
 
 Event = (
     OrderCreated
+    | OrderGraceEnded
     | OrderConfirmed
     | OrderRejected
     | OrderCancellationRequested
@@ -251,6 +256,7 @@ Event = (
     | InventoryCommitted
     | InventoryRestocked
     | ShipmentCreated
+    | ShipmentRecalled
     | ShipmentCancelled
     | ShipmentDispatched
     | ShipmentDelivered

@@ -133,6 +133,7 @@ PublicData = (
 FORMS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "OrderCreated": OrderCreated,
+        "OrderGraceEnded": Nothing,
         "OrderConfirmed": Nothing,
         "OrderRejected": OrderRejected,
         "OrderCancellationRequested": OrderCancellationRequested,
@@ -148,6 +149,7 @@ FORMS: Final[Mapping[str, type]] = MappingProxyType(
         "InventoryFailed": InventoryFailed,
         "InventoryReleased": Nothing,
         "ShipmentCreated": ShipmentCreated,
+        "ShipmentRecalled": Shipment,
         "ShipmentCancelled": Shipment,
         "ShipmentDispatched": ShipmentDispatched,
         "ShipmentDelivered": Shipment,

@@ -277,7 +277,7 @@ class Walk:
         back = pieces_of(returnable(order))[:2] or some
         returns = [one.return_id for one in order.returns] or ["none"]
         which = random.choice(returns)
-        stages: tuple[e.StalledStage, ...] = ("outcomes", "dispatch", "delivery", "undo", "refund")
+        stages: tuple[e.StalledStage, ...] = ("outcomes", "capture", "dispatch", "delivery", "undo", "refund")
         choices: list[Decide] = [
             partial(d.request_cancellation, reason="customer"),
             partial(d.request_refund, refund_id=name, lines=some, reason=None),
@@ -406,13 +406,17 @@ def walk(seed: int, *, steps: int = 60) -> Walk:
     terms = e.Terms(
         missing_stock=random.choice(("refuse", "ask", "backorder", "cancel_lines")),
         charge=random.choice(("per_order", "per_shipment")),
-        payment_retry_s=random.choice((0, 120)),
+        payment_retry_s=random.choice((0, 300)),
         reservation_s=random.choice((0, 200)),
         answer_s=80,
         review=random.random() < 0.3,
     )
     going = Walk(random, terms, kind=random.choice((0, 10, 40)))
-    going.append(d.place(INITIAL, order=order_created(lines=LINES, terms=terms)))
+    promised = Random(-1 - seed)
+    grace_until = NOON + timedelta(seconds=60) if promised.random() < 0.2 else None
+    ship_by = NOON + timedelta(seconds=400) if promised.random() < 0.5 else None
+    created = order_created(lines=LINES, terms=terms, grace_until=grace_until, ship_by=ship_by)
+    going.append(d.place(INITIAL, order=created))
     for _ in range(steps):
         going.step()
     going.drain()
