@@ -9,12 +9,10 @@ import anyio
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import Placed
 from orderstore.history import History
-from orderstore.orders import Orders, placed
+from orderstore.orders import placed
 from orderstore.store.errors import StoreError
-from orderstore.transact import Transactor
 from tests.projections.stream.fake_stream import wall_ms
 from tests.simulation.habits import Habits
-from tests.simulation.processes import TENANT
 from tests.simulation.wishing import SKUS
 from workers.inventory.locations import Location, Locations
 from workers.inventory.stock import MAIN, Place
@@ -81,13 +79,6 @@ class Bank:
         self._random = Random(f"bank {run.seed}")
         self._ledger = TableLedger(run.outside.tables["sandbox"], now_ms=wall_ms)
         self._disputes = SandboxDisputes(self._ledger)
-        self._orders = Orders(
-            Transactor(run.outside.log, now_ms=wall_ms),
-            tenant=TENANT,
-            vault=run.outside.vault,
-            hooks_allowed=True,
-            now_ms=wall_ms,
-        )
         self._open: dict[str, str] = {}
         """Reference by order."""
         self._judged: set[str] = set()
@@ -98,7 +89,7 @@ class Bank:
             await anyio.sleep(self._random.expovariate(1 / BANK_EVERY_S))
             for order_id in list(self._run.customers.placed.values()):
                 try:
-                    history = await self._orders.load(order_id)
+                    history = await self._run.known.order(order_id)
                 except (UnknownOrder, StoreError):
                     continue
                 await self._let_act(history)

@@ -55,7 +55,7 @@ class Checker:
     async def behind(self) -> list[str]:
         """What has not arrived yet: views, publications, the archive. To be asked while the service runs."""
         published = {event.event_id for event in self._outside.topic.published}
-        owed = [public.event_id async for public in self._public() if public.event_id not in published]
+        owed = [public.event_id for public in await self._public() if public.event_id not in published]
         if owed:
             return [f"{len(owed)} events are not published"]
         report = await compare(
@@ -168,10 +168,15 @@ class Checker:
             except UNREADABLE:
                 continue
 
-    async def _public(self) -> AsyncIterator[Recorded]:
-        async for recorded in self._recorded():
-            if publish(recorded) is not None:
-                yield recorded
+    async def _public(self) -> list[Recorded]:
+        found: list[Recorded] = []
+        for order_id in self._run.customers.placed.values():
+            try:
+                history = await self._run.known.order(order_id)
+            except UNREADABLE:
+                continue
+            found.extend(recorded for recorded in history.events if publish(recorded) is not None)
+        return found
 
     def _ledger(self) -> TableLedger:
         return TableLedger(self._outside.tables["sandbox"], now_ms=wall_ms)

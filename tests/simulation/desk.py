@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from tests.simulation.run import Run
 
 LOOKS_EVERY_S: Final = 10.0
-LATER: Final = 0.4
+BUSY_S: Final = 6.0
+"""The same while things go wrong."""
+LATER: Final = 0.25
 """While things go wrong, that somebody leaves an entry for later."""
 PAGE: Final = 50
 OWN_HOLD: Final = "h1"
@@ -59,7 +61,7 @@ async def desk(process: Process, wire: Wire) -> None:
     generations = CurrentGenerations(views, (deadlines.NAME, exceptions.NAME))
     people = People(run, orders_of(process, wire), order_sweep(process, wire), Random(f"people {run.seed}"))
     while True:
-        await anyio.sleep(process.random.expovariate(1 / LOOKS_EVERY_S) if not run.calm else LOOKS_EVERY_S)
+        await anyio.sleep(process.random.expovariate(1 / BUSY_S) if not run.calm else LOOKS_EVERY_S)
         try:
             page = await open_exceptions(
                 views, await generations.now(), tenant=TENANT, now_ms=process.now_ms(), limit=PAGE
@@ -94,12 +96,15 @@ class People:
             return
 
         async def receive() -> None:
-            order = placed(await self._orders.load(order_id))
-            for one in order.returns:
-                if one.status is ReturnStatus.APPROVED:
-                    await self._orders.ask(order_id, returning.receive(one.return_id), actor=OPERATOR)
+            for return_id in await self._on_their_way(order_id):
+                await self._orders.ask(order_id, returning.receive(return_id), actor=OPERATOR)
 
         await self._try(f"{order_id[-4:]} comes back", receive)
+
+    async def _on_their_way(self, order_id: str) -> list[str]:
+        """The returns that stand at the door: whoever takes them in sees them there."""
+        order = placed(await self._run.known.order(order_id))
+        return [one.return_id for one in order.returns if one.status is ReturnStatus.APPROVED]
 
     async def _try(self, what: str, act: Callable[[], Awaitable[None]]) -> None:
         try:

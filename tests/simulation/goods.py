@@ -7,7 +7,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from orderstore.domain import events as e
-from orderstore.domain.parcels import LEFT, in_shipments, shipments_in, wanted
+from orderstore.domain import next_steps
+from orderstore.domain.parcels import LEFT, in_shipments, next_parcel, shipments_in, wanted
 from orderstore.domain.state import Cancelled, Completed, Placed, Rejected, ShipmentStatus
 from orderstore.history import History
 from orderstore.orders import Orders, placed
@@ -106,8 +107,14 @@ def parcels(order: Placed, events: Sequence[e.Event], ledger: Sequence[Entry]) -
         left = ours.get(shipment_id) in LEFT
         if (kind == "dispatched") != left:
             found.append(f"the carrier says that {shipment_id} is {kind}, and the log says {ours.get(shipment_id)}")
-    if stray := {one for one in booked_there if one not in ours and one not in fates}:
+    if stray := {one for one in booked_there if one not in ours and one not in fates} - _kept_here(order):
         found.append(f"the carrier expects {sorted(stray)}, and the order knows nothing of it")
     if waiting := [one for one, status in ours.items() if status is ShipmentStatus.BOOKED and one not in booked_there]:
         found.append(f"{waiting} are booked in the log, and not at the carrier")
     return found
+
+
+def _kept_here(order: Placed) -> set[str]:
+    """The parcel that a hold keeps here, and that the carrier may have been asked for before: it is written down when the hold ends."""
+    parcel = next_parcel(order) if order.holds else None
+    return set() if parcel is None else {next_steps.shipment_id(order, parcel)}

@@ -19,6 +19,8 @@ class Habits:
     terms: float = 0.0  # it has terms of its own: each of them one of its choices
     per_shipment: float = 0.0  # of these, that each parcel is paid for when it leaves
     review: float = 0.0  # of these, that somebody looks at it before goods leave
+    grace: float = 0.0  # of these, that nobody begins with it for a while
+    promised: float = 0.0  # of these, that it says by when it leaves
     # how it is paid
     soft_decline: float = 0.0
     bank_asks: float = 0.0
@@ -69,11 +71,11 @@ def habits_of(seed: int) -> Habits:
     return Habits(
         terms=random.uniform(0.6, 1.0),
         per_shipment=random.choice((0.0, 0.5, 1.0)),
-        review=up_to(0.4),
+        review=up_to(0.6),
         soft_decline=up_to(0.5),
         bank_asks=up_to(0.3),
         hold_runs_out=up_to(0.4),
-        hold_s=random.choice((20, 60, 180)),
+        hold_s=random.choice((20, 40, 60)),
         taken_once=up_to(0.2),
         refund_fails=up_to(0.3),
         refused=up_to(0.2),
@@ -82,8 +84,8 @@ def habits_of(seed: int) -> Habits:
         pays_again=random.uniform(0.1, 0.7),
         does_what_the_bank_asks=random.uniform(0.1, 0.7),
         answers=random.uniform(0.0, 0.5),
-        cancels_lines=up_to(0.8),
-        sends_back=up_to(1.0),
+        cancels_lines=up_to(1.0),
+        sends_back=random.uniform(0.2, 1.0),
         exchanges=up_to(0.5),
         disputes=up_to(0.5),
         delays=up_to(0.4),
@@ -92,4 +94,6 @@ def habits_of(seed: int) -> Habits:
         pieces=random.choice((1, 2, 4)),
         goods_in_every_s=random.choice((0.0, 15.0, 40.0)),
         impatient=random.random() < 0.5,
+        grace=up_to(0.5),
+        promised=up_to(0.6),
     )

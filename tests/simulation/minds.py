@@ -11,6 +11,7 @@ from orderstore.change_requests import AnswerQuestion, CancelLines, DelayOrder, 
 from orderstore.domain.decide_returns import returnable
 from orderstore.domain.deciding import existing
 from orderstore.domain.ids import order_id_for_key
+from orderstore.domain.parts import InventoryStatus
 from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import Order, PaymentStatus, ShipmentStatus
 from orderstore.orders import Orders
@@ -30,7 +31,10 @@ CUSTOMER: Final = Actor("customer", "customer-1")
 OPERATOR: Final = Actor("operator", "ada")
 PAUSE_S: Final = 0.5
 LOOKS_EVERY_S: Final = 8.0
+IMPATIENT_S: Final = 3.0
+"""Of who still means to do something by itself: what is cancelled late has left, and what is sent back late nobody takes in."""
 UNTIL_S: Final = 95.0
+SET_ASIDE: Final = (InventoryStatus.RESERVED, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
 SOON: Final = "2099-01-01T00:00:00Z"
 
 Ask = Callable[[], Awaitable[Any]]
@@ -77,7 +81,8 @@ class Minds:
             delayed=random.random() < habits.delays,
         )
         while anyio.current_time() < UNTIL_S:
-            await anyio.sleep(random.expovariate(1 / LOOKS_EVERY_S))
+            impatient = mood.cancels or mood.sends_back
+            await anyio.sleep(random.expovariate(1 / (IMPATIENT_S if impatient else LOOKS_EVERY_S)))
             try:
                 order = existing((await self._orders.load(order_id)).state)
             except (StoreError, CommandRejected):
@@ -96,7 +101,7 @@ class Minds:
             if question.kind != "payment" and random.random() < habits.answers:
                 said = AnswerQuestion(answer=random.choice(("accepted", "accepted", "declined")))
                 asks.append(self._asking(order_id, answering.answer(question.action_id, said)))
-        if mood.cancels and random.random() < 0.5:
+        if mood.cancels and random.random() < (0.8 if order.inventory.status in SET_ASIDE else 0.15):
             mood.cancels = False
             line = random.randrange(len(order.order.lines))
             asked = CancelLines.model_validate({"lines": [{"line": line, "quantity": 1}]})
@@ -111,7 +116,7 @@ class Minds:
                 )
             )
         arrived = any(shipment.status is ShipmentStatus.DELIVERED for shipment in order.shipments)
-        if mood.sends_back and arrived and random.random() < 0.5 and (pieces := returnable(order)):
+        if mood.sends_back and arrived and (pieces := returnable(order)):
             mood.sends_back = False
             asks.append(self._sending_back(order_id, dict(pieces), mood, random))
         return asks

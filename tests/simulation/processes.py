@@ -56,6 +56,7 @@ class Process:
         self.wire: Wire | None = None
         self.scope = anyio.CancelScope()
         self.stop: Callable[[], None] = lambda: None
+        self._retired = False
 
     def now_ms(self) -> int:
         """The wall clock of its machine."""
@@ -73,9 +74,14 @@ class Process:
             self.wire.thaw()
             self.scope.cancel()
 
+    def retire(self) -> None:
+        """There is to be one less of its kind: it stops in good order, and nobody starts it again."""
+        self._retired = True
+        self.stop()
+
     async def live(self) -> None:
         """Start, and start again."""
-        while True:
+        while not self._retired:
             self._boots += 1
             self.wire = wire = Wire(self.run, f"{self.name}/{self._boots}", self.random)
             self.stop = lambda: None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FAULTS = Faults(throttle=0.05, lost_request=0.1, lost_answer=0.1)
 """Of the operator's own calls, also when all else is well: most letters are sent on only then."""
 RUN_S_MAX = 30.0
-"""Letters that a tool had in hand when it died are seen again a minute after this."""
+"""Letters that a tool had in hand when it died are seen again `LETTERS_HIDDEN_S` after this."""
 MANDATE = Mandate(Actor("operator", "ada"), "the faults are over", even_if_moved_on=True)
 
 

@@ -25,25 +25,33 @@ from orderstore.domain.state import (
     evolve,
 )
 from orderstore.history import History
-from orderstore.orders import Orders, placed
+from orderstore.orders import placed
 from orderstore.store.errors import StoreError
-from orderstore.transact import Transactor
 from projections.views import exceptions
 from projections.views.exceptions import Exceptions
 from tests.projections.stream.fake_stream import wall_ms
 from tests.simulation.desk import is_attended
-from tests.simulation.processes import TENANT
 from workers.sweeping.order_sweep import waited_for
 
 if TYPE_CHECKING:
     from tests.simulation.run import Run
 
-SOON_S: Final = 3_600.0
+SOON_S: Final = 1_800.0
 """What is due within this is waited for before anybody looks: the longest term of an order here is minutes."""
 CLOCKS_S: Final = 7.0
 """By so much two clocks may differ."""
-QUIET_S: Final = 60.0
+QUIET_S: Final = 30.0
 """For so long nobody may have written anything: people look every ten seconds."""
+BEGUN: Final = (
+    e.PaymentCompleted,
+    e.PaymentFailed,
+    e.PaymentActionRequired,
+    e.InventoryReserved,
+    e.InventoryPartiallyReserved,
+    e.InventoryFailed,
+)
+"""What shows that somebody has begun with an order."""
+PROMISE: Final = "promise:"
 UNREADABLE: Final = (StoreError, CodecError, UnknownOrder)
 
 
@@ -52,16 +60,9 @@ async def restless(run: "Run") -> str:
     if run.habits.plain:
         return ""
     now_ms = wall_ms()
-    orders = Orders(
-        Transactor(run.outside.log, now_ms=wall_ms),
-        tenant=TENANT,
-        vault=run.outside.vault,
-        hooks_allowed=True,
-        now_ms=wall_ms,
-    )
     for order_id in run.customers.placed.values():
         try:
-            history = await orders.load(order_id)
+            history = await run.known.order(order_id)
         except UNREADABLE:
             continue  # it is told when everything is looked at
         if now_ms - history.events[-1].recorded_at_ms < QUIET_S * 1_000:
@@ -111,6 +112,12 @@ def _too_early(history: History) -> Iterator[str]:
                 early = not any(due.timer == event.deadline for due in over)
             case e.OrderActionAnswered(answer="expired"):
                 early = not any(due.subject == event.action_id for due in over)
+            case e.OrderGraceEnded():
+                early = not any(due.timer == "grace" for due in over)
+            case e.OrderActionRequired() if event.action_id.startswith(PROMISE):
+                early = not any(due.timer == "promise" for due in over)
+            case _ if isinstance(event, BEGUN):
+                early = isinstance(state, Received) and state.grace_until is not None
             case _:
                 pass
         if early:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 from unittest.mock import patch
@@ -12,12 +12,14 @@ from anyio.abc import TaskGroup
 
 from orderstore.snapshots import standing
 from tests.simulation.around import LAST_DELIVERY, Bank, Van
+from tests.simulation.chaos import Chaos
 from tests.simulation.checkers import Checker
 from tests.simulation.consumers import workers
 from tests.simulation.customers import Customers
 from tests.simulation.desk import desk
 from tests.simulation.faults import CALM, Faults, drawn
 from tests.simulation.habits import Habits, habits_of
+from tests.simulation.knowing import Known
 from tests.simulation.outside import Outside, digest_of
 from tests.simulation.processes import TENANT, Process, readers
 from tests.simulation.redriving import Operator
@@ -26,13 +28,15 @@ from tests.simulation.sweeping import sweepers
 from tests.simulation.wire import Wire
 from tests.simulation.wishing import SKUS
 from tests.virtual_time import run_seeded
+from workers.dead_letters import look
+from workers.payment import handler as payment_handler
 from workers.sweeping import rechecking
 from workers.webhooks import schedule
 
 LOAD_S: Final = 60.0
-DRAIN_S_MAX: Final = 2 * 3_600.0
+DRAIN_S_MAX: Final = 3_600.0
 PATIENCE_S: Final = 90.0
-SEEN_S: Final = 30.0
+SEEN_S: Final = 20.0
 LOOK_S: Final = 5.0
 TRACE_LINES_MAX: Final = 50_000
 UNSTEADY_REDRIVES: Final = 6
@@ -40,6 +44,9 @@ REDRIVES_MAX: Final = 12
 DELAYS_S: Final = (2.0, 5.0, 10.0, *(20.0,) * 6)
 WEBHOOKS_ONE_IN: Final = 3
 GOODS_LOOKED_FOR_EVERY_S: Final = 60.0
+PAYMENT_LOOKS_S: Final = (30, 120)
+LETTERS_HIDDEN_S: Final = 20.0
+"""By so much longer than a tool works its letters are hidden from others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +95,8 @@ class Run:
         self.trace: list[str] = []
         self._tasks: TaskGroup
         self._problems: list[str] = []
-        self._random = Random(f"chaos {seed}")
         self.outside = Outside(self)
+        self.known = Known(self)
         self.operator = Operator(self)
         self.customers = Customers(self, count=orders, seconds=LOAD_S)
         self.van, self.bank = Van(self), Bank(self)
@@ -100,6 +107,7 @@ class Run:
         if not habits.plain:
             self._processes += [Process(self, f"sweeper-{name}", sweepers) for name in "ab"]
             self._processes.append(Process(self, "desk", desk))
+        self._chaos = Chaos(self, self._processes)
 
     @property
     def nothing_fails(self) -> bool:
@@ -152,12 +160,13 @@ class Run:
                 chaos.start_soon(self.outside.stream.unrest)
                 if self.habits.goods_in_every_s:
                     chaos.start_soon(self.van.drive)
-                for chaotic in self._chaos():
+                for chaotic in self._chaos.of(self.faults):
                     chaos.start_soon(chaotic)
                 api = Process(self, "api", self.customers.shop)
                 await self.customers.shop(api, Wire(self, "api", api.random))
                 chaos.cancel_scope.cancel()
             await self._calm()
+            tasks.start_soon(self._chaos.scale_in)
             drained = await self._drain()
             if not drained:
                 self.broken(f"not drained within {DRAIN_S_MAX:.0f} s: {await self._unfinished()}")
@@ -228,63 +237,6 @@ class Run:
         depths = {name: await queue.depths() for name, queue in self.outside.dead.items()}
         return {name: one.visible for name, one in depths.items() if one.visible}
 
-    def _chaos(self) -> list[Callable[[], Any]]:
-        faults = self.faults
-        kinds: tuple[tuple[float, Callable[[], Any]], ...] = (
-            (faults.kill_every_s, self._kill),
-            (faults.stop_every_s, self._stop),
-            (faults.freeze_every_s, self._freeze),
-            (faults.steal_every_s, self._steal),
-            (faults.step_every_s, self._step),
-            (faults.redrive_every_s, self.operator.redrive),
-        )
-
-        def again(every_s: float, act: Callable[[], Any]) -> Callable[[], Any]:
-            async def forever() -> None:
-                while True:
-                    await anyio.sleep(self._random.expovariate(1 / every_s))
-                    await act()
-
-            return forever
-
-        return [again(every_s, act) for every_s, act in kinds if every_s]
-
-    async def _kill(self) -> None:
-        self._random.choice(self._processes).kill("is killed")
-
-    async def _stop(self) -> None:
-        process = self._random.choice(self._processes)
-        self.note(process.name, "is asked to stop")
-        process.stop()
-
-    async def _freeze(self) -> None:
-        wire = self._random.choice(self._processes).wire
-        if wire is None or wire.dead or wire.thawed is not None:
-            return
-        self.note(wire.name, "freezes")
-        wire.freeze()
-        await anyio.sleep(self.faults.freeze_s)
-        self.note(wire.name, "thaws")
-        wire.thaw()
-
-    async def _step(self) -> None:
-        process = self._random.choice(self._processes)
-        process.set_clock()
-        self.note(process.name, f"its clock is {process.skew_ms} ms off now")
-
-    async def _steal(self) -> None:
-        """Somebody takes a lease whose owner is alive: a reader that took it for dead, seen from here."""
-        rows = [
-            row
-            for name in ("views", "relay")
-            for row in await self.outside.leases.rows(name)
-            if row.owner is not None and not row.shard.startswith("worker/")
-        ]
-        if rows:
-            row = self._random.choice(rows)
-            await self.outside.leases.replace(row, replace(row, owner="thief", counter=row.counter + 1))
-            self.note("thief", f"takes {row.subscription} {row.shard[-4:]}")
-
 
 def play(seed: int, *, faults: Faults | None = None, habits: Habits | None = None, orders: int = 6) -> Verdict:
     """Play the run of a seed. Orders are short and hours are long here: snapshots come early, and webhooks are repeated soon."""
@@ -298,5 +250,7 @@ def play(seed: int, *, faults: Faults | None = None, habits: Habits | None = Non
         patch.object(standing, "COMMITS_BETWEEN", 4),
         patch.object(schedule, "DELAYS_S", DELAYS_S),
         patch.object(rechecking, "EVERY_S", GOODS_LOOKED_FOR_EVERY_S),
+        patch.object(payment_handler, "LOOKS_S", PAYMENT_LOOKS_S),
+        patch.object(look, "MARGIN_S", LETTERS_HIDDEN_S),
     ):
         return run_seeded(seed, scenario)

@@ -9,6 +9,8 @@ from tests.simulation.habits import Habits
 SKUS: Final = ("LAPTOP", "MOUSE", "CABLE")
 ANSWER_S: Final = (60, 150)
 RETRY_S: Final = (0, 40, 120)
+GRACE_S: Final = (8, 20)
+SHIP_WITHIN_S: Final = (60, 100)
 GOOD_CARD: Final = "pm_card_visa"
 SOFT_DECLINE: Final = "pm_sandbox_declined_soft"
 
@@ -39,6 +41,8 @@ def _terms(random: Random, habits: Habits) -> dict[str, Any]:
             "reservationS": random.choice((0, 60, 200)),
             "answerS": random.choice(ANSWER_S),
             "review": random.random() < habits.review,
+            "graceS": random.choice(GRACE_S) if random.random() < habits.grace else None,
+            "shipWithinS": random.choice(SHIP_WITHIN_S) if random.random() < habits.promised else None,
         }
     }
 

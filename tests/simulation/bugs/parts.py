@@ -6,7 +6,9 @@ from unittest.mock import patch
 
 from orderstore.domain import events as e
 from projections.views import exception_causes, exceptions
-from tests.simulation.bugs.bug import Bug
+from tests.simulation.bugs.bug import Bug, another
+from workers.inventory.storekeeping import Storekeeping
+from workers.inventory.table_stock import TableStock
 from workers.payment import handler as payment_handler
 from workers.payment.gateway import PaymentGateway
 from workers.payment.sandbox import SandboxGateway
@@ -76,6 +78,25 @@ def _nobody_is_told_of_a_failed_refund() -> AbstractContextManager[Any]:
     return patch.object(exceptions, "begins", begins)
 
 
+def _cancelled_pieces_stay_set_aside() -> AbstractContextManager[Any]:
+    """The log says that they are back, and stock was never told."""
+
+    async def release_part(self: Any, *_: Any, **__: Any) -> None:
+        return
+
+    return patch.object(TableStock, "release_part", release_part)
+
+
+def _a_return_is_restocked_twice() -> AbstractContextManager[Any]:
+    """Who does it again puts the goods back again."""
+    real = Storekeeping.restock
+
+    async def restock(self: Storekeeping, return_id: str, **named: Any) -> None:
+        await real(self, f"{return_id}/{another()}", **named)
+
+    return patch.object(Storekeeping, "restock", restock)
+
+
 BUGS: Final = (
     Bug("one key for all attempts", _one_key_for_all_attempts),
     Bug("each part is taken as if it were the first", _part_as_if_first),
@@ -83,4 +104,6 @@ BUGS: Final = (
     Bug("goods that come wake nobody", _goods_wake_nobody),
     Bug("the list has the last word", _the_list_has_the_last_word),
     Bug("nobody is told of a failed refund", _nobody_is_told_of_a_failed_refund),
+    Bug("cancelled pieces stay set aside", _cancelled_pieces_stay_set_aside),
+    Bug("a return is restocked twice", _a_return_is_restocked_twice),
 )
