@@ -9,6 +9,15 @@ from orderstore.domain.billing_facts import (
     InvoiceDocumentStored,
     InvoiceIssued,
 )
+from orderstore.domain.edit_facts import (
+    EditDecline,
+    OrderEditApplied,
+    OrderEditDeclined,
+    OrderEditReleased,
+    OrderEditRequested,
+    OrderEditReserved,
+    PaymentHoldReleased,
+)
 from orderstore.domain.order_facts import (
     CancellationReason,
     HoldReason,
@@ -126,6 +135,7 @@ __all__ = (
     "DiscrepancyArea",
     "DiscrepancyFound",
     "DiscrepancyKind",
+    "EditDecline",
     "Event",
     "FraudReviewFailed",
     "FraudReviewPassed",
@@ -152,6 +162,11 @@ __all__ = (
     "OrderCompleted",
     "OrderConfirmed",
     "OrderCreated",
+    "OrderEditApplied",
+    "OrderEditDeclined",
+    "OrderEditReleased",
+    "OrderEditRequested",
+    "OrderEditReserved",
     "OrderExpired",
     "OrderHeld",
     "OrderHoldReleased",
@@ -169,6 +184,7 @@ __all__ = (
     "PaymentDisputeClosed",
     "PaymentDisputed",
     "PaymentFailed",
+    "PaymentHoldReleased",
     "PaymentMethodChosen",
     "PaymentMode",
     "PaymentOutcomeUnknown",
@@ -212,6 +228,11 @@ Event = (
     | OrderCancellationRequested
     | OrderCancellationDeclined
     | LinesCancelled
+    | OrderEditRequested
+    | OrderEditReserved
+    | OrderEditApplied
+    | OrderEditDeclined
+    | OrderEditReleased
     | OrderCancelled
     | OrderExpired
     | OrderCompleted
@@ -234,6 +255,7 @@ Event = (
     | PaymentAuthorizationExpired
     | PaymentOutcomeUnknown
     | PaymentVoided
+    | PaymentHoldReleased
     | PaymentDisputed
     | PaymentDisputeClosed
     | PaymentDiscrepancyFound

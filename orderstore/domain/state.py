@@ -12,11 +12,14 @@ from orderstore.domain.evolving import (
     returns_after,
     shipments_after,
 )
+from orderstore.domain.evolving_edits import EditEvent, after_edit, all_released
 from orderstore.domain.evolving_stock import inventory_after, without
 from orderstore.domain.parcels import LIVE, in_shipments, shipments_in
 from orderstore.domain.parts import (
     UNPAID,
     CreditNote,
+    Edit,
+    EditStatus,
     Hold,
     Inventory,
     InventoryStatus,
@@ -53,6 +56,8 @@ __all__ = (
     "Completed",
     "Confirmed",
     "CreditNote",
+    "Edit",
+    "EditStatus",
     "Hold",
     "InFulfilment",
     "Inventory",
@@ -139,6 +144,7 @@ def _evolve(state: State, event: e.Event) -> Order:
         case (
             e.PaymentFailed()
             | e.PaymentVoided()
+            | e.PaymentHoldReleased()
             | e.PaymentMethodChosen()
             | e.PaymentAttemptStarted()
             | e.PaymentActionRequired()
@@ -154,14 +160,24 @@ def _evolve(state: State, event: e.Event) -> Order:
         case (
             e.InventoryPartiallyReserved()
             | e.InventoryFailed()
-            | e.InventoryReleased()
             | e.BackorderFilled()
             | e.ReservationExpired()
             | e.PiecesReleased()
         ):
             return replace(state, inventory=inventory_after(state.inventory, event, backorder=_backorders(state)))
+        case e.InventoryReleased():
+            inventory = inventory_after(state.inventory, event, backorder=False)
+            return all_released(replace(state, inventory=inventory))
         case e.LinesCancelled():
             return _without(state, event)
+        case (
+            e.OrderEditRequested()
+            | e.OrderEditReserved()
+            | e.OrderEditApplied()
+            | e.OrderEditDeclined()
+            | e.OrderEditReleased()
+        ):
+            return _edited(state, event)
         case e.OrderHeld() | e.OrderHoldReleased():
             return _held(state, event)
         case e.OrderActionRequired():
@@ -207,6 +223,22 @@ def _evolve(state: State, event: e.Event) -> Order:
             return state
         case _:
             assert_never(event)
+
+
+def _edited(state: Order, event: EditEvent) -> Order:
+    """Raises ImpossibleTransition for an edit that is not there, or is decided."""
+    edit = next((one for one in state.edits if one.edit_id == event.edit_id), None)
+    match event:
+        case e.OrderEditRequested() if edit is not None or state.open_edit is not None:
+            raise ImpossibleTransition(f"edit {event.edit_id} is asked for beside another, or a second time")
+        case e.OrderEditReserved() | e.OrderEditApplied() | e.OrderEditDeclined() if (
+            edit is None or edit is not state.open_edit
+        ):
+            raise ImpossibleTransition(f"edit {event.edit_id} is not open")
+        case e.OrderEditReleased() if edit is None:
+            raise ImpossibleTransition(f"the order never had edit {event.edit_id}")
+        case _:
+            return after_edit(state, event)
 
 
 def _credit_note(state: Order, event: e.CreditNoteIssued) -> CreditNote:

@@ -8,6 +8,8 @@ from orderstore.domain.parts import (
     NOTHING_RESERVED,
     UNPAID,
     CreditNote,
+    Edit,
+    EditStatus,
     Hold,
     Inventory,
     LineCancellation,
@@ -31,6 +33,7 @@ class Placed:
     """What every placed order has, whatever its status."""
 
     order: e.OrderCreated
+    """As it was placed, and with everything that edits have added since."""
     payment: Payment = UNPAID
     inventory: Inventory = NOTHING_RESERVED
     shipments: tuple[Shipment, ...] = ()
@@ -46,12 +49,19 @@ class Placed:
     """The ids of all that there ever were: a hold that has ended never comes back."""
     cancelled: tuple[LineCancellation, ...] = ()
     """Pieces that are no part of the order any more, in the order in which they were cancelled."""
+    edits: tuple[Edit, ...] = ()
+    """All that there ever were, in the order in which they were asked for; at most the last of them is open."""
     review: Review = "none"
     questions: tuple[Question, ...] = ()
     """What the customer has still to answer."""
     question_ids: tuple[str, ...] = ()
     returns: tuple[Return, ...] = ()
     stalls: tuple[Stall, ...] = ()
+
+    @property
+    def open_edit(self) -> Edit | None:
+        """The edit that is not decided yet."""
+        return self.edits[-1] if self.edits and self.edits[-1].status is EditStatus.OPEN else None
 
     @property
     def due_minor(self) -> int:

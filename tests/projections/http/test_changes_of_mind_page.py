@@ -7,7 +7,7 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
-from orderstore.domain.decide_payment import ATTEMPTS_MAX
+from orderstore.domain.deciding import ATTEMPTS_MAX
 from orderstore.domain.decide_returns import RETURNS_MAX
 from orderstore.domain.events import Terms
 from orderstore.withdrawal import DAYS
