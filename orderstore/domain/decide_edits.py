@@ -5,7 +5,6 @@ then is the order changed, in one commit. Until then the order is what it was, a
 is let go only afterwards. Whoever is late, with pieces or with money, finds the edit decided and gives back what he holds.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from orderstore.domain import events as e
@@ -38,7 +37,7 @@ from orderstore.domain.state import (
 _SECOND_ORDER = "place a second order for what is wanted beside it"
 
 
-def request_edit(state: State, *, edit_id: str, added: Sequence[Added]) -> Decision:
+def request_edit(state: State, *, edit_id: str, added: tuple[Added, ...]) -> Decision:
     """Ask for pieces to be added; `()` when that was asked before, whatever became of it.
 
     Raises UnknownOrder, OrderClosed, TooEarlyToEdit, TooLateToEdit, EditUnderWay, EditRefused, TooManyAttempts.

@@ -7,14 +7,15 @@ from orderstore.domain.copying import replace
 from orderstore.domain.edits import edited, with_goods
 from orderstore.domain.parcels import shipped, wanted
 from orderstore.domain.parts import Edit, EditStatus, Payment, Spare
-from orderstore.domain.statuses import Placed
+from orderstore.domain.statuses import ImpossibleTransition, Placed
 
 EditEvent = e.OrderEditRequested | e.OrderEditReserved | e.OrderEditApplied | e.OrderEditDeclined | e.OrderEditReleased
 _S = TypeVar("_S", bound=Placed)
 
 
 def after_edit(state: _S, event: EditEvent) -> _S:
-    """The order after one of them."""
+    """The order after one of them. Raises ImpossibleTransition for an edit that is not there, or is decided."""
+    _check(state, event)
     match event:
         case e.OrderEditRequested():
             edit = Edit(
@@ -55,6 +56,21 @@ def after_edit(state: _S, event: EditEvent) -> _S:
             return _with(state, event.edit_id, released=True)
         case _:
             assert_never(event)
+
+
+def _check(state: Placed, event: EditEvent) -> None:
+    edit = next((one for one in state.edits if one.edit_id == event.edit_id), None)
+    match event:
+        case e.OrderEditRequested() if edit is not None or state.open_edit is not None:
+            raise ImpossibleTransition(f"edit {event.edit_id} is asked for beside another, or a second time")
+        case e.OrderEditReserved() | e.OrderEditApplied() | e.OrderEditDeclined() if (
+            edit is None or edit is not state.open_edit
+        ):
+            raise ImpossibleTransition(f"edit {event.edit_id} is not open")
+        case e.OrderEditReleased() if edit is None:
+            raise ImpossibleTransition(f"the order never had edit {event.edit_id}")
+        case _:
+            pass
 
 
 def all_released(state: _S) -> _S:

@@ -12,7 +12,7 @@ from orderstore.domain.evolving import (
     returns_after,
     shipments_after,
 )
-from orderstore.domain.evolving_edits import EditEvent, after_edit, all_released
+from orderstore.domain.evolving_edits import after_edit, all_released
 from orderstore.domain.evolving_stock import inventory_after, without
 from orderstore.domain.parcels import LIVE, in_shipments, shipments_in
 from orderstore.domain.parts import (
@@ -40,6 +40,7 @@ from orderstore.domain.statuses import (
     Cancelling,
     Completed,
     Confirmed,
+    ImpossibleTransition,
     InFulfilment,
     NotPlaced,
     Order,
@@ -59,6 +60,7 @@ __all__ = (
     "Edit",
     "EditStatus",
     "Hold",
+    "ImpossibleTransition",
     "InFulfilment",
     "Inventory",
     "InventoryStatus",
@@ -83,10 +85,6 @@ __all__ = (
 _S = TypeVar("_S", bound=Placed)
 
 INITIAL: Final = NotPlaced()
-
-
-class ImpossibleTransition(Exception):
-    """The log holds an event that cannot follow what came before it: a bug, or tampering."""
 
 
 def fold(state: State, events: Iterable[e.Event]) -> State:
@@ -177,7 +175,7 @@ def _evolve(state: State, event: e.Event) -> Order:
             | e.OrderEditDeclined()
             | e.OrderEditReleased()
         ):
-            return _edited(state, event)
+            return after_edit(state, event)
         case e.OrderHeld() | e.OrderHoldReleased():
             return _held(state, event)
         case e.OrderActionRequired():
@@ -223,22 +221,6 @@ def _evolve(state: State, event: e.Event) -> Order:
             return state
         case _:
             assert_never(event)
-
-
-def _edited(state: Order, event: EditEvent) -> Order:
-    """Raises ImpossibleTransition for an edit that is not there, or is decided."""
-    edit = next((one for one in state.edits if one.edit_id == event.edit_id), None)
-    match event:
-        case e.OrderEditRequested() if edit is not None or state.open_edit is not None:
-            raise ImpossibleTransition(f"edit {event.edit_id} is asked for beside another, or a second time")
-        case e.OrderEditReserved() | e.OrderEditApplied() | e.OrderEditDeclined() if (
-            edit is None or edit is not state.open_edit
-        ):
-            raise ImpossibleTransition(f"edit {event.edit_id} is not open")
-        case e.OrderEditReleased() if edit is None:
-            raise ImpossibleTransition(f"the order never had edit {event.edit_id}")
-        case _:
-            return after_edit(state, event)
 
 
 def _credit_note(state: Order, event: e.CreditNoteIssued) -> CreditNote:

@@ -23,6 +23,10 @@ from orderstore.domain.parts import (
 Review = Literal["none", "open", "passed", "failed"]
 
 
+class ImpossibleTransition(Exception):
+    """The log holds an event that cannot follow what came before it: a bug, or tampering."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotPlaced:
     """Before the first event."""

@@ -42,14 +42,14 @@ def taxed(order: e.OrderCreated, random: Random) -> e.OrderCreated:
 def asked_for(name: str, order: Order, random: Random) -> list[Decide]:
     """More pieces, and second thoughts about the last edit."""
     priced = order.order.pricing is not None
-    added = [
+    added = tuple(
         Added(
             line=e.OrderLine(sku=sku, quantity=random.randint(1, 3), unit_price=Decimal(price)),
             tax_rate_percent=Decimal(rate) if priced else None,
         )
         for sku, price, rate in (("LAMP", "19.99", "19"), ("BULB", "0.335", "7"), ("GIFT", "0", "0"))
         if random.random() < 0.5
-    ] or [Added(line=e.OrderLine(sku="BULB", quantity=2, unit_price=Decimal("1.005")))]
+    ) or (Added(line=e.OrderLine(sku="BULB", quantity=2, unit_price=Decimal("1.005"))),)
     wanted: list[Decide] = [partial(d.request_edit, edit_id=name, added=added)]
     if order.edits:
         wanted.append(partial(d.withdraw_edit, edit_id=order.edits[-1].edit_id))
