@@ -35,6 +35,7 @@ class Habits:
     does_what_the_bank_asks: float = 0.0
     answers: float = 0.0  # at one look at a question
     cancels_lines: float = 0.0
+    wants_more: float = 0.0  # of the same order, which is kept here for that
     sends_back: float = 0.0
     exchanges: float = 0.0  # of what is sent back, that another order is to replace it
     disputes: float = 0.0
@@ -92,4 +93,5 @@ def habits_of(seed: int) -> Habits:
         pieces=random.choice((1, 2, 4)),
         goods_in_every_s=random.choice((0.0, 15.0, 40.0)),
         impatient=random.random() < 0.5,
+        wants_more=up_to(0.5),
     )

@@ -19,8 +19,8 @@ from workers.payment.gateway import Declined, PaymentGateway
 
 def _new_key_for_each_try() -> AbstractContextManager[Any]:
     """The provider is asked under another key each time."""
-    real = payment_handler._attempt_key
-    return patch.object(payment_handler, "_attempt_key", lambda order: f"{real(order)}:{another()}")
+    real = payment_handler.own_key
+    return patch.object(payment_handler, "own_key", lambda order: f"{real(order)}:{another()}")
 
 
 def _time_out_is_a_decline() -> AbstractContextManager[Any]:
