@@ -15,7 +15,7 @@ from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import INITIAL, PaymentStatus, State, fold
 from orderstore.registry import BY_CLASS
 from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED, given, order_created
-from tests.orderstore.domain.walking import LINES, Decide, Walk
+from tests.orderstore.domain.walking import EAGER_ONE_IN, LINES, Decide, Walk
 from workers.payment.outcomes import wakes_shipping
 
 STEPS: dict[str, Callable[[State], object | None]] = {
@@ -98,6 +98,7 @@ def test_no_worker_sleeps_while_an_order_wants_something_of_it(first: int) -> No
             review=random.random() < 0.3,
         )
         walk = Sleepers(random, terms, random.choice((0, 10, 40)))
+        walk.eager = seed % EAGER_ONE_IN == 1
         walk.append(d.place(INITIAL, order=order_created(lines=LINES, terms=terms)))
         for _ in range(40):
             if random.random() < 0.5:
