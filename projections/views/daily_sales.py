@@ -91,7 +91,11 @@ def _grown(view: DailySales, amount_minor: int, *, at: datetime) -> DailySales:
         return view
     day = at.astimezone(UTC).date().isoformat()
     before = view.days.get(day, {})
-    more = {**before, minor_of("placed"): before.get(minor_of("placed"), 0) + amount_minor}
+    more = {
+        **before,
+        count_of("placed"): before.get(count_of("placed"), 0),
+        minor_of("placed"): before.get(minor_of("placed"), 0) + amount_minor,
+    }
     gross_minor = view.gross_minor + amount_minor
     return DailySales(currency=view.currency, gross_minor=gross_minor, days={**view.days, day: more})
 

@@ -1,12 +1,14 @@
 """Lines that are added to an order: asked for once, refused in words, shown in the order."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from orderstore.domain import decisions
 from orderstore.domain import events as e
+from orderstore.domain.state import Confirmed
 from tests.projections.http.api import ADMIN, Api, running
 from tests.projections.http.stories import NOWHERE, delivered, dispatched, held, reserved
 
@@ -192,6 +194,24 @@ async def test_nothing_else_changes_what_an_order_costs_while_it_is_edited() -> 
             assert (refused.status_code, refused.json()["code"]) == (409, "edit_under_way")
         assert (await api.post(f"/orders/{order_id}/cancel")).status_code == 202
         assert (await events(api, order_id))[-2:] == ["OrderEditDeclined", "OrderCancellationRequested"]
+
+
+async def test_the_bank_s_question_is_answered_at_the_bank() -> None:
+    """To accept is to do what it asks for; to decline declines the edit and nothing else."""
+    async with running() as api:
+        order_id = await held(api)
+        edit_id = (await api.post(f"/orders/{order_id}/edits", CHARGERS)).json()["editId"]
+        stocked = e.OrderEditReserved(edit_id=edit_id, reservation_id="r-2")
+        await api.record(order_id, decisions.reserve_edit, purpose="edit-stock", outcome=stocked)
+        until = datetime(2099, 1, 1, tzinfo=UTC)
+        await api.record(order_id, decisions.ask_for_edit, purpose="edit-action", edit_id=edit_id, deadline=until)
+        path = f"/orders/{order_id}/answers/edit:{edit_id}"
+        wrong = await api.post(path, {"answer": "accepted"})
+        assert (wrong.status_code, wrong.json()["code"]) == (409, "wrong_answer")
+        assert (await api.post(path, {"answer": "declined"})).status_code == 202
+        assert (await events(api, order_id))[-2:] == ["OrderActionAnswered", "OrderEditDeclined"]
+        history = await api.orders.load(order_id)
+        assert isinstance(history.state, Confirmed)
 
 
 async def test_nothing_is_added_to_what_is_not_there() -> None:
