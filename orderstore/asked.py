@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from orderstore.asked_prices import pricing_of, total_of
-from orderstore.asked_terms import terms_of, understood_terms
+from orderstore.asked_terms import Promises, moments_of, terms_of, understood_terms
 from orderstore.domain.events import Allowances, OrderCreated, OrderLine, SandboxHooks, SealedText, Terms
 from orderstore.domain.ids import OrderId
 from orderstore.requests import Item, PlaceOrder, Shipping
@@ -24,9 +24,11 @@ def created_of(
     contact: SealedText | None,
     allowances: Allowances,
     terms: Terms,
+    promises: Promises,
     now: datetime,
 ) -> OrderCreated:
-    """The order as it was asked for, its personal data sealed already. `terms` are those of who asks for none."""
+    """The order as it was asked for, its personal data sealed already. `terms` and `promises` are those of who asks for none."""
+    grace_until, ship_by = moments_of(request.terms, promises, now=now)
     pricing = pricing_of(request)
     total_exact, total_minor = total_of(request, pricing)
     return OrderCreated(
@@ -49,6 +51,8 @@ def created_of(
         allowances=allowances,
         pricing=pricing,
         terms=terms_of(request.terms, terms),
+        grace_until=grace_until,
+        ship_by=ship_by,
     )
 
 

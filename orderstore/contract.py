@@ -122,7 +122,7 @@ def public_data(event: e.Event) -> p.PublicData:
             return _booked(event)
         case e.ShipmentDispatched():
             return p.ShipmentDispatched(shipmentId=event.shipment_id, trackingNumber=event.tracking_number)
-        case e.ShipmentCancelled() | e.ShipmentDelivered():
+        case e.ShipmentRecalled() | e.ShipmentCancelled() | e.ShipmentDelivered():
             return p.Shipment(shipmentId=event.shipment_id)
         case e.InvoiceIssued():
             return p.InvoiceIssued(
@@ -193,7 +193,7 @@ def public_data(event: e.Event) -> p.PublicData:
                 shipmentId=event.shipment_id, code=event.code, seenAt=timestamp(event.seen_at), place=event.place
             )
         case e.ReturnRequested():
-            return p.ReturnRequested(returnId=event.return_id, lines=_pieces(event.lines), reason=event.reason)
+            return _announced(event)
         case e.ReturnApproved() | e.ReturnDeclined() | e.ReturnReceived():
             return p.Return(returnId=event.return_id)
         case e.ReturnInspected():
@@ -216,6 +216,7 @@ def public_data(event: e.Event) -> p.PublicData:
             | e.PiecesReleased()
             | e.InventoryCommitted()
             | e.InventoryRestocked()
+            | e.OrderGraceEnded()
             | e.OrderExpired()
             | e.OrderActionAnswered()
             | e.OrderProcessStalled()
@@ -257,6 +258,13 @@ def _booked(event: e.ShipmentCreated) -> p.ShipmentCreated:
     data = p.ShipmentCreated(shipmentId=event.shipment_id, carrier=event.carrier)
     if event.lines:
         data["lines"] = _pieces(event.lines)
+    return data
+
+
+def _announced(event: e.ReturnRequested) -> p.ReturnRequested:
+    data = p.ReturnRequested(returnId=event.return_id, lines=_pieces(event.lines), reason=event.reason)
+    if event.exchange_order_id is not None:
+        data["exchangeOrderId"] = event.exchange_order_id
     return data
 
 

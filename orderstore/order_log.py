@@ -45,6 +45,10 @@ class OrderLog:
         placed(standing)
         return standing
 
+    async def caught_up(self, history: History) -> History:
+        """The same with what others have written since: see `Transactor.caught_up`. Raises StoreError."""
+        return await self._transactor.caught_up(history)
+
     async def note_erased(self, history: History, erasure: PersonalDataErased, *, cause: Cause) -> History:
         """Append that the order's personal data are erased, once for each cause, whoever else appends meanwhile.
 

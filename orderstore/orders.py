@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from orderstore import withdrawal
 from orderstore.asked import contact_of, created_of, has_contact, request_hash
-from orderstore.asked_terms import USUAL
+from orderstore.asked_terms import NOTHING_PROMISED, USUAL, Promises
 from orderstore.asking import Asking
 from orderstore.change_requests import DelayOrder, RequestReturn
 from orderstore.domain import decisions, ids
@@ -63,16 +63,18 @@ class Orders(Asking):
         look: Callable[[str], Awaitable[Standing]] | None = None,
         allowances: Allowances = DEFAULTS,
         terms: Terms = USUAL,
+        promises: Promises = NOTHING_PROMISED,
         return_days: int = withdrawal.DAYS,
     ) -> None:
         """`look` reads where a stream stands with less than its whole history, if it can (`orderstore.snapshots.standing`);
-        `allowances`, and `terms` where a request asks for none, are those that every order which is placed from now on keeps; for
+        `allowances`, and `terms` and `promises` where a request asks for none, are those of every order that is placed from now on; for
         `return_days` after its delivery an order may come back without a person deciding on it."""
         super().__init__(transactor, tenant=tenant, vault=vault, look=look)
         self._hooks_allowed = hooks_allowed
         self._now_ms = now_ms
         self._allowances = allowances
         self._terms = terms
+        self._promises = promises
         self._return_days = return_days
 
     async def place(
@@ -176,7 +178,7 @@ class Orders(Asking):
         traceparent: str | None = None,
     ) -> Granted:
         """Say that the goods will leave later; a question to the customer counts from now. Raises UnknownOrder, OrderClosed, PromiseOver,
-        KeyReused, WrongVersion."""
+        TooManyDelays, KeyReused, WrongVersion."""
         wish = telling.delay(order_id, request, idempotency_key=idempotency_key, now=self._now())
         return await self.ask(order_id, wish, actor=actor, expected=expected, traceparent=traceparent)
 
@@ -281,6 +283,7 @@ class Orders(Asking):
             contact=contact,
             allowances=self._allowances,
             terms=self._terms,
+            promises=self._promises,
             now=self._now(),
         )
 

@@ -52,6 +52,7 @@ EVENT_TYPES: Final = (
             "1.2",
         ),
     ),
+    EventType("OrderGraceEnded", "1.0", e.OrderGraceEnded, "order", consumers=("payment", "inventory")),
     EventType("OrderConfirmed", "1.0", e.OrderConfirmed, "order", consumers=("shipping",)),
     EventType("OrderRejected", "1.0", e.OrderRejected, "order", consumers=("notification",)),
     EventType(
@@ -178,6 +179,7 @@ EVENT_TYPES: Final = (
         earlier=("1.0",),
         published_version="1.1",
     ),
+    EventType("ShipmentRecalled", "1.0", e.ShipmentRecalled, "order", consumers=("shipping",)),
     EventType(
         "ShipmentCancelled",
         "1.0",

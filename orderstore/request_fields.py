@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, WithJsonS
 from orderstore.audit.moments import NotAMoment, parse_time
 from orderstore.domain.money import is_currency
 from orderstore.privacy.scanner import kinds_in
+from orderstore.sandbox_cards import no_unknown_card
 
 PRICE_MAX: Final = Decimal(10_000_000)
 PRICE_DIGITS_MAX: Final = 6
@@ -165,6 +166,7 @@ PaymentMethod = Annotated[
     str,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_-]{1,200}$"),
     AfterValidator(no_card_data),
+    AfterValidator(no_unknown_card),
 ]
 """A payment provider's token such as `pm_...`: it stands for a card and says nothing of it."""
 Address = Annotated[EmailStr, AfterValidator(no_card_data)]

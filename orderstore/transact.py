@@ -1,6 +1,7 @@
 """Concurrency, all of it: load, fold, decide, append; on a conflict fold the commit that won and decide again.
 
-It never sleeps and never publishes. The store hands a loser the commit that won, the one that follows: folding it costs no read.
+It never sleeps and never publishes. The store hands a loser the commit that won, the one that follows: folding it costs no read. Losing
+is not free all the same: see `caught_up`.
 """
 
 from collections.abc import Callable
@@ -44,6 +45,15 @@ class Transactor:
         """The whole order, strongly consistent. Raises StoreError, CodecError."""
         return History(stream=stream).then(*await self._store.read(stream))
 
+    async def caught_up(self, order: _S) -> _S:
+        """The same with what others have written since it was read: for who did something slow meanwhile, and is about to write.
+
+        It saves no conflict for certain, and costs a fifth of one: a refused write is charged as a write, one for each commit that came
+        meanwhile. Raises StoreError, CodecError.
+        """
+        after = 0 if order.head is None else order.head.number
+        return order.then(*await self._store.read(order.stream, after=after))
+
     async def transact(self, order: _S, decide: Decide, *, cause: Cause, expected: Expected = ANY) -> _S:
         """Append what `decide` says of the newest state, if that is the version that is expected, also after a conflict.
 
@@ -69,6 +79,7 @@ class Transactor:
     async def transact_numbered(self, order: _S, decide: DecideNumbered, *, counter: str, cause: Cause) -> _S:
         """The same, with the next number of a gap-free series: number and commit are stored together or not at all."""
         taken = await self._store.counter(counter) + 1
+        order = await self.caught_up(order)  # refused, a transaction is charged four units
         for _ in range(ATTEMPTS_MAX):
             events = with_what_went_on(order.state, decide(order.state, taken))
             if not events:
@@ -79,7 +90,7 @@ class Transactor:
                 await self._store.append_numbered(commit, counter=counter, taken=taken)
             except CommitConflict as conflict:
                 self._observer.conflicted()
-                order = order.then(conflict.winner)
+                order = await self.caught_up(order.then(conflict.winner))
             except CounterConflict as conflict:
                 self._observer.conflicted()
                 taken = conflict.current + 1

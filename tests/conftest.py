@@ -68,7 +68,6 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_LOOKED_FOR_EVERY, *gc.get_threshold()[1:])
         gc.enable()

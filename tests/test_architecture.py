@@ -16,6 +16,7 @@ COMPOSERS = (
     "workers.sweepers",
     "workers.wiring",
     "workers.cli",
+    "workers.mendable",
     "workers.demo",
     "workers.commands",
 )

@@ -50,13 +50,15 @@ class BillingSettings:
         "who sells: a TOML or JSON document, or the path of one; see docs/invoices.md. The billing role refuses to start without one, "
         "unless the providers are the sandbox's: then the seller is a demonstration",
         default=None,
+        business=True,
     )
     invoice_series: str = setting(
         _prefix,
         "how the names of invoice series begin (the year follows); only without ORDERSTORE_SELLERS, which names its own",
         default="INV",
+        business=True,
     )
-    credit_note_series: str = setting(_prefix, "the same of credit notes", default="CN")
+    credit_note_series: str = setting(_prefix, "the same of credit notes", default="CN", business=True)
     invoice_fonts: str | None = setting(
-        _folder, "a folder of fonts for characters that invoices' own fonts lack", default=None
+        _folder, "a folder of fonts for characters that invoices' own fonts lack", default=None, business=True
     )

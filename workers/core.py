@@ -7,9 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Final
-
-from stripe import StripeClient
+from typing import TYPE_CHECKING, Final
 
 from orderstore.audit.kms_signing import KmsSigner
 from orderstore.audit.signing import Signer
@@ -34,10 +32,12 @@ from workers.metrics.snapshots import SnapshotMetrics
 from workers.metrics.table import Metrics
 from workers.notification.chat import HttpPost
 from workers.notification.chat_http import open_chat_http
-from workers.payment.stripe_http import open_stripe
 from workers.queues import Queues
 from workers.settings import Settings
 from workers.tracing.port import Off, Tracing
+
+if TYPE_CHECKING:
+    from stripe import StripeClient
 
 # Beside the handlers' own calls: stream reads, leases, heartbeats, acks, the API.
 CONNECTIONS_BESIDE: Final = 64
@@ -70,7 +70,7 @@ class Core:
     leases: DynamoLeaseStore
     parked: DynamoParkingLot
     queues: Queues
-    stripe: StripeClient | None
+    stripe: "StripeClient | None"
     """Where the settings name a key for it."""
     chat: HttpPost | None
     """Where the settings name an address for it."""
@@ -90,6 +90,9 @@ async def open_core(
         AwsMetrics(metrics, prefix=settings.resource_prefix).watch(clients)
         stripe = None
         if settings.stripe_api_key is not None:
+            # A library of four hundred modules, which most commands and roles go without.
+            from workers.payment.stripe_http import open_stripe  # noqa: PLC0415 - see above
+
             opened = open_stripe(
                 settings.stripe_api_key, api_base=settings.stripe_api_base, trace_configs=tracing.calls()
             )
@@ -130,6 +133,7 @@ async def open_core(
             look=partial(read_standing, store, shelf),
             allowances=settings.allowances,
             terms=settings.terms,
+            promises=settings.promises,
             return_days=settings.return_days,
         )
         views = DynamoViewStore(

@@ -79,7 +79,7 @@ def shipping_handler(core: Core) -> Handler:
     """Sends parcels. The carrier is the sandbox's, whoever stands behind payment."""
     return ShippingHandler(
         core.orders,
-        carrier=SandboxCarrier(_ledger(core), now_ms=now_ms, hooks=_is_sandbox(core)),
+        carrier=SandboxCarrier(sandbox_ledger(core), now_ms=now_ms, hooks=_is_sandbox(core)),
         now_ms=now_ms,
         delay_consent_s=core.settings.delay_consent_s,
         sandbox=_is_sandbox(core),
@@ -126,7 +126,7 @@ def fonts_of(settings: Settings) -> Path | None:
 
 def _gateway_for(core: Core) -> GatewayFor:
     if _is_sandbox(core):
-        return SandboxPayments(_ledger(core)).gateway_for
+        return SandboxPayments(sandbox_ledger(core)).gateway_for
     if core.stripe is None:
         raise SettingsError(
             ["ORDERSTORE_STRIPE_API_KEY: the payment role needs it when ORDERSTORE_PROVIDERS is stripe"]
@@ -137,10 +137,14 @@ def _gateway_for(core: Core) -> GatewayFor:
 
 
 def _disputes(core: Core) -> Disputes:
-    return SandboxDisputes(_ledger(core)) if _is_sandbox(core) or core.stripe is None else StripeDisputes(core.stripe)
+    return (
+        SandboxDisputes(sandbox_ledger(core))
+        if _is_sandbox(core) or core.stripe is None
+        else StripeDisputes(core.stripe)
+    )
 
 
-def _ledger(core: Core) -> TableLedger:
+def sandbox_ledger(core: Core) -> TableLedger:
     """What the sandbox providers did."""
     return TableLedger(_table(core, "sandbox"), now_ms=now_ms)
 

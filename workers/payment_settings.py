@@ -21,11 +21,12 @@ class PaymentSettings:
     )
     stripe_api_base: str | None = setting(text, "another address than Stripe's, for tests", default=None)
     payment_capture: Literal["on_dispatch", "at_once"] = setting(
-        choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch"
+        choice("on_dispatch", "at_once"), "when authorised money is taken", default="on_dispatch", business=True
     )
     payment_action_s: int = setting(
         count(0, 604_800),
         "how long a customer may take for what the bank asks (3-D Secure); 0: a card whose bank asks is declined",
         default=86_400,
         unit="s",
+        business=True,
     )

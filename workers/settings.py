@@ -164,28 +164,38 @@ class Settings(NotificationSettings, IntakeSettings, WebhookSettings, PaymentSet
     )
 
     reconcile_views_share: float = setting(
-        number(0, 1), "the share of orders, another one each day, whose views are held to the log", default=0.05
+        number(0, 1),
+        "the share of orders, another one each day, whose views are held to the log",
+        default=0.05,
+        business=True,
     )
     reconcile_invoices: bool = setting(
-        switch, "whether all invoices are verified each day (reads the whole log)", default=True
+        switch, "whether all invoices are verified each day (reads the whole log)", default=True, business=True
     )
     untracked_sku: Literal["refuse", "accept"] = setting(
         choice("refuse", "accept"),
         "an SKU without a stock record: out of stock, or not a stocked good",
         default="refuse",
+        business=True,
     )
     stock_locations: str = setting(
         stock_places,
         "where goods lie, the first to be asked first, each with the countries that it is near to: main=GB+IE,berlin=DE+AT,overflow",
         default="main",
+        business=True,
     )
     stock_allocation: Literal["fewest_parcels", "nearest_first"] = setting(
         choice("fewest_parcels", "nearest_first"),
         "which location an order's goods are taken from",
         default="fewest_parcels",
+        business=True,
     )
     fiscal_retention_years: int = setting(
-        count(1, 100), "how long after its year the buyer of an invoice stays readable", default=10, unit="years"
+        count(1, 100),
+        "how long after its year the buyer of an invoice stays readable",
+        default=10,
+        unit="years",
+        business=True,
     )
     audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = setting(
         choice("GOVERNANCE", "COMPLIANCE"), "how signed roots and certificates are locked in S3", default="COMPLIANCE"
@@ -213,8 +223,22 @@ def ecs_agent_uri(environment: Mapping[str, str] | None = None) -> str | None:
 
 
 def is_configured() -> bool:
-    """Whether the process's environment speaks of this service at all; where spans are sent says nothing of that."""
-    return any(name.startswith(PREFIX) and not name.startswith(TRACING_PREFIX) for name in os.environ)
+    """Whether the process's environment describes a deployment; where spans are sent, and how the business is run, says nothing of that."""
+    return bool(other_variables())
+
+
+def business_variables() -> Mapping[str, str]:
+    """What is set of the business's own settings, which hold wherever the service runs."""
+    return {name: text for name, text in os.environ.items() if name in BUSINESS}
+
+
+def other_variables() -> Mapping[str, str]:
+    """What is set of all others, but for tracing."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if name.startswith(PREFIX) and not name.startswith(TRACING_PREFIX) and name not in BUSINESS
+    }
 
 
 def tracing_variables() -> Mapping[str, str]:
@@ -257,3 +281,14 @@ def from_environment(
 def variable(known: Field[Any]) -> str:
     """The environment variable of a field."""
     return PREFIX + known.name.upper()
+
+
+FIELDS: Final[Mapping[str, Field[Any]]] = {variable(known): known for known in fields(Settings)}
+BUSINESS: Final = frozenset(name for name, known in FIELDS.items() if known.metadata["business"])
+"""How the business is run, as against where: no endpoint, no credential, no name of a resource, no number of the machine."""
+
+
+def stand_ins() -> Mapping[str, str]:
+    """Something for each setting that has no default, so that all others can be looked at before anything is there."""
+    needed = [name for name, known in FIELDS.items() if known.default is MISSING]
+    return {name: "sandbox" if name == f"{PREFIX}PROVIDERS" else "to-be-made" for name in needed}

@@ -18,9 +18,11 @@ def setting(
     default: Any = MISSING,  # noqa: ANN401 - as dataclasses.field
     unit: str = "",
     secret: bool = False,
+    business: bool = False,
 ) -> Any:  # noqa: ANN401 - as dataclasses.field
-    """A field that knows its variable; a secret one never shows in a representation, and so in no log or trace."""
-    metadata = {"parse": parse, "meaning": meaning, "unit": unit, "secret": secret}
+    """A field that knows its variable; a secret one never shows in a representation, and so in no log or trace. `business`: it says how the
+    business is run, and so may be said on a laptop too, where the embedded environment brings all others."""
+    metadata = {"parse": parse, "meaning": meaning, "unit": unit, "secret": secret, "business": business}
     if default is MISSING:
         return field(metadata=metadata, repr=not secret)
     return field(default=default, metadata=metadata, repr=not secret)

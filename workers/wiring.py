@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
-from workers.api import api
 from workers.archive.opening import daily_root
 from workers.consuming import connections_for, consumers
 from workers.core import Core, open_core
@@ -91,6 +90,9 @@ async def open_service(settings: Settings, roles: Sequence[Role], metrics: Metri
 async def _server(core: Core, roles: Sequence[Role], readiness: Readiness) -> tuple[HttpServer, Sequence[Part]]:
     """The API and what works for it; in a process without it, the metrics alone."""
     if "api" in roles:
+        # FastAPI and every route's models: the other roles do not wait for them.
+        from workers.api import api  # noqa: PLC0415 - see above
+
         return await api(core, readiness)
     listener = listen(core.settings.metrics_host, core.settings.metrics_port)
     return HttpServer(metrics_app(core.metrics, readiness), name="metrics", listener=listener), ()

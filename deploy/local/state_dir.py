@@ -4,6 +4,7 @@ environment.json   what `start` promises its caller (mode 0600: it holds the API
 api-token          the random API token, made once (mode 0600)
 start.lock         held while a start, stop or clean works: one at a time
 service.lock       held by the service that works on this environment, for as long as it lives; the service makes it
+service-settings.json   what the service was told of the business at its last start; the service makes it
 emulator.lock      held by the emulator for as long as it lives; its content says who that is
 emulator.log       what the emulator says
 emulator/          what the emulator keeps
@@ -24,7 +25,9 @@ from deploy.local.errors import Busy, StateDirUnusable
 
 POLL_S = 0.02
 SERVICE_LOCK = "service.lock"
-SERVICE_FILES = frozenset({SERVICE_LOCK, "orderstore.log.jsonl"})  # what the service itself keeps in the folder
+SERVICE_FILES = frozenset(
+    {SERVICE_LOCK, "orderstore.log.jsonl", "service-settings.json"}
+)  # what the service keeps in it
 
 
 @dataclass(frozen=True, slots=True)

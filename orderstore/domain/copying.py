@@ -42,7 +42,8 @@ def _ways_to_copy(kind: type, /) -> _Ways:
 @cache
 def _ways(source: type, kind: type) -> _Ways:
     """A function that makes a `kind` of a `source`, and what sets each of its fields. The function's text is made of the fields' names,
-    as dataclasses makes that of `__init__`: a loop over them takes as long again as everything that it does."""
+    as dataclasses makes that of `__init__`. Measured in CPU time on states and payments: a loop over getters and setters, over
+    `attrgetter`'s values, or `map` over the setters take 1.4 to 1.6 times as long, `dataclasses.replace` 2.6 to 3 times."""
     there = {field.name for field in fields(source)}
     scope: dict[str, Any] = {"new": object.__new__, "kind": kind}
     setters, steps = {}, []

@@ -83,15 +83,16 @@ def require_payment_action(state: State, *, outcome: e.PaymentActionRequired) ->
 
 
 def retry_payment(state: State, *, method: str | None = None) -> Decision:
-    """The customer (or an operator) tries again, with a new attempt. Raises UnknownOrder, OrderClosed, NothingToRetry, TooManyAttempts."""
+    """The customer (or an operator) tries again, after a decline or while the bank waits for its customer: the earlier attempt is ended at
+    the provider before the new one asks. Raises UnknownOrder, OrderClosed, NothingToRetry, TooManyAttempts."""
     order = existing(state)
     match order:
         case Cancelling() | Cancelled() | Rejected() | Completed():
             raise OrderClosed("the order has ended: there is nothing left to pay")
         case Received() | Confirmed() | InFulfilment():
             pass
-    if order.payment.status is not PaymentStatus.FAILED:
-        raise NothingToRetry("no payment of this order was declined, or it is being tried again already")
+    if order.payment.status not in (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED):
+        raise NothingToRetry("nothing was declined or waits for its customer, or it is being tried again already")
     if order.payment.next_attempt > ATTEMPTS_MAX:
         raise TooManyAttempts(f"the order's payment was tried {ATTEMPTS_MAX} times")
     started = e.PaymentAttemptStarted(attempt=order.payment.next_attempt, method=method)
@@ -137,9 +138,9 @@ def expire_authorization(state: State, *, outcome: e.PaymentAuthorizationExpired
 
 
 def lose_sight_of_payment(state: State) -> Decision:
-    """Nobody knows what became of the present attempt. Raises UnknownOrder."""
-    payment = existing(state).payment
-    if payment.status not in UNDECIDED or payment.unknown:
+    """Nobody knows what became of the present attempt; `()` where nobody began with it. Raises UnknownOrder."""
+    payment, waits = existing(state).payment, existing(state).grace_until is not None
+    if payment.status not in UNDECIDED or payment.unknown or waits:
         return ()
     return (e.PaymentOutcomeUnknown(attempt=payment.attempt),)
 
@@ -241,20 +242,22 @@ def issue_refund(state: State, *, outcome: e.RefundIssued) -> Decision:
 
 
 def fail_refund(state: State, *, outcome: e.RefundFailed) -> Decision:
-    """The provider could not give it back; it is owed still."""
+    """The provider could not give it back; it is owed still, unless the bank has taken that money for ever."""
     pending = _refund(existing(state), outcome.refund_id)
     if pending is None or pending.issued or pending.failed or pending.attempt != outcome.attempt:
         return ()
-    return (outcome,)
+    return with_follow_up(existing(state), outcome)
 
 
 def retry_refund(state: State, *, refund_id: str) -> Decision:
-    """Try a refund again that failed; `()` for one that is being tried or given. Raises UnknownOrder, UnknownRefund, TooManyAttempts."""
+    """Try again what failed; `()` for what is tried or given. Raises UnknownOrder, UnknownRefund, NothingToRefund, TooManyAttempts."""
     refund = _refund(existing(state), refund_id)
     if refund is None:
         raise UnknownRefund("the order never had this refund")
     if not refund.failed:
         return ()
+    if refund in existing(state).payment.refunds_in_vain:
+        raise NothingToRefund("the bank has taken this money back for ever")
     if refund.attempt >= ATTEMPTS_MAX:
         raise TooManyAttempts(f"the refund was tried {ATTEMPTS_MAX} times")
     return (e.RefundRetried(refund_id=refund_id, attempt=refund.attempt + 1),)

@@ -1,6 +1,7 @@
 """Decisions where people are in the loop, in the shape of `decisions`, which offers them: answers, reviews, stages that take too long."""
 
 from datetime import datetime
+from typing import Final
 
 from orderstore.domain import events as e
 from orderstore.domain.decide_edits import decline_edit, given_up
@@ -8,7 +9,7 @@ from orderstore.domain.decide_payment import lose_sight_of_payment, retry_refund
 from orderstore.domain.decide_stock import cancelling_lines
 from orderstore.domain.deciding import Decision, existing, with_follow_up
 from orderstore.domain.parcels import counted, pieces_of, shipments_in, unbooked, wanted
-from orderstore.domain.rejections import NotStalled, OrderClosed, TooLateToCancel, UnknownQuestion
+from orderstore.domain.rejections import NotStalled, OrderClosed, TooLateToCancel, TooManyNotes, UnknownQuestion
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -25,6 +26,9 @@ from orderstore.domain.state import (
     fold,
 )
 from orderstore.domain.waiting import PAYMENT, waits_in
+
+NOTES_MAX: Final = 1_000
+"""Of one order: more than anybody reads."""
 
 
 def request_cancellation(state: State, *, reason: e.CancellationReason, note: e.FreeText | None = None) -> Decision:
@@ -46,7 +50,8 @@ def answer(state: State, *, action_id: str, answer: e.Answer) -> Decision:
     """What the customer decided, or (`expired`) that the time for it is over; `()` for a question that is answered.
 
     missing_stock   accepted or expired: the order goes on without what is missing; declined: it is undone
-    delay_consent   accepted: nothing changes; declined or expired: what has not left is undone (16 CFR 435.2(b): silence is no consent)
+    delay_consent   accepted: nothing changes; declined or expired: what has not left is undone (16 CFR 435.2(b): silence is no consent),
+                    and of that, what a carrier has booked is recalled, if it still can be
     payment         declined or expired: the order is undone; to accept is to pay (`retry_payment`), so `accepted` changes nothing
     edit_payment    declined or expired: the edit comes to nothing; to accept is to do what the bank asks for, so `accepted` changes nothing
 
@@ -91,18 +96,23 @@ def _answered(order: Order, question: Question, answer: e.Answer) -> Decision:
 
 
 def _undone(state: State, question: Question, reason: e.CancellationReason) -> Decision:
-    """The whole order where nothing has left, else what has not left and nobody has booked: named by its question, as there may be another
-    delay, of pieces that a carrier would not take."""
+    """The whole order where nothing has left. Else what nobody has booked, named by its question, as there may be another delay, of pieces
+    that a carrier would not take; and what is booked is recalled."""
     order = existing(state)
     match order:
         case Received() | Confirmed():
             return request_cancellation(order, reason=reason)
         case InFulfilment():
+            recalled = tuple(
+                e.ShipmentRecalled(shipment_id=parcel.shipment_id)
+                for parcel in shipments_in(order, frozenset({ShipmentStatus.BOOKED}))
+                if not parcel.recalled
+            )
             left = unbooked(order)
             if not left or not wanted(order) - left:
-                return ()
+                return recalled
             gone = cancelling_lines(order, cancellation_id=question.action_id, lines=pieces_of(left), reason="delay")
-            return with_follow_up(order, *gone)
+            return with_follow_up(order, *gone, *recalled)
         case Completed() | Cancelling() | Cancelled() | Rejected():
             return ()
 
@@ -124,8 +134,9 @@ def fail_review(state: State, *, outcome: e.FraudReviewFailed) -> Decision:
 
 
 def add_note(state: State, *, note_id: str, note: e.FreeText) -> Decision:
-    """Write something down; whether that was done already, the log knows and the state does not."""
-    existing(state)
+    """Write something down; whether that was done already, the log knows and the state does not. Raises UnknownOrder, TooManyNotes."""
+    if existing(state).notes >= NOTES_MAX:
+        raise TooManyNotes(f"the order has {NOTES_MAX} notes, and can have no more")
     return (e.OrderNoteAdded(note_id=note_id, note=note),)
 
 
@@ -149,7 +160,7 @@ def resume(
     `cancel` undoes the order in the same commit; `retry` begins another attempt of a refund that failed, and is for the worker that is
     told so else; `skip` takes the stage for done where a person may say so: the parcel has arrived.
 
-    Raises UnknownOrder, NotStalled, TooLateToCancel, OrderClosed, TooManyAttempts.
+    Raises UnknownOrder, NotStalled, TooLateToCancel, OrderClosed, NothingToRefund, TooManyAttempts.
     """
     order = existing(state)
     if not _wants_somebody(order, stage, subject):

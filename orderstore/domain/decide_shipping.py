@@ -1,9 +1,12 @@
 """Decisions about parcels, in the shape of `decisions`, which offers them."""
 
+from typing import Final
+
 from orderstore.domain import events as e
+from orderstore.domain.decide_stock import cancelling_lines
 from orderstore.domain.deciding import Decision, existing, with_follow_up
-from orderstore.domain.parcels import Parcel, all_gone, next_parcel
-from orderstore.domain.rejections import OrderClosed
+from orderstore.domain.parcels import Parcel, all_gone, next_parcel, shipped
+from orderstore.domain.rejections import OrderClosed, TooManyDelays
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -16,7 +19,11 @@ from orderstore.domain.state import (
     Shipment,
     ShipmentStatus,
     State,
+    fold,
 )
+
+DELAYS_MAX: Final = 100
+"""Of one order, by whomever."""
 
 
 def create_shipment(state: State, *, outcome: e.ShipmentCreated) -> Decision:
@@ -45,16 +52,19 @@ def dispatch_shipment(state: State, *, outcome: e.ShipmentDispatched) -> Decisio
 
 
 def cancel_shipment(state: State, *, outcome: e.ShipmentCancelled) -> Decision:
-    """The carrier let the booking go before the goods left."""
+    """The carrier let the booking go before the goods left. The pieces of a parcel that was recalled leave the order with it."""
     order = existing(state)
-    if not isinstance(order, Cancelling) or not _is(order, outcome.shipment_id, ShipmentStatus.BOOKED):
+    shipment = _shipment(order, outcome.shipment_id)
+    if shipment is None or shipment.status is not ShipmentStatus.BOOKED:
         return ()
-    return with_follow_up(order, outcome)
+    if isinstance(order, Cancelling):
+        return with_follow_up(order, outcome)
+    return _given_up(order, shipment, outcome) if shipment.recalled else ()
 
 
 def fail_shipment(state: State, *, outcome: e.ShipmentFailed) -> Decision:
-    """The carrier will not bring it. Before it left, the order is held, so that nobody books the same again and again; afterwards the
-    pieces are lost, and somebody refunds them."""
+    """The carrier will not bring it. Before it left, the order is held, so that nobody books the same again and again, unless nobody wants
+    it any more; afterwards the pieces are lost, and somebody refunds them."""
     order = existing(state)
     if _is(order, outcome.shipment_id, ShipmentStatus.DISPATCHED):
         return with_follow_up(order, outcome)
@@ -62,6 +72,9 @@ def fail_shipment(state: State, *, outcome: e.ShipmentFailed) -> Decision:
         return ()
     if isinstance(order, Cancelling):
         return with_follow_up(order, outcome)
+    shipment = _shipment(order, outcome.shipment_id)
+    if shipment is not None and shipment.recalled:
+        return _given_up(order, shipment, outcome)
     return (outcome, e.OrderHeld(hold_id=f"shipment:{outcome.shipment_id}", reason="address"))
 
 
@@ -81,7 +94,7 @@ def track_shipment(state: State, *, outcome: e.TrackingUpdated) -> Decision:
 def delay_shipment(state: State, *, outcome: e.ShipmentDelayed) -> Decision:
     """The goods will leave later than was said, and the customer is asked where that needs consent.
 
-    Raises UnknownOrder, OrderClosed (everything has left, or the order has ended).
+    Raises UnknownOrder, OrderClosed (everything has left, or the order has ended), TooManyDelays.
     """
     order = existing(state)
     question = f"delay:{outcome.delay_id}"
@@ -93,10 +106,23 @@ def delay_shipment(state: State, *, outcome: e.ShipmentDelayed) -> Decision:
         case Received() | Confirmed() | InFulfilment():
             if all_gone(order):
                 raise OrderClosed("nothing of the order is still to leave")
+    if order.delays >= DELAYS_MAX:
+        raise TooManyDelays(f"the order was delayed {DELAYS_MAX} times: send it, or cancel it")
     if outcome.consent_by is None:
         return (outcome,)
     asked = e.OrderActionRequired(action_id=question, kind="delay_consent", deadline=outcome.consent_by)
     return (outcome, asked)
+
+
+def _given_up(order: Order, shipment: Shipment, fact: e.ShipmentCancelled | e.ShipmentFailed) -> Decision:
+    """A parcel that will not leave, and nobody wants: its pieces are no part of the order any more."""
+    without = cancelling_lines(
+        fold(order, (fact,)),
+        cancellation_id=f"recalled:{shipment.shipment_id}",
+        lines=shipped(order, shipment),
+        reason="delay",
+    )
+    return with_follow_up(order, fact, *without)
 
 
 def _shipment(order: Order, shipment_id: str) -> Shipment | None:

@@ -29,6 +29,7 @@ from orderstore.domain.order_facts import (
     OrderCompleted,
     OrderConfirmed,
     OrderCreated,
+    OrderGraceEnded,
     OrderHeld,
     OrderHoldReleased,
     OrderNoteAdded,
@@ -96,6 +97,7 @@ from orderstore.domain.shipment_facts import (
     ShipmentDelivered,
     ShipmentDispatched,
     ShipmentFailed,
+    ShipmentRecalled,
     TrackingUpdated,
 )
 from orderstore.domain.stock_facts import (
@@ -168,6 +170,7 @@ __all__ = (
     "OrderEditRequested",
     "OrderEditReserved",
     "OrderExpired",
+    "OrderGraceEnded",
     "OrderHeld",
     "OrderHoldReleased",
     "OrderLine",
@@ -215,6 +218,7 @@ __all__ = (
     "ShipmentDelivered",
     "ShipmentDispatched",
     "ShipmentFailed",
+    "ShipmentRecalled",
     "StalledStage",
     "TaxAmount",
     "Terms",
@@ -223,6 +227,7 @@ __all__ = (
 
 Event = (
     OrderCreated
+    | OrderGraceEnded
     | OrderConfirmed
     | OrderRejected
     | OrderCancellationRequested
@@ -273,6 +278,7 @@ Event = (
     | InventoryCommitted
     | InventoryRestocked
     | ShipmentCreated
+    | ShipmentRecalled
     | ShipmentCancelled
     | ShipmentDispatched
     | ShipmentDelivered

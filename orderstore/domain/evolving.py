@@ -37,7 +37,14 @@ MoneyEvent = (
     | e.RefundFailed
     | e.RefundRetried
 )
-ParcelEvent = e.ShipmentCreated | e.ShipmentCancelled | e.ShipmentDispatched | e.ShipmentDelivered | e.ShipmentFailed
+ParcelEvent = (
+    e.ShipmentCreated
+    | e.ShipmentRecalled
+    | e.ShipmentCancelled
+    | e.ShipmentDispatched
+    | e.ShipmentDelivered
+    | e.ShipmentFailed
+)
 ReturnEvent = (
     e.ReturnApproved
     | e.ReturnDeclined
@@ -175,6 +182,10 @@ def shipments_after(shipments: tuple[Shipment, ...], event: ParcelEvent) -> tupl
                 lines=event.lines,
             )
             return (*shipments, booked)
+        case e.ShipmentRecalled():
+            return tuple(
+                replace(one, recalled=True) if one.shipment_id == event.shipment_id else one for one in shipments
+            )
         case e.ShipmentDispatched():
             return _is_now(shipments, event.shipment_id, ShipmentStatus.DISPATCHED)
         case e.ShipmentDelivered():

@@ -85,8 +85,10 @@ def _close(state: Cancelling) -> tuple[e.Event, ...]:
     """Cancelled once nothing is held. Captured money is asked back at once, in the same commit."""
     if shipments_in(state, LIVE):
         return ()  # while a parcel may still leave, the order may still go on: promise nothing yet
+    if _untouched(state):
+        return (e.OrderCancelled(reason=state.reason, compensations=()),)
     payment = state.payment
-    given = sum(refund.amount_minor for refund in payment.refunds)
+    given = sum(refund.amount_minor for refund in payment.refunds if refund not in payment.refunds_in_vain)
     left_minor = payment.amount_minor - given - payment.disputed_minor
     if payment.status is PaymentStatus.CAPTURED and left_minor > 0:
         before = sum(refund.refund_id.startswith(_undoing(state)) for refund in payment.refunds)
@@ -97,6 +99,12 @@ def _close(state: Cancelling) -> tuple[e.Event, ...]:
     if disputed or _money_held(payment) or payment.spare or state.inventory.status in HELD:
         return ()
     return (e.OrderCancelled(reason=state.reason, compensations=_compensations(state)),)
+
+
+def _untouched(state: Cancelling) -> bool:
+    """Nobody has begun with it: there is nothing to give back."""
+    pending = state.payment.status is PaymentStatus.PENDING and state.inventory.status is InventoryStatus.PENDING
+    return pending and state.grace_until is not None
 
 
 def _undoing(state: Cancelling) -> str:
@@ -113,7 +121,7 @@ def _money_held(payment: Payment) -> bool:
         ):
             return True
         case PaymentStatus.CAPTURED:
-            return bool(payment.refunds_owed)
+            return any(refund not in payment.refunds_in_vain for refund in payment.refunds_owed)
         case PaymentStatus.FAILED | PaymentStatus.VOIDED:
             return False
 
@@ -124,7 +132,7 @@ def _compensations(state: Cancelling) -> tuple[str, ...]:
         done.append("shipment_cancelled")
     if state.payment.status is PaymentStatus.VOIDED:
         done.append("payment_voided")
-    if state.payment.status is PaymentStatus.CAPTURED:
+    if any(refund.issued for refund in state.payment.refunds):
         done.append("payment_refunded")
     if state.inventory.status is InventoryStatus.RELEASED:
         done.append("inventory_released")

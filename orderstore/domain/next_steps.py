@@ -4,6 +4,8 @@ A message is only a hint that something may be wanted: handlers read the order, 
 again until nothing is left. So repeats, reorderings and redrives are harmless.
 """
 
+from typing import Final
+
 from orderstore.domain import ids
 from orderstore.domain.billing import uncredited, unstored, wants_invoice
 from orderstore.domain.edit_steps import payment_of_edits, stock_of_edits
@@ -84,12 +86,17 @@ __all__ = (
 )  # beside everything that is defined here
 
 
+_BOOKED: Final = frozenset({ShipmentStatus.BOOKED})
+
+
 def payment_step(state: State) -> PaymentStep | None:
     """The payment worker's next step."""
     if isinstance(state, Placed) and state.edits and (of_edits := payment_of_edits(state)) is not None:
         return of_edits
     match state:
         case NotPlaced() | Cancelled() | Rejected():
+            return None
+        case Received() if state.grace_until is not None:
             return None
         case Received() | Confirmed():
             if state.payment.status in (PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED):
@@ -121,6 +128,8 @@ def inventory_step(state: State) -> InventoryStep | None:
     match state:
         case NotPlaced() | Cancelled() | Rejected():
             return None
+        case Received() if state.grace_until is not None:
+            return None
         case Received():
             if state.inventory.status is InventoryStatus.PENDING:
                 return Reserve()
@@ -139,9 +148,9 @@ def shipping_step(state: State) -> ShippingStep | None:
     nothing else."""
     match state:
         case Confirmed() | InFulfilment():
-            return (_send(state) if _may_send(state) else None) or _track(state)
+            return _recall(state) or (_send(state) if _may_send(state) else None) or _track(state)
         case Cancelling():
-            booked = shipments_in(state, frozenset({ShipmentStatus.BOOKED}))
+            booked = shipments_in(state, _BOOKED)
             return CancelBooking(booked[0].shipment_id) if booked else None
         case NotPlaced() | Received() | Completed() | Cancelled() | Rejected():
             return None
@@ -186,8 +195,14 @@ def _send(state: Placed) -> ShippingStep | None:
     parcel = next_parcel(state)
     if parcel is not None:
         return Book(shipment_id(state, parcel), parcel)
-    booked = shipments_in(state, frozenset({ShipmentStatus.BOOKED}))
+    booked = shipments_in(state, _BOOKED)
     return Dispatch(booked[0].shipment_id) if booked else None
+
+
+def _recall(state: Placed) -> CancelBooking | None:
+    """Before anything else: what nobody wants any more is not to leave."""
+    recalled = (one.shipment_id for one in shipments_in(state, _BOOKED) if one.recalled)
+    return next((CancelBooking(shipment_id) for shipment_id in recalled), None)
 
 
 def _track(state: Placed) -> Track | None:

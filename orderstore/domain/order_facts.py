@@ -36,6 +36,15 @@ class OrderCreated:
     """Tax and discounts of each line; None: none were asked for, and the total is the exact sum of the lines, rounded once."""
     terms: Terms | None = None
     """The rules that it goes by; None: an order from before there was a choice, see `values.Terms` for what that means."""
+    grace_until: datetime | None = None
+    """Until when nobody begins with it, so that a cancellation undoes nothing; None: the work begins at once."""
+    ship_by: datetime | None = None
+    """By when all of it is to have left, or the customer is asked whether he waits longer; None: nothing was promised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGraceEnded:
+    """The time is over in which nobody began: payment and stock begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,14 @@ class PaymentStatus(Enum):
 
 
 class InventoryStatus(Enum):
-    """Where the goods are set aside. Partial: some are missing, and the customer is asked; backordered: the rest is sent when it comes."""
+    """Where the goods are set aside. Partial: some are missing, and the customer is asked; backordered: the rest is sent when it comes;
+    committed: all of it has left, and nothing is set aside any more."""
 
     PENDING = "pending"
     RESERVED = "reserved"
     PARTIAL = "partial"
     BACKORDERED = "backordered"
+    COMMITTED = "committed"
     FAILED = "failed"
     EXPIRED = "expired"
     RELEASED = "released"
@@ -167,6 +169,16 @@ class Payment:
         return sum(dispute.amount_minor for dispute in self.disputes if dispute.status != "won")
 
     @property
+    def refunds_in_vain(self) -> tuple[Refund, ...]:
+        """Failed, and never to be given: the bank has taken so much back for ever that there is not enough left of what was taken."""
+        lost_minor = sum(dispute.amount_minor for dispute in self.disputes if dispute.status == "lost")
+        if not lost_minor:
+            return ()
+        given_minor = sum(refund.amount_minor for refund in self.refunds if refund.issued)
+        left_minor = self.captured_minor - given_minor - lost_minor
+        return tuple(refund for refund in self.refunds if refund.failed and refund.amount_minor > left_minor)
+
+    @property
     def captured_minor(self) -> int:
         """What was taken."""
         return sum(capture.amount_minor for capture in self.captures)
@@ -192,12 +204,13 @@ NOTHING_RESERVED: Final = Inventory()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
-    """A parcel; `lines` are (): everything that was ordered."""
+    """A parcel; `lines` are (): everything that was ordered. `recalled`: it is not to leave, if the carrier can still be stopped."""
 
     shipment_id: str
     status: ShipmentStatus
     location: str | None = None
     lines: tuple[e.Pieces, ...] = ()
+    recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from orderstore.domain.values import FreeText
 ActionKind = Literal["payment", "missing_stock", "delay_consent", "edit_payment"]
 Answer = Literal["accepted", "declined", "expired"]
 Deadline = Literal["payment_retry", "payment_action", "reservation"]
-StalledStage = Literal["outcomes", "dispatch", "delivery", "undo", "refund"]
+StalledStage = Literal["outcomes", "capture", "dispatch", "delivery", "undo", "refund"]
 """The stages of `allowances.Stage`."""
 Resumption = Literal["retry", "skip", "resume", "cancel"]
 DiscrepancyArea = Literal["money", "stock", "view", "invoice"]
@@ -64,7 +64,7 @@ class OrderExpired:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderProcessStalled:
     """A stage takes longer than the order's allowance: for a person. It changes nothing by itself, and ends when the stage goes on.
-    `subject` is the parcel that is under way, or the refund that waits, where it is one."""
+    `subject` is the parcel that is under way or still here, or the refund that waits, where it is one."""
 
     stage: StalledStage
     since: datetime

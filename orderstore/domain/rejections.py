@@ -8,6 +8,8 @@ CommandRejected
 ├── NothingToRefund      no line, no piece, no money
 ├── UnknownHold          the order never had this hold
 ├── TooManyHolds         more holds than an order can have
+├── TooManyNotes         more notes than an order can have
+├── TooManyDelays        more delays than an order can have
 ├── HoldReused           the hold's name was given to another hold of the order
 ├── NothingToRetry       no payment was declined, or it is being tried again
 ├── TooManyAttempts      the payment or the refund was tried as often as it may be
@@ -78,6 +80,18 @@ class TooManyHolds(CommandRejected):
     """More holds than an order can have, at once or in its life."""
 
     code = "too_many_holds"
+
+
+class TooManyNotes(CommandRejected):
+    """More notes than an order can have."""
+
+    code = "too_many_notes"
+
+
+class TooManyDelays(CommandRejected):
+    """More delays than an order can have."""
+
+    code = "too_many_delays"
 
 
 class HoldReused(CommandRejected):

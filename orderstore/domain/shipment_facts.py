@@ -27,6 +27,14 @@ class ShipmentCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentRecalled:
+    """The order does not want this parcel to leave any more, while others of its goods have left: the carrier is stopped, if it still can
+    be. Stopped, its pieces are cancelled (`ShipmentCancelled`, `LinesCancelled`); too late, it has left (`ShipmentDispatched`)."""
+
+    shipment_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentDispatched:
     """The goods have left: the pivot after which nothing is undone, only refunded or returned."""
 

@@ -14,7 +14,7 @@ from orderstore.domain.evolving import (
 )
 from orderstore.domain.evolving_edits import after_edit, all_released
 from orderstore.domain.evolving_stock import inventory_after, without
-from orderstore.domain.parcels import LIVE, in_shipments, shipments_in
+from orderstore.domain.parcels import LEFT, LIVE, all_gone, in_shipments, shipments_in
 from orderstore.domain.parts import (
     UNPAID,
     CreditNote,
@@ -106,17 +106,26 @@ def _evolve(state: State, event: e.Event) -> Order:
     if isinstance(event, e.OrderCreated):
         if not isinstance(state, NotPlaced):
             raise ImpossibleTransition("OrderCreated on an order that exists")
-        return become(Received, state, order=event, payment=replace(UNPAID, amount_minor=event.total_minor))
+        unpaid = replace(UNPAID, amount_minor=event.total_minor)
+        return become(
+            Received, state, order=event, payment=unpaid, grace_until=event.grace_until, ship_by=event.ship_by
+        )
     if isinstance(state, NotPlaced):
         raise ImpossibleTransition(f"{type(event).__name__} before OrderCreated")
     match event:  # cases are tried in turn: what every order meets comes first
         case e.PaymentCompleted() | e.PaymentCaptured():
             return replace(state, payment=payment_after(state.payment, event, due_minor=state.due_minor))
         case e.InventoryReserved() | e.InventoryCommitted():
-            return replace(state, inventory=inventory_after(state.inventory, event, backorder=False))
+            return _committed(replace(state, inventory=inventory_after(state.inventory, event, backorder=False)))
         case e.OrderConfirmed():
             return _become(Confirmed, state, after=(Received,))
-        case e.ShipmentCreated() | e.ShipmentDelivered() | e.ShipmentCancelled() | e.ShipmentFailed():
+        case (
+            e.ShipmentCreated()
+            | e.ShipmentDelivered()
+            | e.ShipmentRecalled()
+            | e.ShipmentCancelled()
+            | e.ShipmentFailed()
+        ):
             return replace(state, shipments=shipments_after(state.shipments, event))
         case e.ShipmentDispatched():
             sent = replace(state, shipments=shipments_after(state.shipments, event))
@@ -167,7 +176,7 @@ def _evolve(state: State, event: e.Event) -> Order:
             inventory = inventory_after(state.inventory, event, backorder=False)
             return all_released(replace(state, inventory=inventory))
         case e.LinesCancelled():
-            return _without(state, event)
+            return _committed(_without(state, event))
         case (
             e.OrderEditRequested()
             | e.OrderEditReserved()
@@ -208,11 +217,16 @@ def _evolve(state: State, event: e.Event) -> Order:
             return replace(state, stalls=(*state.stalls, Stall(event.stage, event.subject)))
         case e.OrderProcessResumed():
             return replace(state, stalls=tuple(one for one in state.stalls if one != Stall(event.stage, event.subject)))
+        case e.OrderGraceEnded():
+            return replace(state, grace_until=None)
+        case e.OrderNoteAdded():
+            return replace(state, notes=state.notes + 1)
+        case e.ShipmentDelayed():
+            ship_by = state.ship_by and max(state.ship_by, event.promised_at)
+            return replace(state, delays=state.delays + 1, ship_by=ship_by)
         case (
             e.OrderCancellationDeclined()
             | e.OrderExpired()
-            | e.OrderNoteAdded()
-            | e.ShipmentDelayed()
             | e.TrackingUpdated()
             | e.PaymentDiscrepancyFound()
             | e.DiscrepancyFound()
@@ -264,6 +278,15 @@ def _without(state: Order, event: e.LinesCancelled) -> Order:
     if payment.status is PaymentStatus.PARTIALLY_CAPTURED and payment.captured_minor >= after.due_minor:
         return replace(after, payment=replace(payment, status=PaymentStatus.CAPTURED, capture_before=None))
     return after
+
+
+def _committed(state: Order) -> Order:
+    """The same, where all that was set aside has left, and stock knows it."""
+    reserved = state.inventory.status is InventoryStatus.RESERVED
+    committed = [parcel.shipment_id in state.inventory.committed for parcel in shipments_in(state, LEFT)]
+    if reserved and committed and all(committed) and all_gone(state):
+        return replace(state, inventory=replace(state.inventory, status=InventoryStatus.COMMITTED))
+    return state
 
 
 def _held(state: Order, event: e.OrderHeld | e.OrderHoldReleased) -> Order:

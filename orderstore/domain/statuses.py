@@ -1,6 +1,7 @@
 """One class per status of an order. What an order of that status may become, and when, is decided elsewhere (`decisions`, `follow_up`)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from orderstore.domain import events as e
@@ -61,6 +62,13 @@ class Placed:
     question_ids: tuple[str, ...] = ()
     returns: tuple[Return, ...] = ()
     stalls: tuple[Stall, ...] = ()
+    grace_until: datetime | None = None
+    """Until when nobody begins; None once that is over."""
+    ship_by: datetime | None = None
+    """By when all of it is to have left, as it was said last."""
+    notes: int = 0
+    delays: int = 0
+    """How many of them there were."""
 
     @property
     def open_edit(self) -> Edit | None:

@@ -6,7 +6,7 @@ How long a stage may take before a person is told is another thing: see `allowan
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal
 
@@ -14,6 +14,7 @@ from orderstore.domain import events as e
 from orderstore.domain.decide_payment import expire_authorization
 from orderstore.domain.decide_process import answer
 from orderstore.domain.deciding import Decision, with_follow_up
+from orderstore.domain.parcels import all_gone
 from orderstore.domain.state import (
     Cancelled,
     Cancelling,
@@ -28,7 +29,7 @@ from orderstore.domain.state import (
     State,
 )
 
-Timer = Literal["payment_retry", "payment_action", "reservation", "authorization", "answer"]
+Timer = Literal["grace", "payment_retry", "payment_action", "reservation", "authorization", "promise", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ def _dues(order: Received | Confirmed | InFulfilment) -> list[Due]:
         for question in order.questions
         if question.kind != "payment"
     ]
+    if isinstance(order, Received) and order.grace_until is not None:
+        found.append(Due("grace", order.grace_until))
+    if _is_promised(order) and order.ship_by is not None:
+        found.append(Due("promise", order.ship_by))
     payment = order.payment
     unpaid = payment.status in (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED)
     here = not isinstance(order, InFulfilment)  # once goods have left, nothing of theirs is undone: for a person
@@ -67,6 +72,18 @@ def _dues(order: Received | Confirmed | InFulfilment) -> list[Due]:
     if isinstance(order, Received) and unpaid and order.inventory.expires_at is not None:
         found.append(Due("reservation", order.inventory.expires_at))
     return found
+
+
+def promise_question(ship_by: datetime) -> str:
+    """What the customer is asked when this promise is over: once."""
+    return f"promise:{int(ship_by.timestamp())}"
+
+
+def _is_promised(order: Order) -> bool:
+    """Whether there is something left of which it was said when it would leave, and the customer was not asked yet."""
+    if order.ship_by is None or promise_question(order.ship_by) in order.question_ids:
+        return False
+    return not all_gone(order)
 
 
 def first_over(state: State, *, now: datetime) -> Due | None:
@@ -83,12 +100,18 @@ def _over(state: State, now: datetime) -> Iterator[tuple[Due, Decision]]:
     if not isinstance(state, Received | Confirmed | InFulfilment):
         return
     for due in dues(state):
-        if due.at <= now and (events := _expired(state, due)):
+        if due.at <= now and (events := _expired(state, due, now)):
             yield due, events
 
 
-def _expired(order: Order, due: Due) -> Decision:
+def _expired(order: Order, due: Due, now: datetime) -> Decision:
     match due.timer:
+        case "grace":
+            return (e.OrderGraceEnded(),)
+        case "promise":
+            until = now + timedelta(seconds=(order.order.terms or e.Terms()).answer_s)
+            question = promise_question(due.at)
+            return (e.OrderActionRequired(action_id=question, kind="delay_consent", deadline=until),)
         case "authorization":
             reference = order.payment.provider_reference
             assert reference is not None, "what is held has its reference"

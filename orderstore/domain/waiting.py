@@ -4,11 +4,12 @@ from typing import Final
 
 from orderstore.domain import events as e
 from orderstore.domain.parcels import shipments_in
-from orderstore.domain.parts import ShipmentStatus, Stall
-from orderstore.domain.statuses import Cancelled, Cancelling, Confirmed, Order, Received, Rejected
+from orderstore.domain.parts import PaymentStatus, ShipmentStatus, Stall
+from orderstore.domain.statuses import Cancelled, Cancelling, Confirmed, InFulfilment, Order, Received, Rejected
 
 PAYMENT: Final = "payment"
 """The subject of the stage `outcomes` where it is about a payment of which nobody knows what became of it, and not about the time."""
+_BOOKED: Final = frozenset({ShipmentStatus.BOOKED})
 _UNDER_WAY: Final = frozenset({ShipmentStatus.DISPATCHED})
 
 
@@ -16,9 +17,18 @@ def waits_in(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
     """Whether the order is in this stage."""
     match stage:
         case "outcomes":
-            return isinstance(order, Received)
-        case "dispatch":
-            return isinstance(order, Confirmed) and not order.holds
+            return isinstance(order, Received) and order.grace_until is None
+        case "capture":
+            payment = order.payment
+            held = payment.status is PaymentStatus.AUTHORIZED and payment.capture_before is not None
+            return held and isinstance(order, Received | Confirmed | InFulfilment)
+        case "dispatch" if order.holds:
+            return False
+        case "dispatch" if subject is None:
+            return isinstance(order, Confirmed)
+        case "dispatch":  # one of the parcels that follow the first
+            booked = any(parcel.shipment_id == subject for parcel in shipments_in(order, _BOOKED))
+            return booked and isinstance(order, InFulfilment)
         case "delivery":
             return any(parcel.shipment_id == subject for parcel in shipments_in(order, _UNDER_WAY))
         case "undo":

@@ -5,10 +5,11 @@ was given before, and the same log draws the same paper.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orderstore.domain import events as e
-from orderstore.domain.billing_facts import InvoiceDocumentStored
+from orderstore.domain.billing_facts import InvoiceDocumentStored, MediaType
 from orderstore.domain.shares import taken_before_refund
 from orderstore.domain.state import NotPlaced
 from orderstore.history import History
@@ -85,12 +86,10 @@ class Drawing:
         if isinstance(state, NotPlaced):
             raise NoDocument(f"there is no order, and so no {number}")
         place = place_of(history.stream, state.order, document)
-        html = await self.shelf.put(place, "text/html", render_html(paper))
-        try:
-            pdf = await self.set_pdf(paper)
-        except CannotBeSet:
-            return (html,)
-        return (await self.shelf.put(place, "application/pdf", pdf), html)
+        renderings: dict[MediaType, bytes] = {"text/html": render_html(paper)}
+        with suppress(CannotBeSet):
+            renderings["application/pdf"] = await self.set_pdf(paper)
+        return await self.shelf.put(place, renderings)
 
 
 async def _buyer(vault: Vault, document: e.InvoiceIssued | e.CreditNoteIssued, stream: str) -> Buyer | None:

@@ -1,5 +1,5 @@
-"""Where renderings lie: sealed with the fiscal key of their buyer and year, written once, never changed and never deleted. When the law
-lets the key go, nobody can read them any more.
+"""Where renderings lie, all those of a document in one object: sealed with the fiscal key of their buyer and year, written once, never
+changed and never deleted. When the law lets the key go, nobody can read them any more.
 
     DocumentError
     ├── DocumentMissing    the log says that it is stored, and it is not there
@@ -9,17 +9,20 @@ Store trouble is `Throttled`, `Unavailable` and `Refused`; `KeyErased` says that
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from orderstore.domain import events as e
 from orderstore.domain.billing_facts import DocumentKind, InvoiceDocumentStored, MediaType
+from orderstore.invoicing.binding import NAMES, NotBound, bind, unbind
 from orderstore.objects import ObjectStore
 from orderstore.privacy.sealing import SealBroken
 from orderstore.privacy.subjects import fiscal_subject, operational_subject
 
 PREFIX: Final = "documents/"
-SUFFIXES: Final[dict[MediaType, str]] = {"application/pdf": "pdf", "text/html": "html"}
+SUFFIX: Final = ".zip"
+"""Of what is found when the seal is opened."""
 
 
 class DocumentError(Exception):
@@ -48,7 +51,7 @@ class ObjectVault(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Which rendering of which document of which order. `subject` is whose key seals it."""
+    """Which document of which order. `subject` is whose key seals it."""
 
     stream: str
     series: str
@@ -56,9 +59,10 @@ class Place:
     kind: DocumentKind
     subject: str
 
-    def purpose(self, media_type: MediaType) -> str:
+    @property
+    def purpose(self) -> str:
         """What it is sealed for: nothing else opens there."""
-        return f"{self.stream}/document/{self.number}/{media_type}"
+        return f"{self.stream}/document/{self.number}"
 
 
 def place_of(stream: str, order: e.OrderCreated, document: e.InvoiceIssued | e.CreditNoteIssued) -> Place:
@@ -80,27 +84,31 @@ class Shelf:
         self._vault = vault
         self._tenant = tenant
 
-    def key_of(self, place: Place, media_type: MediaType) -> str:
+    def key_of(self, place: Place) -> str:
         """The object's key: tenant, series, number."""
-        return f"{PREFIX}{self._tenant}/{place.series}/{place.number}.{SUFFIXES[media_type]}"
+        return f"{PREFIX}{self._tenant}/{place.series}/{place.number}{SUFFIX}"
 
-    async def put(self, place: Place, media_type: MediaType, content: bytes) -> InvoiceDocumentStored:
-        """Store the rendering, unless one lies there from a try whose end nobody heard of: then that one is what is stored, since no object
-        is ever written twice.
+    async def put(self, place: Place, renderings: Mapping[MediaType, bytes]) -> tuple[InvoiceDocumentStored, ...]:
+        """Store the renderings, unless some lie there from a try whose end nobody heard of: then those are what is stored, since no object
+        is ever written twice. Answers with one event for each.
 
         Raises StoreError, KeyErased, KeyUnusable, DocumentChanged.
         """
-        key = self.key_of(place, media_type)
-        sealed = await self._vault.seal_object(place.subject, place.purpose(media_type), content)
+        key = self.key_of(place)
+        sealed = await self._vault.seal_object(place.subject, place.purpose, bind(renderings))
         if not await self._objects.put_new(key, sealed):
-            content = await self._open(key, place, media_type)
-        return InvoiceDocumentStored(
-            number=place.number,
-            document=place.kind,
-            media_type=media_type,
-            object_key=key,
-            sha256=hashlib.sha256(content).hexdigest(),
-            size=len(content),
+            renderings = await self._open(key, place)
+        return tuple(
+            InvoiceDocumentStored(
+                number=place.number,
+                document=place.kind,
+                media_type=media_type,
+                object_key=key,
+                sha256=hashlib.sha256(renderings[media_type]).hexdigest(),
+                size=len(renderings[media_type]),
+            )
+            for media_type in NAMES
+            if media_type in renderings
         )
 
     async def get(self, place: Place, stored: InvoiceDocumentStored) -> bytes:
@@ -108,18 +116,22 @@ class Shelf:
 
         Raises StoreError, KeyErased, KeyUnusable, DocumentMissing, DocumentChanged.
         """
-        content = await self._open(stored.object_key, place, stored.media_type)
+        content = (await self._open(stored.object_key, place)).get(stored.media_type)
+        if content is None:
+            raise DocumentMissing(f"{stored.object_key} holds no {stored.media_type}")
         if hashlib.sha256(content).hexdigest() != stored.sha256 or len(content) != stored.size:
             raise DocumentChanged(f"{stored.object_key} is not what the log says was stored: another SHA-256")
         return content
 
-    async def _open(self, key: str, place: Place, media_type: MediaType) -> bytes:
+    async def _open(self, key: str, place: Place) -> Mapping[MediaType, bytes]:
         sealed = await self._objects.get(key)
         if sealed is None:
             raise DocumentMissing(f"{key} is not there")
         try:
-            return await self._vault.open_object(place.subject, place.purpose(media_type), sealed)
+            return unbind(await self._vault.open_object(place.subject, place.purpose, sealed))
         except SealBroken as error:
             raise DocumentChanged(
                 f"{key} does not open: it was changed, or another document's was put there"
             ) from error
+        except NotBound as error:
+            raise DocumentChanged(f"{key} holds no document: {error}") from error

@@ -16,11 +16,11 @@ from orderstore.recorded import Recorded
 
 @dataclass(slots=True)
 class Checked:
-    """What was found: how many renderings are sound, how many documents have no PDF, how many renderings can be opened by nobody any
-    more, and what is wrong with which."""
+    """What was found: how many renderings are sound, which documents have no PDF, how many renderings can be opened by nobody any more,
+    and what is wrong with which."""
 
     sound: int = 0
-    without_pdf: int = 0
+    without_pdf: list[str] = field(default_factory=list)
     expired: int = 0
     wrong: list[tuple[Kind, str]] = field(default_factory=list)
 
@@ -34,7 +34,8 @@ async def check_stored(shelf: Shelf, history: History, *, grace: Grace) -> Check
         kinds = {found.media_type for found in stored if found.number == number}
         if "text/html" not in kinds and recorded.occurred_at <= grace.until:
             checked.wrong.append(("not_stored", number))
-        checked.without_pdf += kinds == {"text/html"}
+        if kinds == {"text/html"}:
+            checked.without_pdf.append(number)
     for found in stored:
         if found.number not in places:
             checked.wrong.append(("document_changed", f"{found.number}, which the log never issued"))

@@ -25,6 +25,7 @@ from orderstore.store.side_by_side import side_by_side
 ORDERS_AT_ONCE: Final = 64
 READS_AT_ONCE: Final = 16
 FINDINGS_MAX: Final = 10_000
+NAMED_MAX: Final = 100
 CLOCK_ALLOWANCE_MS: Final = 60_000
 """How far another writer's clock may be behind this one's."""
 
@@ -41,6 +42,8 @@ class Report:
     """How many renderings were opened, and are what the log says."""
     without_pdf: int = 0
     """How many documents are stored as HTML alone: no font had their characters."""
+    without_pdf_named: list[str] = field(default_factory=list)
+    """Their numbers, the first NAMED_MAX."""
     expired: int = 0
     """How many renderings nobody can open any more: the law has let their keys go."""
     findings: dict[Finding, None] = field(default_factory=dict)
@@ -123,7 +126,8 @@ class _Look:
     async def _documents(self, shelf: Shelf, history: History, order: str) -> None:
         checked = await check_stored(shelf, history, grace=self.grace)
         self.report.stored += checked.sound
-        self.report.without_pdf += checked.without_pdf
+        self.report.without_pdf += len(checked.without_pdf)
+        self.report.without_pdf_named += checked.without_pdf[: NAMED_MAX - len(self.report.without_pdf_named)]
         self.report.expired += checked.expired
         for kind, about in checked.wrong:
             self.report.add(Finding(kind=kind, where=order, about=about))

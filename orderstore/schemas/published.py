@@ -142,6 +142,7 @@ PublicData = (
 FORMS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "OrderCreated": OrderCreated,
+        "OrderGraceEnded": Nothing,
         "OrderConfirmed": Nothing,
         "OrderRejected": OrderRejected,
         "OrderCancellationRequested": OrderCancellationRequested,
@@ -157,6 +158,7 @@ FORMS: Final[Mapping[str, type]] = MappingProxyType(
         "InventoryFailed": InventoryFailed,
         "InventoryReleased": Nothing,
         "ShipmentCreated": ShipmentCreated,
+        "ShipmentRecalled": Shipment,
         "ShipmentCancelled": Shipment,
         "ShipmentDispatched": ShipmentDispatched,
         "ShipmentDelivered": Shipment,

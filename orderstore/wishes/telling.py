@@ -13,7 +13,7 @@ from orderstore.wishes.wish import CustomerErased, Wish, Words, first, says
 
 
 def delay(order_id: str, request: DelayOrder, *, idempotency_key: str, now: datetime) -> Wish:
-    """Say when the goods will leave, and ask whether that is soon enough. Rejections: OrderClosed, PromiseOver."""
+    """Say when the goods will leave, and ask whether that is soon enough. Rejections: OrderClosed, PromiseOver, TooManyDelays."""
     delay_id = ids.event_id(order_id, f"delay:{idempotency_key}")
     asked_s = request.consent_within_s
     said = ShipmentDelayed(
@@ -46,7 +46,7 @@ def delay(order_id: str, request: DelayOrder, *, idempotency_key: str, now: date
 
 
 def note(order_id: str, request: AddNote, *, idempotency_key: str) -> Wish:
-    """Write something down. Raises CustomerErased where it could not be kept."""
+    """Write something down. Raises CustomerErased where it could not be kept. Rejections: TooManyNotes."""
     note_id = ids.event_id(order_id, f"note:{idempotency_key}")
 
     def decide(state: State, words: FreeText | None) -> tuple[Event, ...]:

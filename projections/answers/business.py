@@ -1,4 +1,4 @@
-"""What the totals of the view `progress` mean: who stands where and since when, how many came to a good end, how long it took. Pure."""
+"""What the totals of `progress` mean: who stands where and since when, how many came to a good end, how long it took. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

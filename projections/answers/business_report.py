@@ -16,7 +16,7 @@ from projections.answers.progress_days import ProgressDays
 from projections.answers.sales import together as sales_together
 from projections.shared_reads import SharedRead
 from projections.view_store import ViewStore
-from projections.views import progress
+from projections.views import daily_figures, progress
 
 DAYS_MAX: Final = 92
 DAYS_SHOWN: Final = 7
@@ -46,7 +46,7 @@ class BusinessQueries:
         today = self._today()
         reported = days_up_to(today, days)
         with in_our_words():
-            generation = (await self._generations.now())[progress.NAME]
+            generation = (await self._generations.now())[daily_figures.NAME]
             found = await self._days.of_days(generation, reported)
             stands = await self._standing.get()
         sold = await self._sales.sales(reported[-1], today, currencies)
@@ -54,7 +54,7 @@ class BusinessQueries:
 
     async def _read_standing(self) -> tuple[Standing, ...]:
         today = self._today()
-        generation = (await self._generations.now())[progress.NAME]
+        generation = (await self._generations.now())[daily_figures.NAME]
         return standing(await self._days.look(generation, today), today)
 
     def _today(self) -> date:

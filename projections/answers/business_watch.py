@@ -19,7 +19,7 @@ from projections.answers.observe import BusinessObserver
 from projections.answers.ports import EXCEPTION_KINDS, ExceptionReader
 from projections.answers.progress_days import ALL_EVERY_S, RECENT_DAYS, ProgressDays
 from projections.view_store import ViewStore
-from projections.views import daily_sales, progress
+from projections.views import daily_figures, daily_sales, progress
 from projections.views.view import Generation
 
 LOOK_EVERY_S: Final = 60.0
@@ -68,10 +68,10 @@ class BusinessWatch:
     async def look(self) -> None:
         """Tell everything, also what is nothing. Raises ViewStoreError, ViewsUnavailable."""
         now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
-        generations = await self._view_store.generations([progress.NAME, daily_sales.NAME])
-        current = {name: Generation(name, found.current) for name, found in generations.items()}
-        await self._look_at_orders(current[progress.NAME], now.date())
-        await self._look_at_sales(current[daily_sales.NAME], now.date())
+        generations = await self._view_store.generations([daily_figures.NAME])
+        current = Generation(daily_figures.NAME, generations[daily_figures.NAME].current)
+        await self._look_at_orders(current, now.date())
+        await self._look_at_sales(current, now.date())
         for kind in EXCEPTION_KINDS:
             page = await self._exceptions.exceptions(kind, None, EXCEPTIONS_COUNTED_MAX)
             self._observer.exceptions_open(kind=kind, orders=len(page.items))

@@ -72,7 +72,8 @@ def _late(stored: Stored, waiting: Generation, now: str) -> Iterator[tuple[Stage
             if entry.kind in STAGE_KINDS.values() and entry.due_at is not None:
                 yield from ((stage, entry.due_at) for stage in STAGES if stage == entry.cause)
         return
-    for due in late_with(deadlines.VIEW.read(stored.document), now, STAGES):
+    # A capture is nothing that the document is written for: whether it is late, only the order can say, and has by now.
+    for due in late_with(deadlines.VIEW.read(stored.document), now, tuple(one for one in STAGES if one != "capture")):
         yield from ((stage, due.due_at) for stage in STAGES if stage == due.what)
 
 

@@ -1,4 +1,4 @@
-"""The totals of the view `progress` day by day, with few reads: what can still move often is read each time, and the rest once an hour.
+"""The totals of `projections/views/progress.py` day by day, with few reads: what still moves often each time, the rest once an hour.
 
 A day's totals are eight rows of some hundred bytes, eight read units. The last eight days are 64 units a look; all 400 are 3,200, which
 comes to two a look when it is done once an hour. Nothing depends on how many orders there are.

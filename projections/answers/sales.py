@@ -1,4 +1,4 @@
-"""What was sold day by day: the totals of the view `daily_sales`, of one tenant, as people read them.
+"""What was sold day by day: the totals of `projections/views/daily_sales.py`, of one tenant, as people read them.
 
 Totals have names, and no list of the names: so a range of days is asked for in every currency that it may have been sold in. That is why it
 is bounded, and why a long range names its currencies.
@@ -15,7 +15,7 @@ from projections.answers.current_generations import CurrentGenerations
 from projections.answers.orders import in_our_words
 from projections.answers.ports import Document
 from projections.view_store import ViewStore
-from projections.views import daily_sales
+from projections.views import daily_figures, daily_sales
 
 DAYS_MAX: Final = 366
 BUCKETS_MAX: Final = 1_464
@@ -43,7 +43,7 @@ class SalesQueries:
         wanted = buckets_of(first, last, currencies)
         async with self._at_once:
             with in_our_words():
-                generation = (await self._generations.now())[daily_sales.NAME]
+                generation = (await self._generations.now())[daily_figures.NAME]
                 names = {generation.sum_key(self._tenant, bucket): bucket for bucket in wanted}
                 totals = await self._store.totals(list(names))
         found = {names[name]: amounts for name, amounts in totals.items()}

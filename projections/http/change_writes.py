@@ -79,7 +79,7 @@ def add_routes(router: APIRouter) -> None:
         examples=examples.DELAY,
         gives=schemas.Delayed,
         means="The customer is told, and asked where that needs their consent.",
-        refused=("order_closed", "promise_over"),
+        refused=("order_closed", "promise_over", "too_many_delays"),
         keyed=True,
     )
     add_verb(
@@ -91,7 +91,7 @@ def add_routes(router: APIRouter) -> None:
         examples=examples.NOTE,
         gives=schemas.NoteAdded,
         means="It stands in the order's history, sealed; it changes nothing.",
-        refused=("customer_erased",),
+        refused=("customer_erased", "too_many_notes"),
         keyed=True,
     )
     add_verb(
@@ -104,7 +104,7 @@ def add_routes(router: APIRouter) -> None:
         required=False,
         gives=schemas.RefundTried,
         means="The refund is tried again; one that is being tried, or was given, is left as it is.",
-        refused=("unknown_refund", "too_many_attempts"),
+        refused=("unknown_refund", "nothing_to_refund", "too_many_attempts"),
         keyed=True,
     )
 

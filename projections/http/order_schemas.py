@@ -28,10 +28,10 @@ class Payment(Answer):
 
 
 class Inventory(Answer):
-    """PARTIAL: pieces are missing, and the customer is asked, or they are cancelled; BACKORDERED: they are sent when they come; EXPIRED:
-    set aside for as long as was promised, and not paid for."""
+    """PARTIAL: pieces are missing, and the customer is asked, or they are cancelled; BACKORDERED: they are sent when they come; COMMITTED:
+    all of it has left, and nothing is set aside any more; EXPIRED: set aside for as long as was promised, and not paid for."""
 
-    status: Literal["PENDING", "RESERVED", "PARTIAL", "BACKORDERED", "FAILED", "EXPIRED", "RELEASED"]
+    status: Literal["PENDING", "RESERVED", "PARTIAL", "BACKORDERED", "COMMITTED", "FAILED", "EXPIRED", "RELEASED"]
     missing_pieces: int
 
 

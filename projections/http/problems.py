@@ -65,6 +65,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "not_under_review": Kind(409, "Nobody is to review this order"),
         "approval_needed": Kind(409, "A person has to approve the return first"),
         "too_many_holds": Kind(409, "The order has as many holds as it can have"),
+        "too_many_notes": Kind(409, "The order has as many notes as it can have"),
+        "too_many_delays": Kind(409, "The order was delayed as often as it can be"),
         "document_erased": Kind(410, "The time that the document was kept for is over"),
         "wrong_version": Kind(412, "The order has moved on"),
         "body_too_large": Kind(413, "The body is too large"),

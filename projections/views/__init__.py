@@ -2,27 +2,25 @@
 
 from typing import Any, Final
 
-from projections.views import backorders, daily_sales, deadlines, exceptions, invoices, order_status, progress
+from projections.views import backorders, daily_figures, deadlines, exceptions, invoices, order_status
 from projections.views.view import View
 
 VIEWS: Final[tuple[View[Any], ...]] = (
     order_status.VIEW,
     invoices.VIEW,
-    daily_sales.VIEW,
+    daily_figures.VIEW,
     deadlines.VIEW,
     exceptions.VIEW,
     backorders.VIEW,
-    progress.VIEW,
 )
 
 __all__ = [
     "VIEWS",
     "View",
     "backorders",
-    "daily_sales",
+    "daily_figures",
     "deadlines",
     "exceptions",
     "invoices",
     "order_status",
-    "progress",
 ]

@@ -1,7 +1,7 @@
 """Daily sales: what was placed, captured, refunded, invoiced, cancelled and rejected on each day, in each currency.
 
-The totals are the view; the document of an order says what of them is its own. A bucket is a day (UTC) and a currency, its measures are
-counts and integer minor units:
+A half of the view of `daily_figures`, of which the totals are the view; the document of an order says what of them is its own. A bucket is
+a day (UTC) and a currency, its measures are counts and integer minor units:
 
     placed     orders, and what they came to        on the day they were placed (`placedAt`; an imported order long before it was written)
                and what edits have added to them    on the day they were applied, which is one order more of no day
@@ -23,10 +23,8 @@ from typing import Any, Final
 
 from orderstore.domain import events as e
 from orderstore.recorded import Recorded
-from projections.views.view import OutOfPlace, Sums, View
+from projections.views.view import OutOfPlace, Sums
 
-NAME: Final = "daily_sales"
-SCHEMA: Final = 1
 KINDS: Final = ("placed", "captured", "refunded", "invoiced", "credited", "cancelled", "rejected")
 
 
@@ -40,6 +38,20 @@ def minor_of(kind: str) -> str:
     return f"{kind}_minor"
 
 
+REACTS_TO: Final[frozenset[type[e.Event]]] = frozenset(
+    {
+        e.OrderCreated,
+        e.PaymentCompleted,
+        e.PaymentCaptured,
+        e.RefundIssued,
+        e.OrderEditApplied,
+        e.InvoiceIssued,
+        e.CreditNoteIssued,
+        e.OrderCancelled,
+        e.OrderRejected,
+    }
+)
+"""What moves it, but for money that is only held; see `moved_by`."""
 MEASURES: Final = tuple(measure for kind in KINDS for measure in (count_of(kind), minor_of(kind)))
 
 
@@ -111,40 +123,34 @@ def _plus(view: DailySales, kind: str, amount_minor: int, *, at: datetime) -> Da
     return DailySales(currency=view.currency, gross_minor=view.gross_minor, days={**view.days, day: after})
 
 
+def moved_by(event: e.Event) -> bool:
+    """Whether an event counts: of what it reacts to, money that is held counts when it is taken."""
+    return type(event) in REACTS_TO and not (isinstance(event, e.PaymentCompleted) and event.mode != "captured")
+
+
 def to_document(view: DailySales) -> dict[str, Any]:
-    """The view as JSON values."""
-    return {"currency": view.currency, "grossMinor": view.gross_minor, "days": view.days}
+    """Its part of the document, as JSON values: of each kind how many, and what they came to."""
+    days = {
+        day: {
+            kind: [amounts[count_of(kind)], amounts.get(minor_of(kind), 0)]
+            for kind in KINDS
+            if count_of(kind) in amounts
+        }
+        for day, amounts in view.days.items()
+    }
+    return {"currency": view.currency, "grossMinor": view.gross_minor, "days": days}
 
 
 def from_document(document: Mapping[str, Any]) -> DailySales:
-    """The view in a document that `to_document` made. Raises KeyError for any other."""
-    return DailySales(currency=document["currency"], gross_minor=document["grossMinor"], days=document["days"])
+    """What `to_document` made a part of a document of. Raises KeyError, TypeError or ValueError for anything else."""
+    days: dict[str, dict[str, int]] = {}
+    for day, kinds in document["days"].items():
+        amounts = days[day] = {}
+        for kind, (count, minor) in kinds.items():
+            amounts |= {count_of(kind): count, minor_of(kind): minor}
+    return DailySales(currency=document["currency"], gross_minor=document["grossMinor"], days=days)
 
 
 def sums(view: DailySales) -> Sums:
     """What the order adds to the totals."""
     return {f"{day}/{view.currency}": amounts for day, amounts in view.days.items()}
-
-
-VIEW: Final[View[DailySales]] = View(
-    name=NAME,
-    schema=SCHEMA,
-    evolve=evolve,
-    to_document=to_document,
-    from_document=from_document,
-    listing=lambda _: None,
-    reacts_to=frozenset(
-        {
-            e.OrderCreated,
-            e.PaymentCompleted,
-            e.PaymentCaptured,
-            e.RefundIssued,
-            e.OrderEditApplied,
-            e.InvoiceIssued,
-            e.CreditNoteIssued,
-            e.OrderCancelled,
-            e.OrderRejected,
-        }
-    ),
-    sums=sums,
-)

@@ -15,12 +15,13 @@ from zlib import crc32
 from orderstore.codec import timestamp
 from orderstore.domain import deadlines as d
 from orderstore.domain import events as e
+from orderstore.domain.allowances import CAPTURE_WARNED_AT, OUTCOMES_LONGEST_S
 from orderstore.domain.deadlines import Several, Waiting
 from orderstore.recorded import Recorded
 from projections.views.view import Listing, OutOfPlace, View
 
 NAME: Final = "deadlines"
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 SHARDS: Final = 16
 
 
@@ -76,11 +77,17 @@ def to_document(view: Deadlines) -> dict[str, Any]:
         "since": timestamp(waited.since),
         "holds": list(waited.holds),
         "parcels": _several(waited.parcels),
+        "booked": _several(waited.booked),
         "refunds": _several(waited.refunds),
         "questions": _several(waited.questions),
         "payment": waited.payment,
         "paymentUntil": _text(waited.payment_until),
+        "paymentSince": _text(waited.payment_since),
         "reservedUntil": _text(waited.reserved_until),
+        "graceUntil": _text(waited.grace_until),
+        "shipBy": _text(waited.ship_by),
+        "promiseAsked": waited.promise_asked,
+        "toLeave": waited.to_leave,
         "silent": [list(one) for one in waited.silent],
     }
     return {
@@ -113,11 +120,17 @@ def from_document(document: Mapping[str, Any]) -> Deadlines:
         since=datetime.fromisoformat(document["since"]),
         holds=tuple(document.get("holds", ())),
         parcels=_several_of(document.get("parcels")),
+        booked=_several_of(document.get("booked")),
         refunds=_several_of(document.get("refunds")),
         questions=_several_of(document.get("questions")),
         payment=document.get("payment", ""),
         payment_until=_moment(document.get("paymentUntil")),
+        payment_since=_moment(document.get("paymentSince")),
         reserved_until=_moment(document.get("reservedUntil")),
+        grace_until=_moment(document.get("graceUntil")),
+        ship_by=_moment(document.get("shipBy")),
+        promise_asked=document.get("promiseAsked", False),
+        to_leave=document.get("toLeave", 0),
         silent=tuple((stage, subject) for stage, subject in document.get("silent", ())),
     )
     return Deadlines(document["orderId"], waited)
@@ -144,13 +157,14 @@ def _several(several: Several) -> dict[str, Any] | None:
     if not several:
         return None
     beside = {"more": several.more, "moreSince": _text(several.more_since)} if several.more else {}
-    return {"kept": [[one.subject, timestamp(one.since)] for one in several.kept], **beside}
+    kept = [[one.subject, timestamp(one.since), *((one.pieces,) if one.pieces else ())] for one in several.kept]
+    return {"kept": kept, **beside}
 
 
 def _several_of(stored: Mapping[str, Any] | None) -> Several:
     if stored is None:
         return d.NONE
-    kept = tuple(Waiting(subject, datetime.fromisoformat(since)) for subject, since in stored["kept"])
+    kept = tuple(Waiting(subject, datetime.fromisoformat(since), *pieces) for subject, since, *pieces in stored["kept"])
     return Several(kept, stored.get("more", 0), _moment(stored.get("moreSince")))
 
 
@@ -162,16 +176,27 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _moves_nothing_yet(event: e.Event) -> bool:
+def _moves_nothing_yet(recorded: Recorded) -> bool:
     """Events that are always followed by another that the document is written for, before what they change can be due: a first payment
-    and a reservation without an end by the order's confirmation, its undoing, or the word that the outcomes are late."""
+    whose money is held for long enough and a reservation without an end by the order's confirmation, its undoing, or the word that the
+    outcomes are late; the booking of everything in one parcel by its leaving, or the word that it does not."""
+    event = recorded.event
     match event:
         case e.PaymentCompleted():
-            return event.attempt == 1
+            return event.attempt == 1 and _is_held_for_long(event, recorded.occurred_at)
+        case e.ShipmentCreated():
+            return not event.lines
         case e.InventoryReserved() | e.InventoryPartiallyReserved():
             return event.expires_at is None
         case _:
             return False
+
+
+def _is_held_for_long(paid: e.PaymentCompleted, since: datetime) -> bool:
+    """Whether nobody is to be told of its end before the outcomes are late, however long an order may be allowed for these."""
+    if paid.capture_before is None:
+        return True
+    return CAPTURE_WARNED_AT * (paid.capture_before - since).total_seconds() > OUTCOMES_LONGEST_S
 
 
 VIEW: Final[View[Deadlines]] = View(
@@ -184,6 +209,7 @@ VIEW: Final[View[Deadlines]] = View(
     reacts_to=frozenset(
         {
             e.OrderCreated,
+            e.OrderGraceEnded,
             e.OrderConfirmed,
             e.OrderRejected,
             e.OrderCancellationRequested,
@@ -202,9 +228,14 @@ VIEW: Final[View[Deadlines]] = View(
             e.PaymentAuthorizationExpired,
             e.InventoryReserved,
             e.InventoryPartiallyReserved,
+            e.ShipmentCreated,
+            e.ShipmentCancelled,
             e.ShipmentDispatched,
             e.ShipmentDelivered,
             e.ShipmentFailed,
+            e.ShipmentDelayed,
+            e.LinesCancelled,
+            e.OrderEditApplied,
             e.RefundRequested,
             e.RefundIssued,
         }

@@ -6,6 +6,7 @@ from orderstore.codec import timestamp
 from orderstore.domain import events as e
 from orderstore.domain.allowances import Stage
 from orderstore.domain.waiting import PAYMENT
+from orderstore.recorded import Recorded
 from projections.views.exception_entries import (
     AREA_OWNERS,
     HOLD_OWNERS,
@@ -72,8 +73,9 @@ REACTS_TO: Final = BEGIN | END
 """None of them is something that every order meets, but for its end: an order without exceptions costs this view next to nothing."""
 
 
-def is_ordinary(event: e.Event) -> bool:
+def is_ordinary(recorded: Recorded) -> bool:
     """Of these, what nothing can have begun before: a payment that never had to be tried again."""
+    event = recorded.event
     return isinstance(event, e.PaymentCompleted) and event.attempt == 1
 
 

@@ -43,6 +43,7 @@ AREA_OWNERS: Final[Mapping[e.DiscrepancyArea, Owner]] = {
 }
 STAGE_KINDS: Final[Mapping[Stage, Kind]] = {
     "outcomes": "stalled",
+    "capture": "stalled",
     "dispatch": "stalled",
     "delivery": "stalled",
     "undo": "compensation_failed",
@@ -50,6 +51,7 @@ STAGE_KINDS: Final[Mapping[Stage, Kind]] = {
 }
 STAGE_OWNERS: Final[Mapping[Stage, Owner]] = {
     "outcomes": "order",
+    "capture": "payment",
     "dispatch": "shipping",
     "delivery": "shipping",
     "undo": "order",
@@ -57,6 +59,7 @@ STAGE_OWNERS: Final[Mapping[Stage, Owner]] = {
 }
 STAGE_ACTIONS: Final[Mapping[Stage, tuple[Action, ...]]] = {
     "outcomes": ("retry", "resume", "skip", "cancel"),
+    "capture": ("retry", "resume", "skip", "cancel"),
     "dispatch": ("retry", "resume", "skip", "cancel", "hold"),
     "delivery": ("retry", "resume", "skip", "refund"),
     "undo": ("retry", "resume", "skip"),

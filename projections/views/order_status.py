@@ -19,9 +19,11 @@ from projections.views.order_status_documents import (
 )
 from projections.views.order_status_edits import next_attempt, with_edit
 from projections.views.order_status_goods import (
+    all_committed,
     count_of,
     inventory_after,
     returns_after,
+    with_committed,
     with_parcel,
     without,
 )
@@ -52,7 +54,7 @@ __all__ = (
 )  # beside everything that is defined here
 
 NAME: Final = "order_status"
-SCHEMA: Final = 3  # raise it with every change of meaning: documents of another schema are folded anew from the log
+SCHEMA: Final = 4  # raise it with every change of meaning: documents of another schema are folded anew from the log
 
 
 def evolve(view: OrderStatus | None, recorded: Recorded) -> OrderStatus:
@@ -135,6 +137,8 @@ def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
             | e.InventoryReleased()
         ):
             return replace(view, inventory=inventory_after(view.inventory, event))
+        case e.InventoryCommitted():
+            return with_committed(view, event)
         case e.ShipmentDispatched():
             return replace(with_parcel(view, event), status="IN_FULFILMENT")
         case (
@@ -195,12 +199,13 @@ def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
         case (
             e.OrderCreated()  # handled by `evolve`
             | e.OrderExpired()
+            | e.OrderGraceEnded()
             | e.OrderNoteAdded()
             | e.PaymentHoldReleased()
-            | e.InventoryCommitted()
             | e.InventoryRestocked()
             | e.PiecesReleased()
             | e.ShipmentDelayed()
+            | e.ShipmentRecalled()
             | e.InvoiceDocumentStored()
             | e.PaymentDiscrepancyFound()
             | e.DiscrepancyFound()
@@ -218,7 +223,7 @@ def _with_lines_cancelled(view: OrderStatus, event: e.LinesCancelled) -> OrderSt
         cancelled_pieces=view.cancelled_pieces + count_of(event.lines),
         cancelled_minor=view.cancelled_minor + event.amount_minor,
     )
-    return replace(less, payment=less_is_due(less.payment, due_minor=less.due_minor))
+    return all_committed(replace(less, payment=less_is_due(less.payment, due_minor=less.due_minor)))
 
 
 def _asked(view: OrderStatus, event: e.OrderActionRequired | e.OrderActionAnswered) -> OrderStatus:
@@ -244,8 +249,16 @@ def _waits_in(view: OrderStatus, stall: Stall) -> bool:
     match stall.stage:
         case "outcomes":
             return view.status == "RECEIVED"
+        case "capture":
+            here = view.status in ("RECEIVED", "CONFIRMED", "IN_FULFILMENT")
+            return here and view.payment.status == "AUTHORIZED"
+        case "dispatch" if view.holds:
+            return False
+        case "dispatch" if stall.subject is None:
+            return view.status == "CONFIRMED"
         case "dispatch":
-            return view.status == "CONFIRMED" and not view.holds
+            booked = any(one.shipment_id == stall.subject and one.status == "BOOKED" for one in view.shipments)
+            return booked and view.status == "IN_FULFILMENT"
         case "undo":
             return view.status == "CANCELLING"
         case "delivery":

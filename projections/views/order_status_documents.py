@@ -173,6 +173,7 @@ def _kept(view: OrderStatus) -> dict[str, Any]:
         "disputes": [[one.dispute_id, one.amount_minor] for one in payment.disputes],
         "missing": sorted(inventory.missing.items()),
         "backorder": inventory.backorder,
+        "committed": inventory.committed if inventory.status != "COMMITTED" else 0,
         "stalls": [[one.stage, one.subject] for one in view.stalls],
     }
     return {name: value for name, value in kept.items() if value}
@@ -221,6 +222,7 @@ def from_document(stored: Mapping[str, Any]) -> OrderStatus:
             status=document["inventory"]["status"],
             missing=dict(kept["missing"]) if "missing" in kept else NOTHING_MISSING,
             backorder=kept.get("backorder", False),
+            committed=kept.get("committed", 0),
         ),
         shipments=tuple(_shipment(parcel) for parcel in document["shipments"]),
         shipments_omitted=document["shipmentsOmitted"],

@@ -75,6 +75,20 @@ def without(inventory: Inventory, lines: tuple[e.Pieces, ...]) -> Inventory:
     return replace(inventory, missing=missing)
 
 
+def with_committed(view: OrderStatus, event: e.InventoryCommitted) -> OrderStatus:
+    """The same when stock knows that this parcel has left."""
+    pieces = sum(parcel.pieces for parcel in view.shipments if parcel.shipment_id == event.shipment_id)
+    return all_committed(replace(view, inventory=replace(view.inventory, committed=view.inventory.committed + pieces)))
+
+
+def all_committed(view: OrderStatus) -> OrderStatus:
+    """The same, where nothing that was set aside is still here."""
+    inventory = view.inventory
+    if inventory.status != "RESERVED" or inventory.committed < view.piece_count - view.cancelled_pieces:
+        return view
+    return replace(view, inventory=replace(inventory, status="COMMITTED", committed=0))
+
+
 def _by_line(lines: Iterable[e.Pieces]) -> dict[int, int]:
     counts: dict[int, int] = {}
     for part in lines:

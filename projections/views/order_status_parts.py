@@ -11,7 +11,7 @@ Status = Literal["RECEIVED", "CONFIRMED", "IN_FULFILMENT", "COMPLETED", "CANCELL
 PaymentStatus = Literal[
     "PENDING", "ACTION_REQUIRED", "AUTHORIZED", "PARTIALLY_CAPTURED", "CAPTURED", "FAILED", "VOIDED"
 ]
-InventoryStatus = Literal["PENDING", "RESERVED", "PARTIAL", "BACKORDERED", "FAILED", "EXPIRED", "RELEASED"]
+InventoryStatus = Literal["PENDING", "RESERVED", "PARTIAL", "BACKORDERED", "COMMITTED", "FAILED", "EXPIRED", "RELEASED"]
 ShipmentStatus = Literal["BOOKED", "CANCELLED", "FAILED", "DISPATCHED", "DELIVERED", "LOST"]
 ReturnStatus = Literal["REQUESTED", "APPROVED", "DECLINED", "CANCELLED", "RECEIVED", "INSPECTED"]
 EditStatus = Literal["OPEN", "APPLIED", "DECLINED"]
@@ -69,11 +69,13 @@ NOTHING_MISSING: Final[Mapping[int, int]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """`missing` are the pieces that could not be set aside, by line. `backorder`: they are sent when they come."""
+    """`missing` are the pieces that could not be set aside, by line. `backorder`: they are sent when they come. `committed` pieces have
+    left, and stock knows it: of parcels that are shown, so that an order of very many parcels stays RESERVED."""
 
     status: InventoryStatus = "PENDING"
     missing: Mapping[int, int] = field(default_factory=lambda: NOTHING_MISSING)
     backorder: bool = False
+    committed: int = 0
 
     @property
     def missing_pieces(self) -> int:

@@ -1,7 +1,8 @@
 """How orders get on: who stands where since which day, how many came to what end, and how long confirmation and the first parcel took.
 
-The totals are the view. A document holds six moments of its order, and everything it adds follows from them. A bucket is a day (UTC) on
-which something happened here: an imported order counts on the day that it was taken in, not on the one when it was placed elsewhere.
+A half of the view of `daily_figures`, of which the totals are the view. Its part of a document holds the moments of its order, and
+everything it adds follows from them. A bucket is a day (UTC) on which something happened here: an imported order counts on the day that it
+was taken in, not on the one when it was placed elsewhere.
 
     placed, confirmed, shipped, completed, cancelled, rejected     orders to which that happened on the day
     confirm_le_<s>, ship_le_<s>, …_longer                          of the confirmed and the shipped, how long it had taken since they came
@@ -26,10 +27,7 @@ from typing import Any, Final, Literal, get_args
 from orderstore.codec import timestamp
 from orderstore.domain import events as e
 from orderstore.recorded import Recorded
-from projections.views.view import OutOfPlace, Sums, View
-
-NAME: Final = "progress"
-SCHEMA: Final = 1
+from projections.views.view import OutOfPlace, Sums
 
 OpenStatus = Literal["RECEIVED", "CONFIRMED", "IN_FULFILMENT", "CANCELLING"]
 OPEN: Final[tuple[OpenStatus, ...]] = get_args(OpenStatus)
@@ -52,6 +50,8 @@ _BECOMES: Final[Mapping[type[e.Event], OpenStatus | End]] = {
     e.OrderCancelled: "cancelled",
     e.OrderRejected: "rejected",
 }
+REACTS_TO: Final[frozenset[type[e.Event]]] = frozenset({e.OrderCreated, *_BECOMES})
+"""What moves it."""
 
 
 def bucket(day: date) -> str:
@@ -108,7 +108,7 @@ def evolve(view: Progress | None, recorded: Recorded) -> Progress:
 
 
 def to_document(view: Progress) -> dict[str, Any]:
-    """The view as JSON values."""
+    """Its part of the document, as JSON values."""
     return {
         "cameAt": view.came_at,
         "status": view.status,
@@ -119,7 +119,7 @@ def to_document(view: Progress) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> Progress:
-    """The view in a document that `to_document` made. Raises KeyError for any other."""
+    """What `to_document` made a part of a document of. Raises KeyError for anything else."""
     return Progress(
         came_at=document["cameAt"],
         status=document["status"],
@@ -157,14 +157,3 @@ def sums(view: Progress) -> Sums:
 
 def _day(moment: str) -> str:
     return bucket(datetime.fromisoformat(moment).astimezone(UTC).date())
-
-
-VIEW: Final[View[Progress]] = View(
-    name=NAME,
-    schema=SCHEMA,
-    evolve=evolve,
-    to_document=to_document,
-    from_document=from_document,
-    reacts_to=frozenset({e.OrderCreated, *_BECOMES}),
-    sums=sums,
-)

@@ -58,7 +58,7 @@ class View(Generic[V]):
     reacts_to: frozenset[type[Event]] | None = None
     """Events that change the document, None for all. `evolve` sees every event; the document is written only for these. A view that has
     something to say of few orders names here what begins and what ends it: no other event costs it anything."""
-    unmoved_by: Callable[[Event], bool] | None = None
+    unmoved_by: Callable[[Recorded], bool] | None = None
     """Of the types that it reacts to, events for which the document need not be written all the same."""
     sums: Callable[[V], Sums] | None = None
     """The document's contribution to the totals. They move in the same write as the document, so each commit counts exactly once."""
@@ -76,7 +76,7 @@ class View(Generic[V]):
             return True
         unmoved = self.unmoved_by
         return any(
-            type(recorded.event) in self.reacts_to and not (unmoved is not None and unmoved(recorded.event))
+            type(recorded.event) in self.reacts_to and not (unmoved is not None and unmoved(recorded))
             for recorded in events
         )
 

@@ -20,7 +20,7 @@ from projections.comparing.differences import _shown
 from projections.projecting import contributions
 from projections.view_store import Place, Stored, UnreadableDocument, ViewStoreRefused, Write
 from projections.view_store import items as view_items
-from projections.views import daily_sales, deadlines, exceptions, invoices, order_status, progress
+from projections.views import daily_figures, deadlines, exceptions, invoices, order_status
 from projections.views.view import Generations, NotADocument, OutOfPlace, View
 from tests.bad_input.decoder import Decoder, Shape, samples
 from tests.bad_input.documents import written
@@ -34,8 +34,7 @@ VIEWS: Final[tuple[View[Any], ...]] = (
     invoices.VIEW,
     deadlines.VIEW,
     exceptions.VIEW,
-    daily_sales.VIEW,
-    progress.VIEW,
+    daily_figures.VIEW,
 )
 
 

@@ -13,7 +13,7 @@ from tests.bad_input.running import run_cases, wrongly_refused
 from tests.bad_input.search import found
 
 ROOT = Path(__file__).parents[2]
-FEW, SOME, MANY = 60, 1_200, 60_000
+FEW, SOME, MANY = 60, 600, 60_000
 """Cases of a light decoder in each run of the unit tests, in `make test`, in `make long`."""
 ALL = [pytest.param(decoder, id=decoder.name) for decoder in decoders()]
 
@@ -56,6 +56,7 @@ def test_very_much_bad_input_is_read_or_refused(decoder: Decoder) -> None:
     assert not broken, told(broken)
 
 
+@pytest.mark.thorough
 def test_no_decoder_is_left_out() -> None:
     """Everything in the code that decodes is broken into here, or is excused with a reason."""
     covered = {place for decoder in decoders() for place in decoder.covers}

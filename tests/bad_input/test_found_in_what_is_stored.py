@@ -40,9 +40,10 @@ SKIPPABLE = b"\x50\x2a\x4d\x18\xff\xff\xff\xff"
 """Eight bytes that zstd takes for a frame of four gigabytes."""
 
 
-@pytest.mark.parametrize("content", [SKIPPABLE, *bombs()[:3]], ids=["skippable", "unsized", "large", "liar"])
-def test_a_frame_that_says_that_it_is_huge_is_never_given_room(content: bytes) -> None:
+@pytest.mark.parametrize("which", range(4), ids=["skippable", "unsized", "large", "liar"])
+def test_a_frame_that_says_that_it_is_huge_is_never_given_room(which: int) -> None:
     """The library makes room for what the head says, whatever the limit; a skippable frame says it behind the limit's back."""
+    content = (SKIPPABLE, *bombs())[which]
     body = {**stored_items()[0], "encoding": {"S": "json+zstd"}, "body": {"B": content}}
     document = {"key": {"S": "k"}, "last_commit": {"N": "1"}, "schema": {"N": "1"}, "document": {"B": content}}
     tracemalloc.start()

@@ -29,7 +29,7 @@ from tests.benchmarks.parts import PARTS, Asked, Part
 from tests.benchmarks.real_orders import WHOLE_FILE, Histories, made_up_histories, real_histories
 from tests.benchmarks.replaying import mix, write_units
 
-QUICK_ORDERS, ORDERS = 400, 2_000
+QUICK_ORDERS, ORDERS = 400, 1_200
 UNIT_COLUMNS: Final = ("events", "commits", "bytes_mean", "units_mean", "units_max")
 
 

@@ -80,9 +80,9 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
     return median(ordered[:half]), median(ordered[-half:])
 
 
-def is_enough(ratios: Sequence[float], *, took_s: float) -> bool:
+def is_enough(ratios: Sequence[float], *, took_s: float, enough_s: float = SECONDS_ENOUGH) -> bool:
     """Whether another round would tell nothing new, or would come too late."""
-    if len(ratios) >= ROUNDS_LEAST and took_s >= SECONDS_ENOUGH:
+    if len(ratios) >= ROUNDS_LEAST and took_s >= enough_s:
         return True
     if len(ratios) < ROUNDS_ENOUGH:
         return False
@@ -90,9 +90,9 @@ def is_enough(ratios: Sequence[float], *, took_s: float) -> bool:
     return high - low <= NARROW * median(ratios)
 
 
-async def compare(ours: Side, bare: Side, *, rounds: int) -> Comparison:
+async def compare(ours: Side, bare: Side, *, rounds: int, enough_s: float = SECONDS_ENOUGH) -> Comparison:
     """Let both take turns, the first changing from round to round, at most `rounds` times and until `is_enough`. One round before is for
-    warming up and does not count.
+    warming up and does not count. `enough_s`: more where a round is long and most of it is preparation.
 
     What is there before (thousands of histories, of which a service has none) is kept from the collector: it is not what is measured.
     """
@@ -111,7 +111,7 @@ async def compare(ours: Side, bare: Side, *, rounds: int) -> Comparison:
                 rates[name].append(done / (perf_counter() - started))
                 processor[name].append(done / max(process_time() - process_s, SHORTEST_S))
         ratios = [ours / bare for ours, bare in zip(rates["ours"], rates["bare"], strict=True)]
-        if is_enough(ratios, took_s=perf_counter() - began):
+        if is_enough(ratios, took_s=perf_counter() - began, enough_s=enough_s):
             break
     by_processor = Comparison(tuple(processor["ours"]), tuple(processor["bare"]))
     return Comparison(tuple(rates["ours"]), tuple(rates["bare"]), by_processor)

@@ -72,7 +72,7 @@ def by_processor(compared: Comparison) -> Comparison:
 async def of_the_log(asked: Asked, histories: Histories) -> list[Result]:
     """Replay, append, a worker's step, a long order, and all of that in a log that grows."""
     results = replay(histories, rounds=3 if asked.quick else 9)
-    results.append(flat_memory(histories))
+    results.append(flat_memory(histories[::4]))
     # Many short rounds: neighbours disturb a few of them, not the median.
     rounds, calls = (20, 64) if asked.quick else (60, 96)
     async with backend() as log:
@@ -122,7 +122,7 @@ async def of_the_views(asked: Asked, histories: Histories) -> list[Result]:
         )
     async with backend() as log:
         sizes = REBUILT_GROWING if asked.grow else REBUILT_QUICKLY if asked.quick else REBUILT
-        results += await rebuild(log, histories, sizes=sizes, rounds=3 if asked.grow else 1 if asked.quick else 2)
+        results += await rebuild(log, histories, sizes=sizes, rounds=3 if asked.grow else 1)
     return results
 
 

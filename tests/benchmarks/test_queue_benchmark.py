@@ -55,7 +55,7 @@ async def test_requests_per_message_are_those_of_the_rounds_that_were_run(monkey
 
     alike = Comparison((1.0,), (1.0,), Comparison((1.0,), (1.0,)))
 
-    async def two_of_ten_rounds(ours: Side, _bare: Side, *, rounds: int) -> Comparison:
+    async def two_of_ten_rounds(ours: Side, _bare: Side, *, rounds: int, enough_s: float = 12.0) -> Comparison:
         for number in range(1, 3):
             await (await ours.prepare(number))()
         return alike

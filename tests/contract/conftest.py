@@ -6,18 +6,14 @@ import pytest
 
 from tests.contract.dynamodb_local import server as dynamodb_local
 from tests.contract.event_logs import Log, dynamo_log, memory_log
+from tests.contract.moto_server import moto_server
 
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
-    """moto's server, in a thread. It has one account: each test makes tables of its own and drops them, since moto slows down with them."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    """moto's server. It has one account: each test makes tables of its own and drops them, since moto slows down with them."""
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ MINISTACK = pytest.param("ministack", marks=pytest.mark.emulator)
 DYNAMODB_LOCAL = pytest.param("dynamodb-local", marks=pytest.mark.dynamodb_local)
 everywhere = pytest.mark.parametrize("kind", [MEMORY, MOTO, MINISTACK, DYNAMODB_LOCAL])
 over_a_wire = pytest.mark.parametrize("kind", [MOTO, MINISTACK, DYNAMODB_LOCAL])
-# moto's transactions answer 500 "dictionary changed size" under concurrency, now and then: no place to prove anything.
+# moto answers one request after the other: a race of transactions proves nothing there.
 where_transactions_hold = pytest.mark.parametrize("kind", [MEMORY, MINISTACK, DYNAMODB_LOCAL])
 # moto reads a table from end to end for each query: what is large or much says nothing there but that.
 where_much_is_no_burden = pytest.mark.parametrize("kind", [MEMORY, MINISTACK, DYNAMODB_LOCAL])

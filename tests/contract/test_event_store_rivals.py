@@ -1,6 +1,7 @@
 """Many writers, one order: one wins each commit, and the others know who without asking."""
 
 import anyio
+import pytest
 
 from orderstore.domain.events import RefundRequested
 from orderstore.domain.rejections import RefundTooLarge
@@ -41,7 +42,8 @@ async def test_one_of_64_writers_wins_each_commit_and_the_others_are_told_who(lo
     assert len(await log.store.read(STREAM)) == 3
 
 
-@everywhere
+@pytest.mark.thorough
+@where_much_is_no_burden
 async def test_all_64_rivals_land_in_the_end_each_once(log: Log) -> None:
     """Through the write path: who loses folds the winner and decides again without a read; who loses 16 rounds is told that nothing
     was stored, and comes back."""  # D06
@@ -81,6 +83,7 @@ async def test_all_64_rivals_land_in_the_end_each_once(log: Log) -> None:
     }
 
 
+@pytest.mark.thorough
 @where_much_is_no_burden
 async def test_a_limit_holds_however_many_try_to_pass_it_at_once(log: Log) -> None:
     """64 pieces were ordered and 72 ask for one back: each decides on what is stored by then, so eight are refused."""

@@ -1,7 +1,7 @@
 """What each implementation of a view store promises: in memory, on moto, on the embedded environment and on DynamoDB Local.
 
-On moto only the plain path, a call for each document: its server answers 500 to PartiQL batches, and lets 32 of 64 racing writers win.
-Its transactions fail under concurrency and know no tokens, so that it judges only those that come one after the other.
+On moto only the plain path, a call for each document: its server answers 500 to PartiQL batches. It answers one request after the other
+(moto_server.py), and its transactions know no tokens.
 """
 
 from collections.abc import AsyncIterator
@@ -176,10 +176,8 @@ async def test_a_document_may_be_written_anew_at_the_same_commit(views) -> None:
     assert (await views.get(["k"]))["k"].document == b'{"new":1}'
 
 
-async def test_one_of_64_writers_wins(views, kind) -> None:
+async def test_one_of_64_writers_wins(views) -> None:
     """For a document that is new, and again for the next commit on it."""
-    if kind == "moto":
-        pytest.skip("moto judges nothing that depends on concurrency")
     for on, commit in ((None, 1), (1, 2)):
         results: list = []
 
@@ -417,10 +415,8 @@ async def test_a_document_may_begin_and_cease_to_contribute(views) -> None:
     assert (await views.get(["k"]))["k"].contribution == ""
 
 
-async def test_racing_writers_of_the_same_documents_count_each_once(views, kind) -> None:
+async def test_racing_writers_of_the_same_documents_count_each_once(views) -> None:
     """Sixteen writers, the same thirty documents in another order each, all on the same bucket: one of them wins each."""
-    if kind == "moto":
-        pytest.skip("moto judges nothing that depends on concurrency")
     won: list[str] = []
 
     async def one(seed: int) -> None:

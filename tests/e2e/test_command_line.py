@@ -98,7 +98,9 @@ def test_what_cannot_be_done_is_said_in_words(
 
 def test_every_missing_and_every_unknown_variable_is_named_at_once(tmp_path: Path) -> None:
     """A typing error must not become a silent default, and nobody should have to start five times to learn of five gaps."""
-    done = orderstore("run", "api", cwd=tmp_path, variables={"ORDERSTORE_TOPIC_ANR": "arn", "ORDERSTORE_API_PORT": "x"})
+    done = commands.orderstore(
+        "run", "api", cwd=tmp_path, variables={"ORDERSTORE_TOPIC_ANR": "arn", "ORDERSTORE_API_PORT": "x"}
+    )
 
     missing = ("RESOURCE_PREFIX", "TOPIC_ARN", "BLOBS_BUCKET", "KMS_KEY_ID", "PROVIDERS")
     names = [f"ORDERSTORE_{name}: missing" for name in missing]
@@ -113,7 +115,7 @@ def test_settings_lists_every_variable_with_meaning_default_and_unit(tmp_path: P
     assert all(row["meaning"] for row in listed)
     assert all(row["required"] == (row["default"] is None) for row in listed if row["required"])
     assert {row["unit"] for row in listed if row["variable"].endswith("_S")} == {"s"}
-    for_people = orderstore("settings", cwd=tmp_path)
+    for_people = commands.orderstore("settings", cwd=tmp_path)
     assert for_people.code == 0
     assert [row["variable"] for row in listed if row["variable"] not in for_people.out] == []
 
@@ -122,7 +124,9 @@ def test_the_api_does_not_start_without_tokens(environment: Path, tmp_path: Path
     """It refuses rather than run open to everybody."""
     variables = settings_of(environment, ORDERSTORE_API_TOKENS=None, ORDERSTORE_API_PORT="0")
 
-    refused(orderstore("run", "api", cwd=tmp_path, variables=variables), "no API token", "refuses to start", code=1)
+    refused(
+        commands.orderstore("run", "api", cwd=tmp_path, variables=variables), "no API token", "refuses to start", code=1
+    )
 
 
 def test_a_port_that_is_taken_is_named(environment: Path, tmp_path: Path) -> None:
@@ -131,7 +135,7 @@ def test_a_port_that_is_taken_is_named(environment: Path, tmp_path: Path) -> Non
         port = str(owner.getsockname()[1])
         token = local.token_setting("a-token")
         variables = settings_of(environment, ORDERSTORE_API_PORT=port, ORDERSTORE_API_TOKENS=token)
-        done = orderstore("run", "api", cwd=tmp_path, variables=variables)
+        done = commands.orderstore("run", "api", cwd=tmp_path, variables=variables)
 
     refused(done, f"cannot listen on 127.0.0.1:{port}", "choose another port", code=1)
 
@@ -140,7 +144,7 @@ def test_a_queue_that_does_not_fit_the_settings_stops_the_start(environment: Pat
     """Heartbeats made for another visibility timeout would let messages be handled twice."""
     variables = settings_of(environment, ORDERSTORE_VISIBILITY_TIMEOUT_S="60", ORDERSTORE_METRICS_PORT="0")
 
-    done = orderstore("run", "payment", cwd=tmp_path, variables=variables)
+    done = commands.orderstore("run", "payment", cwd=tmp_path, variables=variables)
     refused(done, "orderstore-local-payment", "30 s", "ORDERSTORE_VISIBILITY_TIMEOUT_S says 60", code=1)  # E076 E078
 
 
@@ -149,7 +153,7 @@ def test_a_second_service_on_the_same_state_directory_is_refused_and_the_first_g
 ) -> None:
     """It must neither serve beside the first nor take the emulator away from it."""
     for arguments in (("up", "--port", "0"), ("demo", "--orders", "1", "--exit")):
-        done = orderstore(*arguments, "--state-dir", str(served.state_dir), cwd=tmp_path)
+        done = commands.orderstore(*arguments, "--state-dir", str(served.state_dir), cwd=tmp_path)
         refused(done, "another process serves", str(served.state_dir), code=1)
 
     assert served.process.poll() is None
@@ -167,7 +171,7 @@ def test_views_compare_finds_a_planted_difference_and_nothing_else(served: Progr
     order_id = served.api.call("POST", "/orders", body).document["orderId"]
     eventually(lambda: served.api.order(order_id).get("status") == "COMPLETED", what="done", process=served.process)
     command = ("views", "compare", "--json", "--state-dir", str(served.state_dir))
-    before = orderstore(*command, cwd=tmp_path)
+    before = commands.orderstore(*command, cwd=tmp_path)
     assert before.code == 0, before.said
     assert before.document["ok"]
 
@@ -182,7 +186,7 @@ def test_views_compare_finds_a_planted_difference_and_nothing_else(served: Progr
     changed = {**item, "document": {"S": item["document"]["S"].replace('"totalMinor":375', '"totalMinor":374')}}
     emulated.put("views", changed)
     try:
-        after = orderstore(*command, cwd=tmp_path)
+        after = commands.orderstore(*command, cwd=tmp_path)
     finally:
         emulated.put("views", item)
 
@@ -197,7 +201,7 @@ def test_stock_is_received_once_per_receipt_and_its_level_is_told(environment: P
     """A repeat adds nothing; the same number with other goods is refused."""
 
     def stock(*arguments: str) -> Finished:
-        return orderstore("stock", *arguments, "--state-dir", str(environment), cwd=tmp_path)
+        return commands.orderstore("stock", *arguments, "--state-dir", str(environment), cwd=tmp_path)
 
     assert stock("receive", "KETTLE", "5", "--receipt", "r-1").code == 0
     assert stock("receive", "KETTLE", "5", "--receipt", "r-1").code == 0
@@ -246,7 +250,7 @@ def imported(environment: Path, first_rows: Path) -> dict[str, Any]:
 def import_sales(environment: Path, file: Path) -> Finished:
     """Import the first sales of a file into the environment."""
     arguments = ("import", "online-retail", str(file), "--limit", str(SALES), "--json")
-    return orderstore(*arguments, "--state-dir", str(environment), cwd=file.parent)
+    return commands.orderstore(*arguments, "--state-dir", str(environment), cwd=file.parent)
 
 
 @needs_online_retail
@@ -276,10 +280,10 @@ def test_audit_history_tells_what_happened_and_says_so_when_there_is_no_such_ord
     order_id = Emulated.of(environment).items("events")[0]["stream"]["S"].partition("/order-")[2]
     command = ("audit", "history", "--json", "--state-dir", str(environment))
 
-    known = orderstore(*command, order_id, cwd=tmp_path)
+    known = commands.orderstore(*command, order_id, cwd=tmp_path)
     assert known.code == 0, known.said
     assert known.document[0]["type"] == "OrderCreated"
-    refused(orderstore(*command, NOBODY, cwd=tmp_path), f"no order {NOBODY}", code=1)
+    refused(commands.orderstore(*command, NOBODY, cwd=tmp_path), f"no order {NOBODY}", code=1)
 
 
 @needs_online_retail
@@ -289,7 +293,7 @@ def test_audit_verify_names_order_commit_and_reason_of_any_tampering(
     """Exit 0 over the log as it was written; exit 1 when one byte of one commit is another."""
     emulated = Emulated.of(environment)
     command = ("audit", "verify", "--state-dir", str(environment))
-    whole = orderstore(*command, "--json", cwd=tmp_path)
+    whole = commands.orderstore(*command, "--json", cwd=tmp_path)
     assert whole.code == 0, whole.said
     assert whole.document["ok"]
     assert whole.document["orders"] >= SALES
@@ -298,7 +302,7 @@ def test_audit_verify_names_order_commit_and_reason_of_any_tampering(
     stream, commit = item["stream"]["S"], int(item["commit"]["N"])
     emulated.put("events", {**item, "recorded_at": {"N": str(int(item["recorded_at"]["N"]) + 1)}})
     try:
-        tampered = orderstore(*command, "--json", cwd=tmp_path)
+        tampered = commands.orderstore(*command, "--json", cwd=tmp_path)
         in_words = orderstore(*command, cwd=tmp_path)
     finally:
         emulated.put("events", item)
@@ -308,6 +312,6 @@ def test_audit_verify_names_order_commit_and_reason_of_any_tampering(
     assert (finding["stream"], finding["commit"], finding["reason"]) == (stream, commit, "hash_mismatch")
     assert f"{stream} commit {commit}: hash_mismatch" in in_words.out
     assert "Traceback" not in in_words.said
-    assert json.loads(orderstore(*command, "--json", cwd=tmp_path).out)["ok"], (
+    assert json.loads(commands.orderstore(*command, "--json", cwd=tmp_path).out)["ok"], (
         "put back, it is whole again"
     )  # design 1.2

@@ -8,9 +8,10 @@ from random import Random
 
 import pytest
 
+from tests import commands
 from tests.e2e import books
 from tests.e2e.emulated import Emulated
-from tests.e2e.programs import Program, orderstore, running
+from tests.e2e.programs import Program, running
 from tests.waiting import ends, eventually
 
 pytestmark = pytest.mark.e2e
@@ -58,10 +59,10 @@ def test_killed_at_random_moments_and_started_again_it_finishes_every_order_exac
             # SES takes no idempotency key: who dies between its answer and the next write cannot know. Nobody else repeats.
             assert books.mails_too_many(written) <= books.addresses(caught, seed=SEED, count=ORDERS)
             assert summary["invoices"] == sum(written.names(order)["InvoiceIssued"] for order in written.orders)
-            verified = orderstore("audit", "verify", "--json", "--state-dir", str(state_dir), cwd=tmp_path)
+            verified = commands.orderstore("audit", "verify", "--json", "--state-dir", str(state_dir), cwd=tmp_path)
             assert verified.code == 0, verified.said
             assert verified.document["orders"] == ORDERS
-            compared = orderstore("views", "compare", "--json", "--state-dir", str(state_dir), cwd=tmp_path)
+            compared = commands.orderstore("views", "compare", "--json", "--state-dir", str(state_dir), cwd=tmp_path)
             assert compared.code == 0, compared.said
             assert compared.document["orders"] == ORDERS
             assert program.interrupt() == 0

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orderstore.privacy.scanner import Scanner
+from tests import commands
 from tests.e2e.emulated import Emulated, text_of
 from tests.e2e.programs import Program, orderstore
 from tests.waiting import eventually
@@ -87,7 +88,9 @@ def test_nobody_but_the_mail_service_sees_who_the_customer_is(served: Program, t
         for path in (f"/orders/{order_id}", f"/orders/{order_id}/events", f"/orders/{order_id}/invoices"):
             assert not tells(served.api.call("GET", path).text), path
     assert not tells(served.api.call("GET", "/orders?customerId=c-4711").text)
-    history = orderstore("audit", "history", orders[0], "--json", "--state-dir", str(served.state_dir), cwd=tmp_path)
+    history = commands.orderstore(
+        "audit", "history", orders[0], "--json", "--state-dir", str(served.state_dir), cwd=tmp_path
+    )
     assert history.code == 0, history.said
     assert json.loads(history.out)
     assert not tells(history.said)  # D31, E125
@@ -195,7 +198,9 @@ def test_an_erased_customer_is_unreadable_everywhere_and_nothing_ever_was_plain(
         )
         assert heard
 
-        refused = orderstore("privacy", "erase", "c-erased", "--reason", "ticket 4711", *on_state, cwd=tmp_path)
+        refused = commands.orderstore(
+            "privacy", "erase", "c-erased", "--reason", "ticket 4711", *on_state, cwd=tmp_path
+        )
         assert refused.code == 1, refused.said
         assert stuck in refused.said
         asked = ("--reason", "ticket 4711", "--despite-open-orders", "--json")
@@ -216,7 +221,7 @@ def test_an_erased_customer_is_unreadable_everywhere_and_nothing_ever_was_plain(
         )
 
     canaries = [option for canary in CANARIES for option in ("--canary", canary)]
-    scanned = orderstore(
+    scanned = commands.orderstore(
         "privacy", "scan", *canaries, "--log", str(served.log_file), "--peek-queues", "--json", *on_state, cwd=tmp_path
     )
     assert scanned.code == 0, scanned.said
@@ -224,17 +229,19 @@ def test_an_erased_customer_is_unreadable_everywhere_and_nothing_ever_was_plain(
     assert not tells(served.out + served.err + served.log_file.read_text(encoding="utf-8"))
 
     certificate = erased.document["certificate"]["id"]
-    assert orderstore("privacy", "certificate", certificate, *on_state, cwd=tmp_path).code == 0
-    buyer = orderstore("privacy", "show-buyer", number, *on_state, cwd=tmp_path)
+    assert commands.orderstore("privacy", "certificate", certificate, *on_state, cwd=tmp_path).code == 0
+    buyer = commands.orderstore("privacy", "show-buyer", number, *on_state, cwd=tmp_path)
     assert (buyer.code, buyer.out.strip()) == (0, NAME)
     for order_id in (done, declined, stuck):
         assert [event["eventType"] for event in served.api.events(order_id)].count("PersonalDataErased") == 1
-    verified = orderstore("audit", "verify", "--json", *on_state, cwd=tmp_path)
+    verified = commands.orderstore("audit", "verify", "--json", *on_state, cwd=tmp_path)
     assert verified.code == 0, verified.said
     # A process may remember the key for a minute. What it seals with it meanwhile is sealed for nobody, and marked by another run.
     again = served.api.call("POST", "/orders", order)
     if again.status == 202:
-        repeated = orderstore("privacy", "erase", "c-erased", *asked, "--from-view", *on_state, cwd=tmp_path).document
+        repeated = commands.orderstore(
+            "privacy", "erase", "c-erased", *asked, "--from-view", *on_state, cwd=tmp_path
+        ).document
         assert (repeated["new"], repeated["marked"]) == (False, [again.document["orderId"]])
         assert repeated["certificate"] == erased.document["certificate"]
     else:

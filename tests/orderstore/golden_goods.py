@@ -49,6 +49,7 @@ COMPLETE: dict[str, e.Event] = {
     "InventoryCommitted": e.InventoryCommitted(shipment_id="shipment-1"),
     "InventoryRestocked": e.InventoryRestocked(return_id="return-1"),
     "ShipmentCreated": replace(BOOKED, location="berlin", lines=(LAPTOP, MOUSE)),
+    "ShipmentRecalled": e.ShipmentRecalled(shipment_id="shipment-1"),
     "ShipmentCancelled": BOOKING_CANCELLED,
     "ShipmentDispatched": DISPATCHED,
     "ShipmentDelivered": DELIVERED,

@@ -36,8 +36,10 @@ CREATED = order_created(
         answer_s=172_800,
         review=True,
     ),
+    grace_until=NOON + timedelta(minutes=1),
+    ship_by=NOON + timedelta(days=30),
 )
-BEFORE_TERMS = replace(CREATED, hooks=replace(HOOKS, shipping_outcome=None), terms=None)
+BEFORE_TERMS = replace(CREATED, hooks=replace(HOOKS, shipping_outcome=None), terms=None, grace_until=None, ship_by=None)
 BARE = order_created(customer_id=None, country=None)
 WORDS = e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk"))
 CHARGER = (e.OrderLine(sku="CHARGER-003", quantity=2, unit_price=Decimal("19.99"), description="65 W"),)
@@ -51,6 +53,7 @@ MOUSE = (e.Pieces(line=1, quantity=1),)
 
 COMPLETE: dict[str, e.Event] = {
     "OrderCreated": CREATED,
+    "OrderGraceEnded": e.OrderGraceEnded(),
     "OrderConfirmed": e.OrderConfirmed(),
     "OrderRejected": e.OrderRejected(reasons=("payment_failed", "inventory_failed")),
     "OrderCancellationRequested": e.OrderCancellationRequested(reason="customer", note=WORDS),

@@ -287,6 +287,7 @@ def test_a_store_that_fails_before_the_append_leaves_nothing_behind() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_two_hundred_invoices_at_once_are_numbered_one_to_two_hundred() -> None:
     """Number and commit are one transaction: no gap, no duplicate, however they race."""  # domain 5.5 (4)
 

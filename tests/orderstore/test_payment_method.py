@@ -16,6 +16,7 @@ from orderstore.domain.state import INITIAL, Placed, fold
 from orderstore.orders import KeyReused, Orders
 from orderstore.recorded import Actor
 from orderstore.requests import PlaceOrder
+from orderstore.sandbox_cards import MEANINGS
 from orderstore.store.memory import MemoryEventStore
 from orderstore.transact import Transactor
 from tests.builders import order_created
@@ -33,6 +34,19 @@ def orders() -> Orders:
     ticks = itertools.count(1_750_000_000_000)
     transactor = Transactor(MemoryEventStore(), now_ms=lambda: next(ticks))
     return Orders(transactor, tenant="t", vault=PlainVault(), hooks_allowed=False, now_ms=lambda: next(ticks))
+
+
+@pytest.mark.parametrize("token", ["pm_sandbox_decline_soft", "pm_sandbox_", "pm_sandbox_hold_", "pm_sandbox_hold_x"])
+def test_a_card_that_the_sandbox_does_not_have_is_refused_with_those_that_it_has(token: str) -> None:
+    """A typing error would be taken for a good card."""
+    with pytest.raises(ValidationError, match=r"there are pm_sandbox_declined_soft, .*pm_sandbox_hold_<seconds>"):
+        asking(paymentMethod=token)
+
+
+@pytest.mark.parametrize("token", [*MEANINGS, "pm_sandbox_hold_60", "pm_card_visa", "pm_sandboxed"])
+def test_every_other_token_is_one(token: str) -> None:
+    """Those of the sandbox, and whatever another provider calls a card."""
+    assert asking(paymentMethod=token.replace("<seconds>", "5")).payment_method
 
 
 async def test_it_stands_in_the_first_commit_and_is_nobody_else_s_business() -> None:

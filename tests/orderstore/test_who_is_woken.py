@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -14,7 +15,7 @@ from orderstore.domain import next_steps, timers
 from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import INITIAL, PaymentStatus, State, fold
 from orderstore.registry import BY_CLASS
-from tests.builders import BOOKED, DISPATCHED, PAID, RESERVED, given, order_created
+from tests.builders import BOOKED, DISPATCHED, NOON, PAID, RESERVED, given, order_created
 from tests.orderstore.domain.walking import EAGER_ONE_IN, LINES, Decide, Walk
 from workers.payment.outcomes import wakes_shipping
 
@@ -83,6 +84,7 @@ class Sleepers(Walk):
                 return False
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", range(0, WALKS, 100))
 def test_no_worker_sleeps_while_an_order_wants_something_of_it(first: int) -> None:
     """Whatever happens to an order, by whomever, in whatever order: after the last message nothing is left that a worker could do.
@@ -99,7 +101,10 @@ def test_no_worker_sleeps_while_an_order_wants_something_of_it(first: int) -> No
         )
         walk = Sleepers(random, terms, random.choice((0, 10, 40)))
         walk.eager = seed % EAGER_ONE_IN == 1
-        walk.append(d.place(INITIAL, order=order_created(lines=LINES, terms=terms)))
+        grace_until = NOON + timedelta(seconds=50) if random.random() < 0.3 else None
+        ship_by = NOON + timedelta(seconds=500) if random.random() < 0.5 else None
+        created = order_created(lines=LINES, terms=terms, grace_until=grace_until, ship_by=ship_by)
+        walk.append(d.place(INITIAL, order=created))
         for _ in range(40):
             if random.random() < 0.5:
                 walk.run(random.randrange(4))
@@ -137,6 +142,22 @@ def test_who_waits_for_a_parcel_of_an_order_that_is_undone_is_told_that_the_carr
         next_steps.Release(),
     )
     assert {"payment", "inventory"} <= wakes(decided)
+
+
+def test_who_books_parcels_is_told_that_one_of_them_is_not_to_leave() -> None:
+    """Its own message may be gone by then, and the other parcel's tells it nothing."""
+    laptop, mice = (e.Pieces(line=0, quantity=1),), (e.Pieces(line=1, quantity=2),)
+    at = tuple(e.Allocation(location=name, lines=lines) for name, lines in (("north", laptop), ("south", mice)))
+    first, second = (replace(BOOKED, shipment_id=one.location, location=one.location, lines=one.lines) for one in at)
+    asked = e.OrderActionRequired(action_id="delay:1", kind="delay_consent", deadline=NOON)
+    left = replace(DISPATCHED, shipment_id="north")
+    spread = replace(RESERVED, allocations=at)
+    order = given(PAID, spread, e.OrderConfirmed(), first, second, left, asked)
+
+    decided = d.answer(order, action_id="delay:1", answer="expired")
+
+    assert next_steps.shipping_step(fold(order, decided)) == next_steps.CancelBooking("south")
+    assert "shipping" in wakes(decided)
 
 
 def test_who_takes_the_money_parcel_by_parcel_is_told_that_the_last_one_will_not_come() -> None:

@@ -117,8 +117,10 @@ def stages_of(state: State) -> list[tuple[str, str | None]]:
     """Every stage that an order could be in."""
     return [
         ("outcomes", None),
+        ("capture", None),
         ("dispatch", None),
         ("undo", None),
+        *(("dispatch", one.shipment_id) for one in state.shipments),
         *(("delivery", one.shipment_id) for one in state.shipments),
         *(("refund", one.refund_id) for one in state.payment.refunds),
     ]
@@ -244,6 +246,8 @@ def rich_histories(draw: st.DrawFn) -> tuple[Groups, list[datetime]]:
     created = order_created(
         terms=draw(st.sampled_from(TERMS)),
         allowances=e.Allowances(outcomes_s=900, dispatch_s=7_200, delivery_s=9_000, undo_s=600, refund_s=5_000),
+        grace_until=draw(st.sampled_from((None, None, NOON + timedelta(minutes=20)))),
+        ship_by=draw(st.sampled_from((None, NOON + timedelta(hours=1), NOON + timedelta(hours=9)))),
     )
     opening = d.place(INITIAL, order=created)
     groups, moments, now = [opening], [NOON], NOON

@@ -15,12 +15,12 @@ from orderstore.store.port import Commit
 from projections.projecting import contributions
 from projections.projecting.targets import Target
 from projections.view_store import ViewStore
-from projections.views import daily_sales
+from projections.views import daily_figures, progress
 from projections.views.view import Generation
 from tests.builders import CAPTURED, PAID, PAID_AT_ONCE, order_created
 from tests.projections.histories import TENANT, order_number
 
-TARGET = Target(daily_sales.VIEW, Generation(daily_sales.NAME, 1))
+TARGET = Target(daily_figures.VIEW, Generation(daily_figures.NAME, 1))
 FIRST_DAY = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
@@ -89,7 +89,67 @@ def some_order(index: int, random: Random) -> list[Commit]:
 
 
 def counted_from(commits: Iterable[Commit]) -> contributions.Amounts:
-    """What these logs add up to, event by event, in the simplest way."""
+    """What these logs add up to in both halves of the view."""
+    commits = list(commits)
+    return {**sales_from(commits), **progress_from(commits)}
+
+
+def progress_from(commits: Iterable[Commit]) -> contributions.Amounts:
+    """How these orders got on, by what their first and last events of a kind say."""
+    logs: dict[str, list[tuple[e.Event, datetime]]] = {}
+    for commit in commits:
+        happened = [(recorded.event, recorded.occurred_at) for recorded in decode(commit)]
+        logs.setdefault(commit.stream, []).extend(happened)
+    counter: Counter[tuple[str, str]] = Counter()
+
+    def count(moment: datetime, *measures: str) -> None:
+        counter.update((f"{moment:%Y-%m-%d}", measure) for measure in measures)
+
+    for happened in logs.values():
+        came = happened[0][1]
+        count(came, "placed")
+        stands, since = "RECEIVED", came
+        done: set[str] = set()
+        for event, moment in happened:
+            name, timed, bounds = type(event).__name__, "", ()
+            if name == "OrderConfirmed":
+                name, timed, bounds = "confirmed", "confirm", progress.CONFIRM_S
+            elif name == "ShipmentDispatched":
+                name, timed, bounds = "shipped", "ship", progress.SHIP_S
+            if timed and name not in done:
+                done.add(name)
+                within = [bound for bound in bounds if (moment - came).total_seconds() <= bound]
+                count(moment, name, f"{timed}_le_{within[0]}" if within else f"{timed}_longer")
+            becomes = STANDS.get(type(event), stands)
+            if becomes != stands:
+                stands, since = becomes, moment
+        if stands.islower():
+            count(since, stands)
+            count(came, f"of_{stands}")
+        else:
+            count(since, f"in_{stands}")
+    return _sums_of(counter)
+
+
+STANDS = {
+    e.OrderConfirmed: "CONFIRMED",
+    e.ShipmentDispatched: "IN_FULFILMENT",
+    e.OrderCancellationRequested: "CANCELLING",
+    e.OrderCompleted: "completed",
+    e.OrderCancelled: "cancelled",
+    e.OrderRejected: "rejected",
+}
+
+
+def _sums_of(counter: Counter[tuple[str, str]]) -> contributions.Amounts:
+    sums: contributions.Amounts = {}
+    for (bucket, measure), amount in counter.items():
+        sums.setdefault(bucket, {})[measure] = amount
+    return contributions.moved({}, sums)
+
+
+def sales_from(commits: Iterable[Commit]) -> contributions.Amounts:
+    """What was sold by these logs, event by event, in the simplest way."""
     counter: Counter[tuple[str, str]] = Counter()
     orders: dict[str, e.OrderCreated] = {}
     for commit in commits:
@@ -120,10 +180,7 @@ def counted_from(commits: Iterable[Commit]) -> contributions.Amounts:
                 bucket = f"{at:%Y-%m-%d}/{orders[commit.stream].currency}"
                 counter[bucket, f"{kind}_count"] += 1
                 counter[bucket, f"{kind}_minor"] += amount
-    sums: contributions.Amounts = {}
-    for (bucket, measure), amount in counter.items():
-        sums.setdefault(bucket, {})[measure] = amount
-    return contributions.moved({}, sums)
+    return _sums_of(counter)
 
 
 async def stored_totals(views: ViewStore, target: Target = TARGET) -> contributions.Amounts:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+import pytest
+
 from orderstore.contract import PublicEvent
 from orderstore.domain.events import OrderLine
 from orderstore.store.memory import MemoryEventStore
@@ -106,6 +108,7 @@ def test_the_relays_back_fill_holds_a_bounded_part_of_its_orders() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_the_views_hold_a_bounded_part_of_a_page() -> None:
     """Every order has its documents all the same."""
 

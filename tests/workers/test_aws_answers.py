@@ -89,6 +89,7 @@ def _answers(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
             return st.text(max_size=5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("service", "operation"), [(name, one) for name, all_ in OPERATIONS.items() for one in all_])
 def test_every_operation_is_read_as_botocore_reads_it(service: str, operation: str) -> None:
     shape, quick, slow = _shape(service, operation), QuickJSONParser(moment), stock()

@@ -131,6 +131,7 @@ def test_what_must_not_be_signed_whole_is_not_taken_over() -> None:
     assert aws_signing._choose(signature_version=botocore.UNSIGNED, context=None) is None
 
 
+@pytest.mark.thorough
 async def test_an_operations_address_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     async with clients() as opened:

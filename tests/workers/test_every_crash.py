@@ -114,6 +114,7 @@ def test_every_message_three_times_is_every_message_once(scenario) -> None:
     run_virtual(thrice)
 
 
+@pytest.mark.thorough
 def test_at_most_one_mail_is_repeated_and_only_by_a_death_between_sending_and_writing() -> None:
     """The one effect that cannot be asked about: SES has no idempotency key."""  # E074
     measure = Faults()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orderstore.asked_terms import Promises
 from orderstore.domain.allowances import DEFAULTS
 from orderstore.domain.events import Allowances, Terms
 from orderstore.registry import CONSUMERS
@@ -50,6 +51,15 @@ def test_orders_go_by_the_usual_terms_unless_somebody_says_otherwise() -> None:
     assert settings.terms == Terms(
         missing_stock="backorder", charge="per_shipment", payment_retry_s=1, reservation_s=2, answer_s=60, review=True
     )
+
+
+def test_orders_are_promised_thirty_days_and_no_grace_unless_somebody_says_otherwise() -> None:
+    """16 CFR 435.2 says 30 days where nothing was stated; work that began at once still does. Outcomes have a day at most."""
+    assert from_environment(REQUIRED).promises == Promises(grace_s=0, ship_within_s=30 * 86_400)
+    told = {"ORDERSTORE_TERMS_GRACE_S": "60", "ORDERSTORE_TERMS_SHIP_WITHIN_S": "0"}
+    assert from_environment({**REQUIRED, **told}).promises == Promises(grace_s=60, ship_within_s=0)
+    [problem] = problems_of(ORDERSTORE_ALLOWED_OUTCOMES_S="86401")
+    assert problem.startswith("ORDERSTORE_ALLOWED_OUTCOMES_S: ")
 
 
 def test_every_problem_is_told_at_once() -> None:

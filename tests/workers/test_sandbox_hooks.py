@@ -2,6 +2,7 @@
 
 import pytest
 
+from orderstore.orders import placed
 from tests.virtual_time import run_virtual
 from tests.workers.payment.test_payment_handler import ForgetfulProvider
 from tests.workers.world import World
@@ -78,6 +79,34 @@ def test_the_article_s_success_needs_no_goods_and_its_failure_finds_none() -> No
         assert {"PaymentFailed", "InventoryFailed"} < set(await world.events(failure))
         assert await world.stock_is_sound("LAPTOP-001", "MOUSE-002") == (0, 0)
         assert await world.notifications() == {"sent": 3}
+        assert world.errors == []
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize(
+    ("missing_stock", "status"),
+    [("refuse", "Cancelled"), ("ask", "Cancelled"), ("cancel_lines", "Cancelled"), ("backorder", "Received")],
+)
+def test_what_becomes_of_an_order_that_is_out_of_stock_is_for_its_terms_to_say(missing_stock: str, status: str) -> None:
+    """There is nothing to go on with, but for an order that waits; it waits in vain, and can be cancelled."""
+
+    async def scenario() -> None:
+        world = World()
+        order_id = await world.place(
+            inventoryOutcome="out_of_stock", stocked=False, terms={"missingStock": missing_stock}
+        )
+        await world.deliver(copies=2)
+        assert (await world.status(order_id) == "Cancelled") == (status == "Cancelled")
+        if missing_stock == "backorder":
+            order = placed(await world.orders.load(order_id))
+            assert sum(part.quantity for part in order.inventory.missing) == 3
+            await world.hint("inventory", await world.orders.load(order_id))
+            await world.deliver()
+            assert "BackorderFilled" not in await world.events(order_id)
+            await world.cancel(order_id)
+            await world.deliver()
+            assert await world.status(order_id) == "Cancelled"
         assert world.errors == []
 
     run_virtual(scenario)

@@ -4,6 +4,9 @@ There is no task behind it: of those who wait for a batch one leads, which means
 all. When the leader is cancelled (its message's deadline or visibility ended, or the process stops) another one takes over where it was;
 work that was cut short is done again, which is harmless. So a batch ends with its handlers, and a drain needs nothing of its own.
 
+A batch that is cut short was too large for the time that its messages have, and as large again it would be cut short again: for ever,
+while more and more wait. So the next ones are half as large, down to a single message, and twice as large again with each that ends well.
+
     FlushFailed   the batch could not be archived: every message of it is to be tried again
 """
 
@@ -35,6 +38,7 @@ class _Batch:
     changed: anyio.Event = field(default_factory=anyio.Event)
     outcome: Outcome | None = None
     failure: Exception | None = None
+    cut_short: bool = False
 
     @property
     def ended(self) -> bool:
@@ -72,6 +76,7 @@ class Batcher:
         self._archive = archive
         self._linger_s = linger_s
         self._messages_max = messages_max
+        self._full_at = messages_max
         self._now_ms = now_ms
         self._observer = observer or SilentArchiveObserver()
         self._open: _Batch | None = None
@@ -109,7 +114,7 @@ class Batcher:
             self._unfinished.append(batch)
         batch.add(hint)
         batch.waiting += 1
-        if batch.messages >= self._messages_max:
+        if batch.messages >= self._full_at:
             self._close(batch)
         return batch
 
@@ -143,9 +148,20 @@ class Batcher:
             batch.outcome = await self._archive(batch.wanted)
         except Exception as error:  # noqa: BLE001 - whatever it is, each message of the batch must hear of it
             batch.failure = error
+        except anyio.get_cancelled_exc_class():
+            self._make_smaller(batch)
+            raise
+        else:
+            self._full_at = min(self._messages_max, 2 * self._full_at)
         self._unfinished.remove(batch)
         if batch.failure is None:
             self._report_lag()
+
+    def _make_smaller(self, batch: _Batch) -> None:
+        """Once for each batch, however many of its callers led it in vain."""
+        if not batch.cut_short:
+            batch.cut_short = True
+            self._full_at = max(1, min(self._full_at, batch.messages) // 2)
 
     def _report_lag(self) -> None:
         now_ms = self._now_ms()

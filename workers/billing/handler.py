@@ -114,6 +114,7 @@ class BillingHandler(Reaction):
             except KeyErased:  # it was issued so long ago that the law has let its key go
                 self._observer.document("expired")
                 continue
+            history = await self._orders.caught_up(history)  # drawing took its time
             cause = self._cause_of(history, document_of(history, number), number)
             store = partial(billing.store_documents, renderings=renderings)
             grown = await self._orders.record(history, store, cause=cause)

@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
-    """List every environment variable that the service reads."""
+    """List every environment variable that the service reads. Those with a * also hold for `up` and `demo`, which bring the others."""
     rows = [
         {
             "variable": variable(known),
@@ -28,6 +28,7 @@ def settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print as J
             "default": _as_given(known.default),
             "required": known.default is MISSING,
             "unit": known.metadata["unit"],
+            "alsoOnALaptop": known.metadata["business"],
         }
         for known in fields(Settings)
     ]
@@ -37,8 +38,11 @@ def settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print as J
     table = Table("variable", "default", "unit", "meaning", box=SIMPLE_HEAD)
     for row in rows:
         default = "(required)" if row["required"] else row["default"] or "(none)"
-        table.add_row(str(row["variable"]), str(default), str(row["unit"]), str(row["meaning"]))
-    wide_console().print(table)
+        name = f"{row['variable']}{' *' if row['alsoOnALaptop'] else ''}"
+        table.add_row(name, str(default), str(row["unit"]), str(row["meaning"]))
+    console = wide_console()
+    console.print(table)
+    console.print("* also for `orderstore up` and `orderstore demo`: the embedded environment brings the others.")
 
 
 def _as_given(default: object) -> str | None:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from workers.settings import PREFIX, Settings, from_environment, is_configured
+import typer
+
+from workers.commands.passing_on import LOCK_FILE, changes, in_force, written_down
+from workers.settings import PREFIX, Settings, business_variables, from_environment, is_configured
 
 START_TIMEOUT_S: Final = 120
-LOCK_FILE: Final = "service.lock"
 VISIBILITY_TIMEOUT_S: Final = 30
 # On a laptop a killed process should not leave its messages hidden for two minutes, and Ctrl-C should not wait for a long
 # poll; the defaults of production are the article's (E076 to E081).
@@ -68,7 +70,8 @@ def stop_local(state_dir: Path) -> None:
 
 
 def find_settings(state_dir: Path, **overrides: str) -> Settings:
-    """The settings for a command: the variables if any is set, else the embedded environment that runs in `state_dir`.
+    """The settings for a command: the variables if they describe a deployment, else the embedded environment that runs in `state_dir`, with
+    what the service there was told of the business.
 
     Raises SettingsError, EnvironmentFailed.
     """
@@ -80,7 +83,10 @@ def find_settings(state_dir: Path, **overrides: str) -> Settings:
             "start one with `orderstore up`, name its directory with --state-dir, or set the variables (`orderstore settings`)"
         )
     local = variables_in((state_dir / "environment.json").read_bytes(), state_dir)
-    return from_environment({**LOCAL_NUMBERS, **local}, overrides=overrides)
+    business, notes = in_force(state_dir)
+    for note in notes:
+        typer.echo(note, err=True)
+    return from_environment({**LOCAL_NUMBERS, **local, **business}, overrides=overrides)
 
 
 def variables_in(content: bytes, state_dir: Path) -> Mapping[str, str]:
@@ -117,8 +123,14 @@ def only_service(state_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            differing = changes(written_down(state_dir), business_variables(), when="when it was started")
             raise EnvironmentFailed(
-                f"another process serves {state_dir} already: use that one, stop it, or choose another --state-dir"
+                "\n".join(
+                    [
+                        f"another process serves {state_dir} already: use that one, stop it, or choose another --state-dir",
+                        *differing,
+                    ]
+                )
             ) from error
         yield
 

@@ -77,6 +77,10 @@ def _tell(report: Report) -> None:
             f"{counted(report.stored, 'stored file', 'stored files')} as the log says, {report.without_pdf:,} documents without a PDF, "
             f"{counted(report.expired, 'file', 'files')} past their time"
         )
+    for number in report.without_pdf_named:
+        typer.echo(f"{number}: stored as HTML alone; no font has its characters (ORDERSTORE_INVOICE_FONTS)")
+    if report.without_pdf > len(report.without_pdf_named):
+        typer.echo(f"and {report.without_pdf - len(report.without_pdf_named):,} more without a PDF")
     verdict = "complete" if not report.findings else counted(report.findings_count, "finding", "findings")
     orders, documents = counted(report.orders, "order", "orders"), counted(report.documents, "document", "documents")
     typer.echo(f"{orders}, {documents}: {verdict}")
@@ -90,6 +94,7 @@ def _document(report: Report) -> dict[str, Any]:
         "series": report.series,
         "stored": report.stored,
         "withoutPdf": report.without_pdf,
+        "withoutPdfNumbers": report.without_pdf_named,
         "expired": report.expired,
         "findingsCount": report.findings_count,
         "findings": [{**asdict(found), "meaning": MEANINGS[found.kind]} for found in report.findings],

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeVar
 
 import anyio
 import typer
@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from workers.commands.environment import find_settings
-from workers.core import Core, open_core
 from workers.logs import configure
 from workers.metrics.table import Metrics
+
+if TYPE_CHECKING:
+    from workers.core import Core
 
 T = TypeVar("T")
 
@@ -26,8 +28,11 @@ DEFAULT_STATE_DIR: Final = Path(".orderstore")
 UVLOOP: Final = {"use_uvloop": True}
 
 
-def with_core(state_dir: Path, work: Callable[[Core], Awaitable[T]], *, connections: int = 64) -> T:
+def with_core(state_dir: Path, work: Callable[["Core"], Awaitable[T]], *, connections: int = 64) -> T:
     """Run `work` on the store that the settings name. Raises SettingsError, EnvironmentFailed and what `work` raises."""
+    # The AWS client and all that: a command that opens no store goes without.
+    from workers.core import open_core  # noqa: PLC0415 - see above
+
     settings = find_settings(state_dir)
     configure(level="warning")
 

@@ -11,6 +11,7 @@ import anyio
 import typer
 from rich.console import Console
 
+from workers.commands import passing_on
 from workers.commands.environment import LOCAL_NUMBERS, Local, only_service, start_local, stop_local
 from workers.commands.running import DEFAULT_STATE_DIR, UVLOOP
 from workers.demo.outcome import Summary
@@ -19,7 +20,7 @@ from workers.demo.screen import screen_for, summary_panel
 from workers.logs import configure
 from workers.metrics.table import Metrics
 from workers.service import cancel_on
-from workers.settings import ROLES, Role, Settings, SettingsError, from_environment, is_configured, tracing_variables
+from workers.settings import ROLES, Role, Settings, SettingsError, from_environment, tracing_variables
 from workers.signals import signals_heard
 from workers.wiring import Running, open_service
 
@@ -115,20 +116,18 @@ def _serve_local(
     state_dir: Path, port: int, work: Callable[[Running, Local], Awaitable[None]], *, then_exit: bool, notes: Console
 ) -> None:
     """Every role in one process over the embedded environment, which is stopped in good order at the end."""
-    if is_configured():
-        notes.print(
-            "The ORDERSTORE_ variables that are set are not used here: the embedded environment brings its own."
-        )
     overrides = {"ORDERSTORE_API_PORT": str(port), **tracing_variables()}
-    _refuse_wrong(overrides)
+    business = passing_on.given_here(LOCAL_NUMBERS, overrides)
     with only_service(state_dir), (state_dir / LOG_FILE).open("a", buffering=1) as log:
+        _say_what_holds(state_dir, business, notes)
+        passing_on.write_down(state_dir, business)
         local = _start(state_dir, notes)
 
         async def work_here(running: Running) -> None:
             await work(running, local)
 
         try:
-            settings = from_environment(local.settings, overrides=overrides)
+            settings = from_environment(local.settings, overrides={**business, **overrides})
             configure(level=settings.log_level, stream=log)
             anyio.run(partial(_serve, settings, ROLES, work_here, then_exit=then_exit), backend_options=UVLOOP)
         finally:
@@ -136,14 +135,14 @@ def _serve_local(
             notes.print("Stopped; state is kept.")
 
 
-def _refuse_wrong(overrides: Mapping[str, str]) -> None:
-    """Before anything is started: what the embedded environment does not bring is looked at alone. Raises SettingsError."""
-    try:
-        from_environment(LOCAL_NUMBERS, overrides=overrides)
-    except SettingsError as error:
-        wrong = [problem for problem in error.problems if problem.partition(":")[0] in overrides]
-        if wrong:
-            raise SettingsError(wrong) from None
+def _say_what_holds(state_dir: Path, business: Mapping[str, str], notes: Console) -> None:
+    """Which of the shell's variables are in use, which are not, and what is otherwise than at the last start."""
+    said = [f"In use: {name}={passing_on.shown(name, text)}" for name, text in sorted(business.items())]
+    said += [f"Changed: {line}." for line in passing_on.changes(passing_on.written_down(state_dir), business)]
+    if unused := passing_on.unused():
+        said.append(f"Set, and not used here: {', '.join(unused)} (the embedded environment brings its own).")
+    for line in said:
+        notes.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 async def _serve(settings: Settings, roles: Sequence[Role], work: Work, *, then_exit: bool) -> None:

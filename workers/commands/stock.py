@@ -13,7 +13,7 @@ import typer
 
 from orderstore.request_fields import check_identifier
 from orderstore.requests import QUANTITY_MAX
-from workers.commands import stock_books, stock_keeping
+from workers.commands import stock_books, stock_keeping, stock_waking
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, complain, fail, with_core
 from workers.core import Core
 from workers.departments import stock_of
@@ -31,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(load)
     group.command()(level)
     stock_keeping.add_to(group)
+    stock_waking.add_to(group)
     stock_books.add_to(group)
     app.add_typer(group, name="stock")
 
@@ -47,8 +48,8 @@ def receive(
 ) -> None:
     """Book QUANTITY pieces of SKU in, once per receipt."""
     checked(check_identifier, sku, "SKU")
-    _book(state_dir, receipt, {sku: quantity}, at)
-    typer.echo(f"receipt {receipt}: {quantity} x {sku}" + ("" if at == MAIN else f" at {at}"))
+    said = _book(state_dir, receipt, {sku: quantity}, at)
+    typer.echo(f"receipt {receipt}: {quantity} x {sku}{'' if at == MAIN else f' at {at}'}{said}")
 
 
 def load(
@@ -63,8 +64,8 @@ def load(
     """Book a whole delivery in from a CSV file. A file with a wrong row books nothing."""
     quantities = _read(file)
     name = receipt or hashlib.sha256(file.read_bytes()).hexdigest()
-    _book(state_dir, name, quantities, at)
-    typer.echo(f"receipt {name}: {len(quantities)} SKUs, {sum(quantities.values())} pieces")
+    said = _book(state_dir, name, quantities, at)
+    typer.echo(f"receipt {name}: {len(quantities)} SKUs, {sum(quantities.values())} pieces{said}")
 
 
 def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
@@ -84,15 +85,17 @@ def level(skus: list[str], *, as_json: AsJson = False, state_dir: StateDir = DEF
         typer.echo(f"{sku}: {text}")
 
 
-def _book(state_dir: Path, receipt: str, quantities: dict[str, int], at: str) -> None:
+def _book(state_dir: Path, receipt: str, quantities: dict[str, int], at: str) -> str:
+    """What is to be said beside: how many orders waited for it."""
     checked(check_identifier, receipt, "--receipt")
 
-    async def work(core: Core) -> None:
+    async def work(core: Core) -> str:
         stock_keeping.check_location(core, at)
         await stock_of(core).receive(receipt, quantities, location=at)
+        return await stock_waking.after_booking(core, quantities.keys())
 
     try:
-        with_core(state_dir, work)
+        return with_core(state_dir, work)
     except UsedOtherwise as error:
         fail(f"{error}; nothing was booked. Use the number of the new delivery.")
 

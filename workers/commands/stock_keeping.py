@@ -10,11 +10,11 @@ import typer
 
 from orderstore.request_fields import check_identifier
 from orderstore.requests import QUANTITY_MAX
+from workers.commands import stock_waking
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, checked, fail, with_core
 from workers.core import Core
 from workers.departments import stock_of
 from workers.inventory.stock import MAIN, Level, NotThere, Place, UsedOtherwise
-from workers.inventory.table_stock import TableStock
 
 Pieces = Annotated[int, typer.Argument(min=1, max=QUANTITY_MAX)]
 Once = Annotated[str, typer.Option("--id", help="A name of your own for this: doing it twice does it once.")]
@@ -55,11 +55,24 @@ def count(
     *,
     name: Once,
     at: At = MAIN,
+    new: Annotated[bool, typer.Option("--new", help="Begin to keep stock of an article that was untracked.")] = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
     """Say how many PIECES of SKU lie at a location; the difference is in what is available."""
-    _once(state_dir, sku, name, lambda stock: stock.count(name, Place(at, sku), pieces), at)
-    typer.echo(f"{name}: {pieces} x {sku} lie at {at}")
+
+    async def act(core: Core) -> str:
+        stock = stock_of(core)
+        (known,) = await stock.everywhere([sku])
+        if not known and not new:
+            fail(
+                f"{sku}: stock does not know it at any location, and orders of it go by ORDERSTORE_UNTRACKED_SKU; "
+                "nothing was changed. --new begins to keep it"
+            )
+        await stock.count(name, Place(at, sku), pieces)
+        return await stock_waking.after_booking(core, [sku])
+
+    said = _once(state_dir, sku, name, act, at)
+    typer.echo(f"{name}: {pieces} x {sku} lie at {at}{said}")
 
 
 def move(
@@ -74,21 +87,34 @@ def move(
     """Carry available PIECES of SKU from one location to another."""
     if source == target:
         raise typer.BadParameter("--to: another location than --from")
-    _once(
-        state_dir, sku, name, lambda stock: stock.move(name, sku, pieces, source=source, target=target), source, target
-    )
+
+    async def act(core: Core) -> str:
+        await stock_of(core).move(name, sku, pieces, source=source, target=target)
+        return ""
+
+    _once(state_dir, sku, name, act, source, target)
     typer.echo(f"{name}: {pieces} x {sku} from {source} to {target}")
 
 
 def damage(sku: str, pieces: Pieces, *, name: Once, at: At = MAIN, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Take available PIECES of SKU out of sale: they are damaged."""
-    _once(state_dir, sku, name, lambda stock: stock.mark_damaged(name, Place(at, sku), pieces), at)
+
+    async def act(core: Core) -> str:
+        await stock_of(core).mark_damaged(name, Place(at, sku), pieces)
+        return ""
+
+    _once(state_dir, sku, name, act, at)
     typer.echo(f"{name}: {pieces} x {sku} at {at} are damaged")
 
 
 def write_off(sku: str, pieces: Pieces, *, name: Once, at: At = MAIN, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Damaged PIECES of SKU are gone."""
-    _once(state_dir, sku, name, lambda stock: stock.write_off(name, Place(at, sku), pieces), at)
+
+    async def act(core: Core) -> str:
+        await stock_of(core).write_off(name, Place(at, sku), pieces)
+        return ""
+
+    _once(state_dir, sku, name, act, at)
     typer.echo(f"{name}: {pieces} damaged x {sku} at {at} are written off")
 
 
@@ -100,15 +126,16 @@ def check_location(core: Core, *locations: str) -> None:
             fail(f"{location}: no location of ORDERSTORE_STOCK_LOCATIONS ({', '.join(known)}); nothing was changed")
 
 
-def _once(state_dir: Path, sku: str, name: str, act: Callable[[TableStock], Awaitable[None]], *locations: str) -> None:
+def _once(state_dir: Path, sku: str, name: str, act: Callable[[Core], Awaitable[str]], *locations: str) -> str:
+    """Do it; what is to be said beside."""
     checked(check_identifier, sku, "SKU")
     checked(check_identifier, name, "--id")
 
-    async def work(core: Core) -> None:
+    async def work(core: Core) -> str:
         check_location(core, *locations)
-        await act(stock_of(core))
+        return await act(core)
 
     try:
-        with_core(state_dir, work)
+        return with_core(state_dir, work)
     except (NotThere, UsedOtherwise) as error:
         fail(f"{error}; nothing was changed.")

@@ -136,6 +136,7 @@ class InventoryHandler(Reaction):
         else:
             self._observer.reservation("committed")
         cause = self._caused_by(history, e.ShipmentDispatched, "inventory-committed", shipment_id=shipment.shipment_id)
+        history = await self._orders.caught_up(history)  # payment and billing act on the same dispatch
         return await self._orders.record(history, decide, cause=cause)
 
     async def _release_pieces(self, history: History, stock: Stock, part: LineCancellation) -> History:

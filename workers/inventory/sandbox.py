@@ -1,4 +1,4 @@
-"""Stock that obeys an order's test hooks: `reserved` needs no goods, `out_of_stock` finds none."""
+"""Stock that obeys an order's test hooks: `reserved` needs no goods, `out_of_stock` finds none, now and later."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,6 +12,7 @@ from workers.inventory.stock import (
     Goods,
     GoodsAt,
     Level,
+    PartlyReserved,
     Reserved,
     Short,
     Stock,
@@ -41,12 +42,16 @@ class _HookedStock(Stock):
     async def reserve(
         self, reservation_id: str, quantities: Goods, *, partial: bool = False, destination: str | None = None
     ) -> Answer:
-        if self._outcome == "out_of_stock":
+        if self._outcome == "out_of_stock" and not partial:
             wanted = list(quantities.items())[:MISSING_TOLD_MAX]
             return Short(tuple(MissingStock(sku=sku, wanted=pieces, available=0) for sku, pieces in wanted))
         # A reservation of nothing: it can be released, and released first, like any other.
         answer = await self._stock.reserve(reservation_id, {}, partial=partial, destination=destination)
-        return Reserved(tuple(quantities)) if isinstance(answer, Reserved) else answer
+        if not isinstance(answer, Reserved):
+            return answer
+        if self._outcome == "out_of_stock":  # what becomes of the order is for its terms to say
+            return PartlyReserved(held={}, missing=quantities)
+        return Reserved(tuple(quantities))
 
     async def fill(self, reservation_id: str, fill_id: str, *, destination: str | None = None) -> Filled | Withdrawn:
         return await self._stock.fill(reservation_id, fill_id, destination=destination)

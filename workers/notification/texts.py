@@ -11,6 +11,7 @@ no subject, the whole is its text. HTML is escaped by itself, so that nothing th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -72,18 +73,10 @@ def template_for(event_type: str) -> str | None:
 
 
 class Texts:
-    """Renders templates. Reads each file once, when it is made."""
+    """Renders templates. Reads each file once in a process, when the first is made."""
 
     def __init__(self) -> None:
-        environment = Environment(
-            loader=PackageLoader("workers.notification", "templates"),
-            autoescape=select_autoescape(("html",)),
-            undefined=StrictUndefined,
-            keep_trailing_newline=True,
-        )
-        self._templates: dict[str, Template] = {
-            name: environment.get_template(name) for name in environment.list_templates(extensions=["txt", "html"])
-        }
+        self._templates = _templates()
 
     def has(self, template: str, channel: str) -> bool:
         """Whether there is such a text for the channel."""
@@ -107,6 +100,18 @@ class Texts:
             return Rendered(subject="", text=whole.strip(), html=html)
         subject, _, text = whole.partition("\n")
         return Rendered(subject=" ".join(subject.split())[:SUBJECT_CHARACTERS_MAX], text=text.lstrip("\n"), html=html)
+
+
+@cache
+def _templates() -> Mapping[str, Template]:
+    environment = Environment(
+        loader=PackageLoader("workers.notification", "templates"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    names = environment.list_templates(extensions=["txt", "html"])
+    return MappingProxyType({name: environment.get_template(name) for name in names})
 
 
 def _moment(at: datetime) -> str:

@@ -152,6 +152,7 @@ class PaymentHandler(Reaction):
             self._observer.payment("authorize", "approved" if isinstance(answer, Authorized) else "declined")
             result = (await self._attempts.complete(attempt, answer)).result
         decide = decided(order, attempt, result, now=self._now())
+        history = await self._orders.caught_up(history)  # the provider took its time, and stock went on
         return await self._orders.record(history, decide, cause=self._caused_by(history, BEGINNINGS, "payment-outcome"))
 
     async def _outcome(self, order: Placed, gateway: PaymentGateway, attempt: Attempt) -> Answer:
@@ -279,6 +280,7 @@ class PaymentHandler(Reaction):
         )
         decide = partial(decisions.capture_payment, outcome=outcome)
         cause = self._caused_by(history, e.ShipmentDispatched, "payment-capture", shipment_id=wanted.shipment_id)
+        history = await self._orders.caught_up(history)  # stock and billing act on the same dispatch
         return await self._orders.record(history, decide, cause=cause)
 
     async def _as_begun(self, order: Placed, key: str, wanted: next_steps.Capture) -> next_steps.Capture:

@@ -6,6 +6,7 @@ It approves, unless the order's test hook says `declined`, or the payment method
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
 from orderstore.domain.events import OrderCreated
 from orderstore.domain.money import Money
@@ -24,6 +25,9 @@ from workers.payment.gateway import (
 )
 from workers.sandbox.ledger import Details, Entry, SandboxLedger
 
+BankAnswer = Literal["acted", "refused", "never"]
+"""What the customer does about the bank's question."""
+
 
 class SandboxPayments:
     """`workers/departments.py` passes `gateway_for` to the handler where the sandbox stands behind the payment worker."""
@@ -38,8 +42,9 @@ class SandboxPayments:
 
 
 class SandboxGateway(PaymentGateway):
-    """The provider for one scenario. Rows: `payment/<attempt>`, `…/acted` (the customer did), `…/settled` (taken at once, taken in
-    parts, or void: one wins), `…/part/<taken before>` (so that no two parts take the same money), `…/refund/<key>`, `…/refund-failed`.
+    """The provider for one scenario. Rows: `payment/<attempt>`, `…/acted` (what became of the bank's question), `…/settled` (taken at
+    once, taken in parts, or void: one wins), `…/part/<taken before>` (so that no two parts take the same money), `…/refund/<key>`,
+    `…/refund-failed`.
     """
 
     def __init__(self, ledger: SandboxLedger, *, declines: bool = False) -> None:
@@ -93,7 +98,10 @@ class SandboxGateway(PaymentGateway):
 
     async def void(self, key: str, *, reference: str) -> None:
         """See `PaymentGateway.void`."""
-        await self._settle(await self._authorized(reference), "void", {"idempotency_key": key})
+        held = await self._authorized(reference)
+        if held.kind == "charge" and not await self._withdrawn(held):
+            raise GatewayRefused("the customer has just paid: nothing is held")
+        await self._settle(held, "void", {"idempotency_key": key})
 
     async def refund(self, key: str, *, reference: str, amount: Money) -> str:
         """See `PaymentGateway.refund`."""
@@ -124,9 +132,9 @@ class SandboxGateway(PaymentGateway):
         row = await self._ledger.get(_charge(attempt_key))
         if row is None or row.kind == "decline":
             return None
+        withdrawn = await self._withdrawn(row)
         if row.kind == "charge":
-            waits = isinstance(await self._answer(row), ActionRequired)
-            return None if waits else Taken(row.key, Money(_minor(row), str(row.details["currency"])))
+            return None if withdrawn else Taken(row.key, Money(_minor(row), str(row.details["currency"])))
         details = {"idempotency_key": f"{attempt_key}:close"}
         settled = await self._ledger.put(f"{row.key}/settled", order=row.order, kind="void", details=details)
         if settled.kind == "parts":
@@ -139,10 +147,27 @@ class SandboxGateway(PaymentGateway):
         card = row.details.get("card")
         if row.kind == "decline":
             return cards.decline_of(card) or Declined("hard", "card_declined")
-        if card == cards.ASKS_CUSTOMER and await self._ledger.get(f"{row.key}/acted") is None:
-            settled = await self._ledger.get(f"{row.key}/settled")
-            return ActionRequired(row.key) if settled is None else Declined("soft", "canceled_requested_by_customer")
-        return Authorized(row.key, cards.held_until(row))
+        if card != cards.ASKS_CUSTOMER:
+            return Authorized(row.key, cards.held_until(row))
+        said = await self._ledger.get(f"{row.key}/acted")
+        match None if said is None else said.kind:
+            case "acted":
+                return Authorized(row.key)
+            case "refused":
+                return cards.REFUSED_BY_CUSTOMER
+            case "withdrawn":
+                return cards.WITHDRAWN
+            case _:
+                return (
+                    ActionRequired(row.key) if await self._ledger.get(f"{row.key}/settled") is None else cards.WITHDRAWN
+                )
+
+    async def _withdrawn(self, row: Entry) -> bool:
+        """Whether the bank's question is taken back: who answers from now on is too late. A card whose bank asks nothing is taken from."""
+        if row.details.get("card") != cards.ASKS_CUSTOMER:
+            return False
+        said = await self._ledger.put(f"{row.key}/acted", order=row.order, kind="withdrawn", details={})
+        return said.kind != "acted"
 
     async def _settle(self, held: Entry, kind: str, details: Details) -> None:
         """Take or void what is held: the first of them wins for ever, and only its own key may repeat it."""
@@ -192,11 +217,11 @@ class SandboxDisputes(Disputes):
         )
 
 
-async def act(ledger: SandboxLedger, attempt_key: str) -> None:
-    """The customer does what the bank asked for, with the card that asks."""
+async def act(ledger: SandboxLedger, attempt_key: str, *, answer: BankAnswer = "acted") -> str:
+    """The customer does what the bank asked for, with the card that asks, or fails at it, or never will. Returns what stands: the first."""
     row = await ledger.get(_charge(attempt_key))
     assert row is not None, "the bank has asked for nothing"
-    await ledger.put(f"{row.key}/acted", order=row.order, kind="acted", details={})
+    return (await ledger.put(f"{row.key}/acted", order=row.order, kind=answer, details={})).kind
 
 
 def _dispute(opened: Entry, closed: Entry | None) -> TheirDispute:

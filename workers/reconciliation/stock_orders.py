@@ -21,7 +21,12 @@ from workers.reconciliation.whole import Discrepancy, note
 
 SUBJECT_MAX: Final = 200
 
-_HOLDS_NOTHING: Final = (InventoryStatus.FAILED, InventoryStatus.EXPIRED, InventoryStatus.RELEASED)
+_HOLDS_NOTHING: Final = (
+    InventoryStatus.FAILED,
+    InventoryStatus.EXPIRED,
+    InventoryStatus.RELEASED,
+    InventoryStatus.COMMITTED,
+)
 _HOLDS: Final = (InventoryStatus.RESERVED, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from orderstore.domain import decisions, next_steps
 from orderstore.domain import events as e
 from orderstore.domain.parcels import Parcel, shipments_in
-from orderstore.domain.state import ShipmentStatus, State
+from orderstore.domain.state import Cancelling, ShipmentStatus, State
 from orderstore.expected import WrongVersion
 from orderstore.history import History
 from orderstore.orders import Orders, placed
@@ -124,7 +124,10 @@ class ShippingHandler(Reaction):
                 first = placed(history).shipments[0].shipment_id == shipment_id
                 purpose = "shipment-cancelled" if first else f"shipment-cancelled:{shipment_id}"
                 decide = partial(decisions.cancel_shipment, outcome=e.ShipmentCancelled(shipment_id=shipment_id))
-                cause = self._caused_by(history, e.OrderCancellationRequested, purpose)
+                if isinstance(history.state, Cancelling):
+                    cause = self._caused_by(history, e.OrderCancellationRequested, purpose)
+                else:
+                    cause = self._caused_by(history, e.ShipmentRecalled, purpose, shipment_id=shipment_id)
                 return await self._orders.record(history, decide, cause=cause)
 
     async def _move(self, history: History, envelope: Envelope) -> History | Outcome | None:

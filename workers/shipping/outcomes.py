@@ -2,6 +2,7 @@
 
 from orderstore.domain import decisions, next_steps
 from orderstore.domain import events as e
+from orderstore.domain.decide_shipping import DELAYS_MAX
 from orderstore.domain.parcels import next_parcel, shipments_in
 from orderstore.domain.state import Confirmed, InFulfilment, NotPlaced, Shipment, ShipmentStatus, State, fold
 from workers.shipping.carrier import Delivered, InTransit, Lost
@@ -22,8 +23,10 @@ def created(state: State, *, booked: e.ShipmentCreated, failed: e.ShipmentFailed
 
 
 def told_late(state: State, *, shipment_id: str, notice: e.ShipmentDelayed) -> decisions.Decision:
-    """The parcel leaves later; `()` for one that has left, or never will."""
+    """The parcel leaves later; `()` for one that has left, or never will, and where the order was told so as often as it may be."""
     if not isinstance(state, Confirmed | InFulfilment) or not is_booked(state, shipment_id):
+        return ()
+    if state.delays >= DELAYS_MAX:
         return ()
     return decisions.delay_shipment(state, outcome=notice)
 

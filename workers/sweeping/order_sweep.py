@@ -14,7 +14,7 @@ from orderstore.domain.allowances import STAGES, Stage
 from orderstore.domain.events import Event, OrderCreated
 from orderstore.domain.next_steps import billing_step, inventory_step, payment_step, shipping_step
 from orderstore.domain.parts import ShipmentStatus, Stall
-from orderstore.domain.state import State
+from orderstore.domain.state import InFulfilment, Placed, State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.recorded import Actor, Cause
@@ -126,7 +126,7 @@ def _first_late(history: History, now: datetime) -> _Late | None:
         for stage in STAGES:
             if due.what == stage and due.since is not None:
                 subject = due.subject
-                if stage in ("delivery", "refund") and subject is None:
+                if subject is None:
                     subject = _unkept(history, waited, stage)
                 return _Late(stage, due.since, due.due_at, subject)
     return None
@@ -143,14 +143,21 @@ def waited_for(history: History) -> deadlines.Deadlines:
 
 
 def _unkept(history: History, waited: deadlines.Deadlines, stage: Stage) -> str | None:
-    """Of more parcels or refunds than are kept singly, the first that is not, and of which nothing is said."""
+    """Of more parcels or refunds than are kept singly, the first that is not, and of which nothing is said; None for other stages."""
     order = placed(history)
     if stage == "refund":
         kept, every = waited.refunds, [refund.refund_id for refund in order.payment.refunds_owed]
+    elif stage == "delivery":
+        kept, every = waited.parcels, _parcels_in(order, ShipmentStatus.DISPATCHED)
+    elif stage == "dispatch" and isinstance(order, InFulfilment):
+        kept, every = waited.booked, _parcels_in(order, ShipmentStatus.BOOKED)
     else:
-        under_way = (one for one in order.shipments if one.status is ShipmentStatus.DISPATCHED)
-        kept, every = waited.parcels, [one.shipment_id for one in under_way]
+        return None
     return next((one for one in every if not kept.has(one) and Stall(stage, one) not in order.stalls), None)
+
+
+def _parcels_in(order: Placed, status: ShipmentStatus) -> list[str]:
+    return [one.shipment_id for one in order.shipments if one.status is status]
 
 
 def _cause(history: History, purpose: str) -> Cause:

@@ -76,7 +76,8 @@ class Sweeper:
                     fresh = [order for order in page.orders if self._may_look_at(order)]
                     found_ms.extend(order.due_at_ms for order in fresh)
                     looked_at += len(fresh)
-                    await self._all(fresh)
+                    if fresh:  # in nearly every list nothing is due
+                        await self._all(fresh)
                     after = page.next
                     if after is None:
                         break

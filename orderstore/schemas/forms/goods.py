@@ -86,11 +86,13 @@ class TrackingUpdated(TypedDict):
 
 
 class ReturnRequested(TypedDict):
-    """The customer wants to send these pieces back. Whatever was said about it stays in the log."""
+    """The customer wants to send these pieces back. Whatever was said about it stays in the log. `exchangeOrderId` is the order that
+    replaces them; absent: none does."""
 
     returnId: str
     lines: list[Pieces]
     reason: Literal["withdrawal", "damaged", "wrong_item", "not_as_described", "other"]
+    exchangeOrderId: NotRequired[str]
 
 
 class Return(TypedDict):

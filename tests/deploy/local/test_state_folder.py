@@ -36,6 +36,7 @@ def test_a_missing_emulator_says_how_to_install_it(tmp_path):
         environment.start(tmp_path, interpreter=tmp_path / "missing")
 
 
+@pytest.mark.thorough
 def test_an_emulator_that_ends_at_once_gives_its_last_words(tmp_path):
     """Here: an interpreter without MiniStack."""
     with pytest.raises(EmulatorFailed, match="ministack"):

@@ -227,7 +227,7 @@ def check_stock(books: Books, stocked: Mapping[str, int]) -> None:
     gone: Counter[str] = Counter()
     for order_id in books.histories:
         state = books.state(order_id)
-        if state.inventory.status is InventoryStatus.RESERVED:
+        if state.inventory.status in (InventoryStatus.RESERVED, InventoryStatus.COMMITTED):
             held = gone if state.inventory.committed else reserved
             for line in state.order.lines:
                 held[line.sku] += line.quantity

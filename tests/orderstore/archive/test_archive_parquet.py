@@ -135,6 +135,7 @@ def test_a_body_that_is_none_is_told() -> None:
             list(rows_of(commit))
 
 
+@pytest.mark.thorough
 def test_run_again_it_adds_what_is_new(tmp_path: Path) -> None:
     """Nothing when there is nothing; the new manifests, in a part of their own, when there are some."""
 
@@ -168,6 +169,7 @@ def test_since_a_manifest(tmp_path: Path) -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_many_small_parts_are_the_same_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts and row groups are bounded; whatever the bounds, the rows are the same."""
     monkeypatch.setattr(datasets, "EVENTS_PER_PART", 20)
@@ -315,6 +317,7 @@ def _queries() -> list[str]:
     return re.findall(r"```sql\n(.*?)```", (ROOT / "docs/archive.md").read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
+@pytest.mark.thorough
 def test_the_documented_questions_have_right_answers(tmp_path: Path) -> None:
     """The SQL of docs/archive.md, as it stands there, by DuckDB."""
     run_virtual(_export_into, tmp_path / "events")

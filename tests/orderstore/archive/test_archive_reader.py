@@ -396,6 +396,7 @@ def test_a_manifest_that_contradicts_itself_is_none() -> None:
             manifests.parse(manifests.encode(bad), number=1)
 
 
+@pytest.mark.thorough
 def test_heads_are_remembered_beyond_the_memory() -> None:
     """A hundred thousand orders: found again, replaced, counted."""
     with Heads() as heads:

@@ -256,6 +256,7 @@ def _segments(world: World) -> list[str]:
     return [key for key in world.objects._contents if key.startswith("archive/segments/")]
 
 
+@pytest.mark.thorough
 def test_a_damaged_archive_is_told_whole_before_the_first_write() -> None:
     """Every fault by name, also of the last segment; the environment stays fresh; mended, it is restored."""
 
@@ -294,6 +295,7 @@ async def _in_log(fresh: Fresh) -> tuple[int, int]:
     return len(counts), sum(counts)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("own_bucket", [True, False], ids=["copied", "in place"])
 def test_damage_that_shows_while_tables_are_made_is_told_with_what_is_in_them(own_bucket: bool) -> None:
     """The counts are the log's; the mark stays; another try before it is mended says the same counts; mended, it goes on."""

@@ -37,6 +37,7 @@ def test_text_can_be_read_with_the_eye() -> None:
     assert b"body_base64" in line_of(commit(b"\xff\x00"))
 
 
+@pytest.mark.thorough
 def test_a_commit_of_16_mib_is_archived_whole() -> None:
     """Also one that the table keeps in an object of its own."""
     large = commit(b'{"lines":"' + b"x" * (16 * 1024 * 1024 - 12) + b'"}')

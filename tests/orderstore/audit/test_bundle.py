@@ -109,6 +109,7 @@ def other(value: Any) -> list[Any]:
 PATHS = leaves_of(BUNDLE)
 
 
+@pytest.mark.thorough
 def test_no_value_in_a_bundle_can_be_changed_unnoticed() -> None:
     """Every single one, to something of its kind and of another kind."""
     unnoticed = [changed for path in PATHS for changed in _unnoticed(path)]

@@ -62,6 +62,7 @@ def test_the_state_at_each_commit_is_the_fold_of_its_prefix(commits: list[Commit
         assert (then.commit, then.version) == (number, len(prefix))
 
 
+@pytest.mark.thorough
 @UNHURRIED
 @given(commits=pasts(), time=TIMES, clock=CLOCKS)
 def test_as_of_is_the_longest_prefix_in_which_no_clock_is_later(commits: list[Commit], time: Any, clock: Clock) -> None:
@@ -161,6 +162,7 @@ def test_an_order_without_events_was_never_placed() -> None:
         prefix_at((), AtCommit(1))
 
 
+@pytest.mark.thorough
 @UNHURRIED
 @given(commits=pasts(), moments=st.tuples(MOMENTS, MOMENTS))
 def test_a_difference_turned_round_is_its_inverse(commits: list[Commit], moments: tuple[Moment, Moment]) -> None:
@@ -178,6 +180,7 @@ def test_a_difference_turned_round_is_its_inverse(commits: list[Commit], moments
     assert {there.direction, back.direction} in ({"forward", "backward"}, {"none"})
 
 
+@pytest.mark.thorough
 @UNHURRIED
 @given(commits=pasts(), moments=st.tuples(MOMENTS, MOMENTS))
 def test_a_difference_leads_from_one_document_to_the_other(
@@ -198,6 +201,7 @@ def test_a_difference_leads_from_one_document_to_the_other(
     assert (*shorter, *found.events) == longer
 
 
+@pytest.mark.thorough
 @UNHURRIED
 @given(commits=pasts(), moments=st.tuples(MOMENTS, MOMENTS))
 def test_each_change_names_the_event_from_which_the_field_is_what_it_is(

@@ -118,6 +118,7 @@ WANTED = st.builds(
 )
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=2 * settings().max_examples)
 @given(commits=pasts(), wanted=WANTED)
 def test_what_is_left_out_before_decoding_would_have_been_left_out_after(commits: list[Commit], wanted: Wanted) -> None:
@@ -353,6 +354,7 @@ async def _lives() -> list[Recorded]:
     return events
 
 
+@pytest.mark.thorough
 def test_every_event_that_any_role_appends_has_an_actor() -> None:
     """The departments as themselves, customers as customers."""
     events = run_virtual(_lives)

@@ -332,6 +332,7 @@ def _free(state: State) -> State:
     return replace(state, holds=(), hold_ids=())
 
 
+@pytest.mark.thorough
 def test_in_every_state_that_can_come_about_a_hold_stops_the_goods_and_loses_nothing() -> None:
     """All interleavings of two holds, their releases, a cancellation and every answer of every department: a held order is never booked or
     dispatched; it reaches the states that an order without holds reaches, and no other; and from each of them an end can be reached."""

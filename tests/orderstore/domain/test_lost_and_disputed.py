@@ -246,22 +246,24 @@ def test_pieces_are_put_back_with_the_whole_order_or_alone() -> None:
     assert life.does(d.release_pieces, outcome=e.PiecesReleased(cancellation_id="c")) == ()
 
 
-def test_a_second_delay_that_nobody_agrees_to_takes_out_what_is_left_by_a_name_of_its_own() -> None:
-    """A carrier refused the second parcel after the first delay had ended: its pieces go back to stock, and their money to the customer."""
+def test_a_delay_that_nobody_agrees_to_takes_out_what_is_left_and_what_is_booked_by_a_name_of_its_own() -> None:
+    """The carrier refuses the second parcel before it is stopped: its pieces go back to stock, and their money to the customer; nobody
+    holds the order for it, and nobody books them again."""
     lines = tuple(e.OrderLine(sku=sku, quantity=1, unit_price=Decimal(100)) for sku in ("A", "B", "C"))
     life = Life(order_created(lines=lines), spread=("north", "south", "west"))
     for _ in range(2):
         life.books()
     first, second = (shipment.shipment_id for shipment in life.order.shipments)
     life.does(d.dispatch_shipment, outcome=e.ShipmentDispatched(shipment_id=first, tracking_number="t"))
-    for delay_id in ("one", "two"):
-        delayed = e.ShipmentDelayed(delay_id=delay_id, promised_at=NOON, reason="late", consent_by=NOON)
-        life.does(d.delay_shipment, outcome=delayed)
-        life.does(d.answer, action_id=f"delay:{delay_id}", answer="declined")
-        cancelled = life.order.cancelled[-1]
+    delayed = e.ShipmentDelayed(delay_id="one", promised_at=NOON, reason="late", consent_by=NOON)
+    life.does(d.delay_shipment, outcome=delayed)
+    life.does(d.answer, action_id="delay:one", answer="declined")
+    assert next_steps.shipping_step(life.state) == next_steps.CancelBooking(second)
+    life.does(d.fail_shipment, outcome=e.ShipmentFailed(shipment_id=second, code="no"))
+    for cancelled in life.order.cancelled:
         life.does(d.release_pieces, outcome=e.PiecesReleased(cancellation_id=cancelled.cancellation_id))
-        life.does(d.fail_shipment, outcome=e.ShipmentFailed(shipment_id=second, code="no"))
 
+    assert (life.order.holds, next_steps.shipping_step(life.state)) == ((), next_steps.Track((first,)))
     parts, refunds = life.order.cancelled, life.order.payment.refunds
     assert len({part.cancellation_id for part in parts}) == len({refund.refund_id for refund in refunds}) == 2
     assert set(life.order.inventory.released) == {part.cancellation_id for part in parts}

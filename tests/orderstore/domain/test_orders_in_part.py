@@ -11,6 +11,7 @@ from orderstore.domain import events as e
 from orderstore.domain.parcels import Parcel, next_parcel, wanted
 from orderstore.domain.rejections import (
     NothingToCancel,
+    NothingToRetry,
     NothingToReturn,
     RefundTooLarge,
     TooLateToCancel,
@@ -346,6 +347,21 @@ def test_a_soft_decline_keeps_the_goods_until_the_customer_has_had_the_time() ->
     silent = then(state, *timers.expire(state, now=LATER))
     assert isinstance(silent, Cancelling)
     assert silent.reason == "payment_failed"
+
+
+def test_another_card_may_be_tried_while_the_bank_waits_for_its_customer() -> None:
+    """The question is over, and what comes of the earlier attempt afterwards is no outcome of this one. While an answer is to come, no."""
+    state = given(e.InventoryReserved(reservation_id="r"))
+    asked = e.PaymentActionRequired(attempt=1, provider_reference="p", deadline=LATER)
+    state = then(state, *d.require_payment_action(state, outcome=asked))
+    again = then(state, *d.retry_payment(state, method="pm_2"))
+
+    assert (again.payment.attempt, again.payment.method, again.questions) == (2, "pm_2", ())
+    assert d.complete_payment(again, outcome=paid(attempt=1)) == ()
+    assert timers.expire(again, now=LATER) == ()
+    with pytest.raises(NothingToRetry):
+        d.retry_payment(again, method="pm_3")
+    assert isinstance(then(again, *d.complete_payment(again, outcome=paid(attempt=2))), Confirmed)
 
 
 def test_a_payment_is_not_tried_more_often_than_it_may_be() -> None:

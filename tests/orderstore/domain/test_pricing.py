@@ -198,6 +198,7 @@ def test_a_line_that_goes_back_in_pieces_goes_back_whole(amount: int, cuts: list
     assert min(shares) >= 0
 
 
+@pytest.mark.thorough
 @given(orders, st.data())
 def test_what_goes_back_piece_by_piece_is_the_whole_order_by_every_rate(order, data) -> None:
     """Net and tax of each rate, shipping with the last piece."""

@@ -297,7 +297,7 @@ class Walk:
         back = pieces_of(returnable(order))[:2] or some
         returns = [one.return_id for one in order.returns] or ["none"]
         which = random.choice(returns)
-        stages: tuple[e.StalledStage, ...] = ("outcomes", "dispatch", "delivery", "undo", "refund")
+        stages: tuple[e.StalledStage, ...] = ("outcomes", "capture", "dispatch", "delivery", "undo", "refund")
         if self.eager and isinstance(order, Confirmed) and random.random() < 0.6:
             return random.choice(walking_edits.asked_for(name, order, random))
         choices: list[Decide] = [
@@ -431,13 +431,16 @@ def walk(seed: int, *, steps: int = 60, eager: bool = False) -> Walk:
     terms = e.Terms(
         missing_stock=random.choice(("refuse", "ask", "backorder", "cancel_lines")),
         charge=random.choice(("per_order", "per_shipment")),
-        payment_retry_s=random.choice((0, 120)),
+        payment_retry_s=random.choice((0, 300)),
         reservation_s=random.choice((0, 200)),
         answer_s=80,
         review=random.random() < 0.3,
     )
     going = Walk(random, terms, kind=random.choice((0, 10, 40)), eager=eager or seed % EAGER_ONE_IN == 1)
-    created = order_created(lines=LINES, terms=terms)
+    promised = Random(-1 - seed)
+    grace_until = NOON + timedelta(seconds=60) if promised.random() < 0.2 else None
+    ship_by = NOON + timedelta(seconds=400) if promised.random() < 0.5 else None
+    created = order_created(lines=LINES, terms=terms, grace_until=grace_until, ship_by=ship_by)
     going.append(d.place(INITIAL, order=walking_edits.taxed(created, Random(seed)) if going.eager else created))
     for _ in range(steps):
         going.step()

@@ -125,6 +125,7 @@ _LINES = st.lists(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(
     _LINES,
@@ -159,6 +160,7 @@ def test_what_is_printed_adds_up(asked: list, currency: str, mode: str, rounding
     assert not [row for note in credited for row in note.rows if row.description == "Adjustment"]
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(_LINES, st.sampled_from(["GBP", "JPY"]), st.sampled_from(["inclusive", "exclusive"]), st.data())
 def test_what_was_cancelled_is_on_no_invoice(asked: list, currency: str, mode: str, data: st.DataObject) -> None:

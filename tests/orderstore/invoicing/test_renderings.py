@@ -120,6 +120,7 @@ def test_the_same_paper_is_the_same_bytes() -> None:
         assert render_pdf(said) != render_pdf(replace(said, total="1.00"))
 
 
+@pytest.mark.thorough
 def test_a_thousand_lines_are_set_on_many_pages() -> None:
     """With the head on each page; the text of the PDF is looked at as pictures by people."""
     order = order_of([(f"SKU-{index}", f"Item {index}", 1, "3.17", "20") for index in range(1_000)])

@@ -386,6 +386,7 @@ async def _erase_counting(faults: Faults, *, orders: int = 1) -> Shop:
     return shop
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_at_any_call_and_run_again_it_comes_to_the_same_end(after: bool) -> None:
     """One mark in each order, one certificate, nothing readable; and until the key is gone, nothing has happened."""

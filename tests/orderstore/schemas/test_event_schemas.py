@@ -100,6 +100,7 @@ def test_every_golden_file_is_valid_under_the_committed_schema_of_its_version(na
     assert_valid(schema(name), golden(name))
 
 
+@pytest.mark.thorough
 @given(an_event())
 @settings(max_examples=3 * settings().max_examples)
 def test_whatever_the_domain_can_say_is_stored_as_the_schema_says(event: e.Event) -> None:
@@ -109,6 +110,7 @@ def test_whatever_the_domain_can_say_is_stored_as_the_schema_says(event: e.Event
     assert_valid(SCHEMAS["stored", name], json.loads(orjson.dumps(codec.data_of(event))))
 
 
+@pytest.mark.thorough
 @given(an_event())
 @settings(max_examples=3 * settings().max_examples)
 def test_whatever_the_domain_can_say_is_published_as_the_schema_says(event: e.Event) -> None:

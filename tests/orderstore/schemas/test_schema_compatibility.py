@@ -213,6 +213,7 @@ def pairs(draw) -> tuple[dict[str, Any], dict[str, Any]]:
     return old, new
 
 
+@pytest.mark.thorough
 @given(pairs(), st.data())
 def test_a_verdict_is_what_a_validator_says_of_anything_that_is_written(pair, data) -> None:
     """BACKWARD: whatever the old schema lets be written is valid under the new one; FORWARD: the other way round."""
@@ -231,6 +232,7 @@ def undecided(found: tuple[Change, ...]) -> bool:
     return any(change.field in words and not change.what.startswith("enum") for change in found)
 
 
+@pytest.mark.thorough
 @given(pairs())
 def test_a_break_is_never_claimed_without_a_witness(pair) -> None:
     """Where a verdict says that readers break, there are data that they cannot read; a corner of the schema is enough to find them."""

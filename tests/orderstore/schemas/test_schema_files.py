@@ -30,6 +30,7 @@ def troubles(directory: Path) -> list[tuple[str, str]]:
     return [(one.path.name, one.trouble) for one in untrue(directory)]
 
 
+@pytest.mark.thorough
 def test_what_is_written_is_true_and_written_once(directory: Path) -> None:
     """Twice the same bytes, and nothing to do the second time."""
     before = {path: path.read_bytes() for path in directory.rglob("*.json")}
@@ -43,6 +44,7 @@ def test_what_is_written_is_true_and_written_once(directory: Path) -> None:
     }
 
 
+@pytest.mark.thorough
 def test_a_missing_a_stale_and_a_superfluous_file_are_named(directory: Path) -> None:
     """All of them at once, each with its path; `write` mends them all."""
     (directory / "published" / "OrderCreated-1.0.json").unlink()
@@ -65,6 +67,7 @@ def test_a_missing_a_stale_and_a_superfluous_file_are_named(directory: Path) -> 
     assert untrue(directory) == ()
 
 
+@pytest.mark.thorough
 def test_a_version_of_the_past_is_restored_from_its_release(directory: Path) -> None:
     """Nobody edits history: the release has it, and `write` brings it back."""
     past = directory / "stored" / "RefundRequested-1.0.json"
@@ -80,6 +83,7 @@ def test_a_version_of_the_past_is_restored_from_its_release(directory: Path) -> 
     assert past.read_bytes() == original
 
 
+@pytest.mark.thorough
 def test_a_version_of_the_past_that_no_release_holds_is_asked_for(directory: Path) -> None:
     """It cannot be made anew: nothing is written at all, and the message says where to look."""
     name = "stored/RefundRequested-1.0.json"
@@ -115,6 +119,7 @@ def test_a_directory_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> 
     assert not (tmp_path / "docs").exists()
 
 
+@pytest.mark.thorough
 def test_a_release_holds_the_present_once(directory: Path) -> None:
     """What is committed is copied; the same release again, another name, or untrue files are refused."""
     folder = cut(directory, "9.0.0")

@@ -14,7 +14,7 @@ from projections.answers.ports import EXCEPTION_KINDS, Page
 from projections.answers.progress_days import ALL_EVERY_S, RECENT_DAYS
 from projections.view_store import Addition, ViewStoreThrottled, Write
 from projections.view_store.memory import MemoryViewStore
-from projections.views import daily_sales, progress
+from projections.views import daily_figures, progress
 from projections.views.view import Generation, Generations
 from tests.virtual_time import run_virtual
 
@@ -165,11 +165,11 @@ def test_a_look_tells_everything_also_what_is_nothing() -> None:
     async def scenario() -> None:
         views, told = Views(), Told()
         await views.add(
-            progress.NAME, str(ago(0)), placed=4, confirmed=3, confirm_le_5=2, confirm_le_60=1, in_RECEIVED=1
+            daily_figures.NAME, str(ago(0)), placed=4, confirmed=3, confirm_le_5=2, confirm_le_60=1, in_RECEIVED=1
         )
-        await views.add(progress.NAME, str(ago(20)), placed=2, of_completed=1, in_IN_FULFILMENT=1)
-        await views.add(progress.NAME, str(ago(3)), placed=5, of_completed=4, of_cancelled=1)
-        await views.add(daily_sales.NAME, f"{ago(1)}/EUR", captured_minor=500, refunded_minor=90)
+        await views.add(daily_figures.NAME, str(ago(20)), placed=2, of_completed=1, in_IN_FULFILMENT=1)
+        await views.add(daily_figures.NAME, str(ago(3)), placed=5, of_completed=4, of_cancelled=1)
+        await views.add(daily_figures.NAME, f"{ago(1)}/EUR", captured_minor=500, refunded_minor=90)
         await watch_of(views, told).look()
 
         assert told.figures["standing", "RECEIVED", "0d"] == 1
@@ -192,7 +192,7 @@ def test_what_is_told_is_bounded_whatever_the_number_of_orders() -> None:
 
     async def scenario() -> None:
         views, told = Views(), Told()
-        await views.add(daily_sales.NAME, f"{TODAY}/EUR", captured_minor=1)
+        await views.add(daily_figures.NAME, f"{TODAY}/EUR", captured_minor=1)
         watch = watch_of(views, told)
         async with anyio.create_task_group() as tasks:
             await tasks.start(watch.run)
@@ -212,9 +212,9 @@ def test_midnight_moves_every_day_by_one() -> None:
     async def scenario() -> None:
         views, told = Views(), Told()
         clock = [NOON_MS]
-        await views.add(progress.NAME, str(TODAY), placed=7, in_CONFIRMED=6)
-        await views.add(progress.NAME, str(ago(7)), in_CONFIRMED=3)
-        await views.add(daily_sales.NAME, f"{TODAY}/EUR", captured_minor=100)
+        await views.add(daily_figures.NAME, str(TODAY), placed=7, in_CONFIRMED=6)
+        await views.add(daily_figures.NAME, str(ago(7)), in_CONFIRMED=3)
+        await views.add(daily_figures.NAME, f"{TODAY}/EUR", captured_minor=100)
         watch = watch_of(views, told, lambda: clock[0])
         await watch.look()
         clock[0] += 12 * 3_600_000
@@ -236,13 +236,13 @@ def test_a_switch_of_generation_is_told_whole() -> None:
 
     async def scenario() -> None:
         views, told = Views(), Told()
-        await views.add(progress.NAME, str(ago(100)), in_CONFIRMED=5)
-        await views.add(progress.NAME, str(ago(100)), generation=2, in_CONFIRMED=1)
+        await views.add(daily_figures.NAME, str(ago(100)), in_CONFIRMED=5)
+        await views.add(daily_figures.NAME, str(ago(100)), generation=2, in_CONFIRMED=1)
         watch = watch_of(views, told)
         await watch.look()
         assert told.figures["standing", "CONFIRMED", "30d+"] == 5
         switched = Generations(current=2, former=1)
-        assert await views.change_generations(progress.NAME, before=Generations(), after=switched)
+        assert await views.change_generations(daily_figures.NAME, before=Generations(), after=switched)
         await watch.look()
         assert told.figures["standing", "CONFIRMED", "30d+"] == 1
 

@@ -346,6 +346,7 @@ def test_a_crowd_before_a_table_that_does_not_answer_is_answered_within_the_seco
 LATENESS = st.lists(st.one_of(st.floats(0, 2), st.none()), min_size=1, max_size=12)
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(groups=histories(), status_late_s=LATENESS, invoices_late_s=LATENESS, data=st.data())
 @example(groups=LIFE, status_late_s=[0.0], invoices_late_s=[None], data=None)

@@ -126,6 +126,7 @@ def test_late_begins_with_the_due_time_itself() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_page_reads_little_more_than_it_shows() -> None:
     """600 orders are on their way and none is late: a look costs two documents a list, not all of them."""
 
@@ -208,6 +209,7 @@ def test_tenants_do_not_see_each_other() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_walk_goes_on_while_orders_move() -> None:
     """Orders that get done between two pages leave the lists; those that stay late are all seen, each once."""
 

@@ -205,6 +205,7 @@ def test_a_contribution_that_cannot_be_read_hides_nothing() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_beside_live_writers_buckets_at_rest_are_proved_and_the_others_called_moving() -> None:
     """Sales go on without end on one day, and the figures of the days before are proved meanwhile."""
 
@@ -232,8 +233,8 @@ def test_beside_live_writers_buckets_at_rest_are_proved_and_the_others_called_mo
             tasks.cancel_scope.cancel()
 
         assert report.equal
-        assert report.moving == ["main/2026-03-01/USD"]
-        assert report.buckets == len(resting - {"2026-03-01/USD"})
+        assert report.moving == ["main/2026-03-01", "main/2026-03-01/USD"]
+        assert report.buckets == len(resting - {"2026-03-01", "2026-03-01/USD"})
 
     run_virtual(scenario)
 

@@ -114,7 +114,7 @@ def test_a_build_that_can_take_over_says_so_and_counts_what_it_read() -> None:
         report = await check(side, progress=lambda report: seen.append(report.events))
 
         assert report.equal
-        assert (report.orders, report.documents) == (120, 120 * 5)
+        assert (report.orders, report.documents) == (120, 120 * 4)
         assert report.events == 120 * sum(len(orjson.loads(c.body)["events"]) for c in happy_commits())
         assert seen[-1] == report.events
         assert seen == sorted(seen)

@@ -16,7 +16,10 @@ from projections.http.services import Services
 def app_over(services: Services) -> FastAPI:
     """What `build_app(services)` makes, with the routes that all apps share that have the same operations."""
     shape = frozenset(part.name for part in fields(services) if getattr(services, part.name) is not None)
-    app = copy.copy(_made_once(shape))
+    shared = _made_once(shape)
+    app = copy.copy(shared)
+    # The document too says the same of all of them, and takes longer than the routes.
+    app.openapi = shared.openapi  # type: ignore[method-assign]  # a copy of an app has no other seam
     app.state = State({"services": services})
     app.user_middleware = [
         Middleware(each.cls, *each.args, **each.kwargs | ({"services": services} if "services" in each.kwargs else {}))

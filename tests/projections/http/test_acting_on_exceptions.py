@@ -77,6 +77,7 @@ async def test_retry_is_on_record_ends_the_exception_and_wakes_the_workers() -> 
         assert await listed(api, "stalled") == []
 
 
+@pytest.mark.thorough
 async def test_resume_and_skip_wake_nobody() -> None:
     """The clock alone, and nothing more."""
     wake = Waking()

@@ -11,6 +11,7 @@ from openapi_spec_validator import validate
 from projections.http.problems import KINDS
 from tests.projections.http.api import SCRAPER, TENANT, Api, running
 from tests.projections.http.stories import NOWHERE, dispatched, invoiced
+from tests.projections.http.whole_api import running_whole
 from tests.projections.parked import row
 
 
@@ -30,9 +31,9 @@ async def described(api: Api) -> dict[str, Any]:
 
 @pytest.mark.thorough
 async def test_it_is_a_valid_openapi_document() -> None:
-    """As the specification's own validator reads it."""
-    async with running() as api:
-        validate(await described(api))
+    """With every part that a service can have, as the specification's own validator reads it."""
+    async with running_whole() as whole:
+        validate(await described(whole.api))
 
 
 async def test_every_operation_is_described_with_its_scope() -> None:

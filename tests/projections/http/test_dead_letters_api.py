@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from jsonschema import Draft202012Validator
-from openapi_spec_validator import validate
 
 from orderstore.s3_objects import S3ObjectStore
 from tests.projections.http.api import ADMIN, READER, SCRAPER, WRITER, Api, running
@@ -59,7 +58,6 @@ async def test_they_are_described_and_every_answer_fits() -> None:
     """Good ones and refusals, field for field; the examples are accepted as they stand."""
     async with desk_api() as (api, world):
         document = await described(api)
-        validate(document)
         mine = {
             (method.upper(), path)
             for path, operations in document["paths"].items()

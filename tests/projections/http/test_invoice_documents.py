@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from orderstore.domain import billing
+from orderstore.invoicing.binding import bind
 from orderstore.invoicing.reading import DocumentReader
 from orderstore.invoicing.shelf import Shelf
 from orderstore.objects import MemoryObjectStore
@@ -131,8 +132,9 @@ async def test_a_document_that_is_not_what_was_issued_is_never_shown() -> None:
     """Changed, or lost: 500 and a reason; with its key gone, 410."""
     async with office() as shown:
         contents: dict[str, Any] = shown.objects._contents
-        key = next(key for key in contents if key.endswith(".pdf"))
-        contents[key] = contents[key.replace(".pdf", ".html")]
+        (key,) = contents
+        sealed = await shown.vault.seal_object("s", "p", bind({"application/pdf": b"%PDF of somebody else"}))
+        kept, contents[key] = contents[key], sealed
         changed = await shown.get()
         assert (changed.status_code, changed.json()["code"]) == (500, "document_changed")
         assert "SHA-256" in changed.json()["detail"]
@@ -143,6 +145,7 @@ async def test_a_document_that_is_not_what_was_issued_is_never_shown() -> None:
             "document_changed",
             True,
         )
+        contents[key] = kept
         order_id = shown.api.logs.entries[-1]["orderId"]
         shown.vault.erased |= {f"fiscal:2026:guest:{order_id}"}
         gone = await shown.get(accept=HTML)

@@ -159,6 +159,7 @@ async def test_a_stopping_process_ends_its_streams_at_once() -> None:
         assert process.live.measures.closed == [("order", "drain")] * 5
 
 
+@pytest.mark.thorough
 async def test_a_client_that_does_not_read_is_cut_and_holds_up_nobody() -> None:
     """What the kernel and the server buffer is bounded; beyond it the client has a moment, then its place is free."""
     async with served(send_buffer_bytes=4_096, send_s=0.2) as process, process.client() as client:

@@ -267,6 +267,7 @@ async def test_changes_from_before_the_beginning_are_the_whole_order() -> None:
         assert (await api.get(f"/orders/{NOWHERE}/changes?from=0&to=1")).json()["code"] == "unknown_order"
 
 
+@pytest.mark.thorough
 async def test_very_many_events_are_shown_in_part_and_counted() -> None:
     """The answer is bounded; the fields are those of all of them."""
     async with running() as api:

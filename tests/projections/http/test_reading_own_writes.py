@@ -34,6 +34,7 @@ async def answered(api: Api, path: str, **headers: str) -> Any:
     return await api.client.get(path, headers={**bearer(READER), **headers})
 
 
+@pytest.mark.thorough
 async def test_every_write_names_the_commit_that_it_made() -> None:
     """In its body and in a header; a repeat names the same one."""
     async with running() as api:
@@ -250,6 +251,7 @@ async def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind() -> No
         assert fresh._looks.waiters == 0
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(
     steps=st.lists(

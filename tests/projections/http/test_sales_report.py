@@ -11,7 +11,7 @@ from orderstore.domain import decisions
 from orderstore.domain.money import CURRENCIES, major
 from projections.answers.current_generations import CurrentGenerations
 from projections.answers.sales import BUCKETS_MAX, DAYS_MAX, SalesQueries, TooMuchAsked, buckets_of, together
-from projections.views import daily_sales
+from projections.views import daily_figures, daily_sales
 from tests.builders import DECLINED, PAID_AT_ONCE, SHORT
 from tests.projections.http.api import Api, running
 from tests.projections.http.stories import invoiced
@@ -153,7 +153,7 @@ def test_totals_are_the_sums_of_the_days_and_text_is_the_amount(sold: list[tuple
     from projections.views.view import Generation
 
     async def scenario() -> None:
-        store, generation, first = MemoryViewStore(), Generation(daily_sales.NAME, 1), date(2026, 3, 1)
+        store, generation, first = MemoryViewStore(), Generation(daily_figures.NAME, 1), date(2026, 3, 1)
         for number, (day, currency, amount) in enumerate(sold):
             name = generation.sum_key("t", daily_sales.bucket(first + timedelta(days=day), currency))
             addition = Addition(name, {daily_sales.count_of("placed"): 1, daily_sales.minor_of("placed"): amount})
@@ -167,7 +167,7 @@ def test_totals_are_the_sums_of_the_days_and_text_is_the_amount(sold: list[tuple
                 additions=(addition,),
             )
             await store.write([write])
-        queries = SalesQueries(store, tenant="t", generations=CurrentGenerations(store, [daily_sales.NAME]))
+        queries = SalesQueries(store, tenant="t", generations=CurrentGenerations(store, [daily_figures.NAME]))
         items = await queries.sales(first, first + timedelta(days=5), [])
         totals = {total["currency"]: total["placed"] for total in together(items)}
 

@@ -411,6 +411,7 @@ def test_orders_at_their_end_are_looked_at_seldom() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_the_stream_ends_like_any_other() -> None:
     """Its time is bounded, and it ends with a hint."""
 

@@ -223,6 +223,7 @@ def test_an_id_from_the_future_and_an_order_that_is_not_there_are_refused() -> N
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_silence_is_broken_before_a_load_balancer_cuts_it() -> None:
     """A comment at least every 15 s, through a quarter of an hour; then the stream ends by itself, with a hint when to come back."""
 
@@ -245,6 +246,7 @@ def test_silence_is_broken_before_a_load_balancer_cuts_it() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_streams_that_began_together_end_apart() -> None:
     """Or they would all come back at once, for ever."""
 
@@ -327,6 +329,7 @@ def test_a_stop_is_heard_while_the_log_cannot_be_read() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_trouble_is_sat_out_and_nothing_is_lost() -> None:
     """Views and log fail for ten minutes; the client hears comments only, then everything that happened. Tries grow rare meanwhile."""
 

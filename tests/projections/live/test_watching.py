@@ -65,6 +65,7 @@ def test_many_clients_of_one_order_are_one_look() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_many_orders_share_a_call() -> None:
     """A thousand orders, a hundred to a call: two hundred keys a second are two or three calls."""
 

@@ -11,14 +11,15 @@ from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import Target
 from projections.view_store import ADDITIONS_MAX, Stored
 from projections.view_store.memory import MemoryViewStore
-from projections.views import daily_sales, order_status
+from projections.views import daily_figures, order_status
+from tests.builders import DISPATCHED, order_created
 from tests.projections.bringing_up import bring_up_all
 from tests.projections.histories import ORDER, TENANT, happy_commits, recorded_of, records_of
 from tests.projections.read_side import CountingStore
-from tests.projections.sales import TARGET, counted_from, order_with_refunds, stored_totals
+from tests.projections.sales import FIRST_DAY, TARGET, commits_at, counted_from, order_with_refunds, stored_totals
 from tests.virtual_time import run_virtual
 
-VIEW = daily_sales.VIEW
+VIEW = daily_figures.VIEW
 
 
 def log_of(commits):
@@ -55,12 +56,13 @@ def test_step_by_step_the_additions_come_to_the_whole() -> None:
 
 
 def test_a_commit_that_moves_nothing_adds_nothing() -> None:
-    """Money that is only authorised: the document goes on, the totals stay."""
-    commits = happy_commits()
-    first = write_of(TARGET, TENANT, ORDER, step(VIEW, NOTHING, log_of(commits[:1])))
-    second = write_of(TARGET, TENANT, ORDER, step(VIEW, known_from(VIEW, stored_from(first)), log_of(commits[:2])))
+    """A second parcel: the document goes on, the totals stay."""
+    at = FIRST_DAY
+    commits = commits_at([(at, order_created(placed_at=at)), (at, DISPATCHED), (at, DISPATCHED)], ORDER)
+    first = write_of(TARGET, TENANT, ORDER, step(VIEW, NOTHING, log_of(commits[:2])))
+    second = write_of(TARGET, TENANT, ORDER, step(VIEW, known_from(VIEW, stored_from(first)), log_of(commits)))
 
-    assert (second.commit, second.additions, second.counts) == (2, (), False)
+    assert (second.commit, second.additions, second.counts) == (3, (), False)
     assert second.contribution == first.contribution != ""
 
 
@@ -76,7 +78,7 @@ def test_a_document_of_another_schema_is_counted_out_before_it_is_counted_in() -
     log = log_of(happy_commits())
     old = Stored(
         key="k",
-        commit=7,
+        commit=8,
         schema=VIEW.schema - 1,
         document=b"gibberish",
         contribution=contributions.written({"2026-03-01/USD": {"placed_count": 1, "weight": 12}, "all": {"n": 1}}),
@@ -84,7 +86,7 @@ def test_a_document_of_another_schema_is_counted_out_before_it_is_counted_in() -
 
     write = write_of(TARGET, TENANT, ORDER, step(VIEW, known_from(VIEW, old), log))
 
-    assert (write.expected_commit, write.commit, write.expected_contribution) == (7, 7, old.contribution)
+    assert (write.expected_commit, write.commit, write.expected_contribution) == (8, 8, old.contribution)
     added = added_by(write)
     assert added["all"] == {"n": -1}
     assert added["2026-03-01/USD"]["weight"] == -12
@@ -101,11 +103,14 @@ def test_a_view_that_counts_no_more_takes_back_what_it_counted() -> None:
         target, TENANT, ORDER, step(target.view, known_from(target.view, stored_from(counted)), log_of(happy_commits()))
     )
 
-    assert added_by(write) == {"2026-03-01/USD": {"placed_count": -1, "placed_minor": -90_000}}
+    assert added_by(write) == {
+        "2026-03-01": {"placed": -1, "in_RECEIVED": -1},
+        "2026-03-01/USD": {"placed_count": -1, "placed_minor": -90_000},
+    }
     assert write.contribution == ""
 
 
-@pytest.mark.parametrize("refunds", [0, ADDITIONS_MAX - 1, ADDITIONS_MAX, 200])
+@pytest.mark.parametrize("refunds", [0, ADDITIONS_MAX - 2, ADDITIONS_MAX - 1, 200])
 def test_a_very_long_history_goes_in_several_writes(refunds: int) -> None:
     """Each within the limit, each up to a commit, and together the whole."""
     commits = order_with_refunds(ORDER, refunds)
@@ -121,7 +126,7 @@ def test_a_very_long_history_goes_in_several_writes(refunds: int) -> None:
         known = known_from(VIEW, stored_from(write))
         writes += 1
 
-    assert writes == -(-(refunds + 1) // ADDITIONS_MAX)
+    assert writes == -(-(refunds + 2) // ADDITIONS_MAX), "the day on which it came is a bucket of both halves"
     assert known.folded == len(commits)
     assert contributions.moved({}, total) == counted_from(commits)
 

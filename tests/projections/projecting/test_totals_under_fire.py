@@ -19,7 +19,7 @@ from projections.projecting.targets import Target
 from projections.view_store import ViewStore, ViewStoreError, ViewStoreUnavailable
 from projections.view_store.dynamo import DynamoViewStore
 from projections.view_store.memory import MemoryViewStore
-from projections.views import daily_sales
+from projections.views import daily_figures
 from tests.projections.bringing_up import bring_up_all
 from tests.projections.faulty_table import Faults, FaultyTable
 from tests.projections.histories import records_of
@@ -153,10 +153,10 @@ def test_the_same_through_transactions_that_time_out_and_meet_each_other(seed: i
     run_seeded(seed, scenario)
 
 
-def by_month(view: daily_sales.DailySales):
+def by_month(view: daily_figures.Figures):
     sums: contributions.Amounts = {}
-    for day, amounts in view.days.items():
-        contributions.add(sums, {f"{day[:7]}/{view.currency}": {**amounts, "days": 1}})
+    for day, amounts in view.sales.days.items():
+        contributions.add(sums, {f"{day[:7]}/{view.sales.currency}": {**amounts, "days": 1}})
     return sums
 
 
@@ -164,7 +164,7 @@ def by_month(view: daily_sales.DailySales):
 def test_two_builds_that_count_differently_never_mix_their_figures(seed: int) -> None:
     """A roll-out: half the projectors have the next schema, which counts by month, and each folds anew what the others wrote."""
     print(f"seed {seed}")  # noqa: T201 - shown when it fails
-    following = Target(replace(daily_sales.VIEW, schema=2, sums=by_month), TARGET.generation)
+    following = Target(replace(daily_figures.VIEW, schema=3, sums=by_month), TARGET.generation)
 
     async def scenario() -> None:
         random = Random(seed)

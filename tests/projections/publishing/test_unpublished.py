@@ -17,6 +17,7 @@ from tests.projections.histories import START_MS, happy_commits, record_of
 from tests.projections.read_side import CountingObserver
 from tests.projections.stream.fake_stream import FakeStream, Faults, wall_ms
 from tests.projections.stream.world import FAST, Worker, World
+from tests.seeds import seeds
 from tests.virtual_time import run_seeded, run_virtual
 
 # What is told may be so much older than the truth: a lease's renewal, a look, a second that the stream floors, one for the clocks.
@@ -129,6 +130,7 @@ def test_nothing_waits_and_nothing_is_told(minutes: int) -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_dead_relay_makes_no_age_until_there_is_something_to_publish() -> None:
     """Minutes without an order are no delay; then one order is, by as much as it is old."""
 
@@ -153,6 +155,7 @@ def test_a_dead_relay_makes_no_age_until_there_is_something_to_publish() -> None
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_relay_that_is_stuck_shows_by_what_it_is_stuck_at() -> None:
     """It lives and renews its leases; the age is that of the event that it does not bring out."""
 
@@ -193,6 +196,7 @@ def test_a_projector_that_was_started_anew_does_not_forget_what_waits() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_what_another_projector_had_noted_is_not_forgotten_when_it_ends() -> None:
     """Two share the shards; the one that met the order dies: the other says what may be, once it sees that."""
 
@@ -231,6 +235,7 @@ def test_projectors_that_stand_still_say_what_may_be() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_relay_that_never_ran_is_told_from_the_projectors_start_on() -> None:
     """Nothing was ever published."""
 
@@ -243,8 +248,7 @@ def test_a_relay_that_never_ran_is_told_from_the_projectors_start_on() -> None:
     run_virtual(scenario)
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(0, range(20), some=4))
 def test_never_less_than_the_truth_and_little_more(seed: int) -> None:
     """Relays die, hang and come back, shards roll over and split, while orders come now and then."""
     print(f"seed {seed}")  # noqa: T201 - a run that failed can be run again

@@ -51,6 +51,7 @@ def test_a_rebuild_beside_live_traffic_and_faults_ends_equal_and_is_switched_to(
     run_seeded(seed, scenario)
 
 
+@pytest.mark.thorough
 @everything
 @pytest.mark.parametrize("seed", seeds(1, range(6)))
 def test_a_rebuild_that_dies_anywhere_is_taken_up_by_another(view: View, seed: int) -> None:
@@ -87,6 +88,7 @@ async def die_after(world: World, owner: str, seconds: float) -> None:
     world.book.dead.add(owner)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", seeds(1, range(4)))
 def test_a_pause_is_seen_within_two_seconds_and_nothing_is_read_twice_when_it_goes_on(seed: int) -> None:
     """Paused by somebody else at any moment of the filling: the counts of both stretches together are those of one."""
@@ -194,6 +196,7 @@ def test_a_dead_owner_is_taken_over_only_after_his_time() -> None:
     run_seeded(3, scenario)
 
 
+@pytest.mark.thorough
 @everything
 @pytest.mark.parametrize("seed", seeds(1, range(4)))
 def test_switching_there_and_back_and_discarding_beside_traffic_loses_nothing(view: View, seed: int) -> None:

@@ -102,6 +102,7 @@ def test_without_passing_over_a_first_start_would_publish_all_of_it() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_interrupted_it_begins_again() -> None:
     """Cut off at any moment: the next run comes to the same end."""
 

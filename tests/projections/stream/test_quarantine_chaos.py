@@ -28,7 +28,7 @@ from tests.virtual_time import run_seeded
 
 TROUBLES = (Down, LotUnavailable, QuarantineError, ParkedChanged)
 QUICK = range(2)
-MANY = [pytest.param(seed, marks=pytest.mark.thorough if seed < 60 else pytest.mark.long) for seed in range(2, 500)]
+MANY = [pytest.param(seed, marks=pytest.mark.thorough if seed < 20 else pytest.mark.long) for seed in range(2, 500)]
 SETTINGS = QuarantineSettings(repair_keys=4, parked_max=50, parkings_max=50, call_budget_s=5)
 
 

@@ -24,6 +24,7 @@ def test_records_arrive_in_order_and_once() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_shards_that_roll_over_split_and_merge_lose_nothing_and_keep_the_order() -> None:
     """An item's later records are in the children: they are read after the parents, both parents of a merge included."""
 
@@ -106,6 +107,7 @@ def test_children_that_are_listed_late_are_found_at_once_when_they_come() -> Non
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_child_that_stays_away_longer_than_the_quick_looks_is_found_by_the_timer() -> None:
     """Quick listings are bounded; the timer goes on."""
 

@@ -90,6 +90,7 @@ def test_children_are_found_soon_whatever_the_service_makes_of_the_question(
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_shard_that_came_and_ended_since_a_worker_s_listing_is_not_taken_for_gone() -> None:
     """Its row is the only witness of children that nobody lists yet: tidied away, what they hold would be missed, or read twice."""
 

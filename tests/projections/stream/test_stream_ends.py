@@ -112,6 +112,7 @@ def test_stopping_while_the_leases_are_out_of_reach_ends_in_time_all_the_same() 
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_checkpoints_are_written_at_most_once_a_second_for_a_busy_shard() -> None:
     """A write for each page would cost more than the reading."""
 
@@ -129,6 +130,7 @@ def test_checkpoints_are_written_at_most_once_a_second_for_a_busy_shard() -> Non
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_an_idle_shard_costs_only_its_renewals() -> None:
     """The low-water mark rides on them."""
 

@@ -87,6 +87,7 @@ def test_what_is_written_while_the_backfill_runs_is_read_live_afterwards() -> No
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_backfill_reaches_behind_the_clocks_difference() -> None:
     """A reader whose clock runs four minutes ahead still asks for everything that it may have missed."""
 
@@ -189,6 +190,7 @@ def test_the_low_water_mark_never_claims_what_was_not_applied() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_stuck_shard_holds_the_mark_back() -> None:
     """The mark is the least over all shards."""
 

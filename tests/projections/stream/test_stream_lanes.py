@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import anyio
+import pytest
 
 from projections.stream.leases import AT_TRIM_HORIZON
 from tests.projections.stream.fake_stream import FakeStream
@@ -89,6 +90,7 @@ def test_a_poisoned_order_waits_and_the_checkpoint_waits_with_it_while_the_other
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_reading_stops_at_the_bound_of_what_is_under_way() -> None:
     """A subscriber that stands still does not fill the memory; the checkpoint stays where it was."""
 
@@ -156,6 +158,7 @@ def test_a_shard_is_over_only_when_its_last_record_is_durable() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_shard_that_is_handed_over_ends_what_is_under_way_first() -> None:
     """Nothing is done twice because a second worker came."""
 

@@ -35,6 +35,7 @@ def test_a_second_worker_gets_its_share_and_gives_it_back_when_it_leaves() -> No
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_three_workers_come_to_an_even_share_of_four_shards() -> None:
     """Nobody stays without a shard while another has two to spare."""
 
@@ -167,6 +168,7 @@ def test_a_theft_in_the_middle_of_a_page_ends_the_page() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_lease_writes_whose_answers_are_lost_are_not_taken_for_a_theft() -> None:
     """The row that is found later is this worker's own earlier write."""
 

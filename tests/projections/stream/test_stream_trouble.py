@@ -73,6 +73,7 @@ def test_empty_answers_with_a_lost_one_among_them_are_not_the_tip() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_an_iterator_grows_old_while_the_subscriber_is_busy() -> None:
     """A page whose application took half an hour is not applied again, and reading goes on behind it."""
 

@@ -181,6 +181,7 @@ def test_what_will_never_work_is_not_tried_again(answer) -> None:
     assert len(client.requests) == 1
 
 
+@pytest.mark.thorough
 def test_transactions_pass_no_limit_and_leave_nobody_out() -> None:
     """At most 25 documents, 100 items and 900,000 bytes each."""
     random = Random(3)

@@ -413,11 +413,11 @@ def test_only_commits_that_it_reacts_to_change_what_is_listed(history) -> None:
         before, view = view, folded(events, view)
         if not deadlines.VIEW.changed_by(events):
             assert before is not None
-            assert without_authorization(view) == without_authorization(before)
+            assert without_what_is_held(view) == without_what_is_held(before)
 
 
-def without_authorization(view: Deadlines) -> list[Due]:
-    return [due for due in view.dues() if due.what != "authorization"]
+def without_what_is_held(view: Deadlines) -> list[Due]:
+    return [due for due in view.dues() if due.what not in ("authorization", "capture")]
 
 
 @given(rich_histories())
@@ -477,3 +477,12 @@ def test_a_document_holds_ids_and_times_and_nothing_else() -> None:
     for secret in ("555", "Wilhelmina", "customer", "c2VhbGVk", "4711"):
         assert secret not in shown
     assert view.waited.refunds.kept == (Waiting("r1", minute(3)),)
+
+
+@pytest.mark.parametrize(("held_days", "written"), [(None, False), (1, True), (2, False), (7, False)])
+def test_money_that_is_held_for_a_short_time_is_listed_at_once(held_days: int | None, written: bool) -> None:
+    """Else the order could be allowed to wait for its outcomes for longer than that: a day at most, of which somebody is told."""
+    until = None if held_days is None else NOON + timedelta(days=held_days)
+    paid = replace(PAID, capture_before=until)
+    [commit] = commits_for(((paid,),), moments=[NOON])
+    assert deadlines.VIEW.changed_by(tuple(recorded_of([commit]))) is written

@@ -201,6 +201,7 @@ def credit_note(number: int, *, pieces: int, rates: int = 1) -> e.CreditNoteIssu
     )
 
 
+@pytest.mark.thorough
 def test_credit_notes_over_the_longest_order_fit_an_item_and_the_rest_is_counted() -> None:
     """Every line goes back in one refund, then hundreds of refunds follow: the view stays within its bound, and says what it leaves out."""
     lines = tuple(

@@ -208,7 +208,7 @@ def test_a_document_of_the_schema_before_is_not_read_as_one_of_this() -> None:
     del document["pieceCount"]
     with pytest.raises(KeyError):
         order_status.from_document(document)
-    assert order_status.VIEW.schema == order_status.SCHEMA == 3
+    assert order_status.VIEW.schema == order_status.SCHEMA == 4
 
 
 def test_an_order_cannot_begin_in_the_middle_nor_twice() -> None:

@@ -16,7 +16,7 @@ from projections.projecting import contributions
 from projections.projecting.projector import ViewProjector
 from projections.projecting.targets import Target
 from projections.view_store.memory import MemoryViewStore
-from projections.views import VIEWS, progress
+from projections.views import daily_figures, progress
 from projections.views.view import Generation, OutOfPlace
 from tests.builders import CAPTURED, DISPATCHED, PAID, order_created
 from tests.projections.histories import (
@@ -25,17 +25,16 @@ from tests.projections.histories import (
     ORDER,
     commits_for,
     groups_of,
-    happy_commits,
     histories,
     order_number,
     recorded_of,
     records_of,
 )
-from tests.projections.sales import commits_at, stored_totals
+from tests.projections.sales import commits_at, counted_from, progress_from, stored_totals
 from tests.virtual_time import run_virtual
 
 MORNING = datetime(2026, 3, 1, 9, tzinfo=UTC)
-TARGET = Target(progress.VIEW, Generation(progress.NAME, 1))
+TARGET = Target(daily_figures.VIEW, Generation(daily_figures.NAME, 1))
 
 
 def folded(commits):
@@ -57,11 +56,6 @@ PLACED = (MORNING, order_created(placed_at=datetime(2010, 12, 1, tzinfo=UTC)))
 CONFIRMED = (after(s=45), e.OrderConfirmed())
 LEFT = (after(days=1), DISPATCHED)
 COMPLETED = (after(days=4), e.OrderCompleted())
-
-
-def test_it_is_one_of_the_views() -> None:
-    """One line among the others."""
-    assert progress.VIEW in VIEWS
 
 
 def test_a_whole_life_is_counted_on_each_of_its_days() -> None:
@@ -157,14 +151,16 @@ def test_any_history_stands_once_and_ends_once(groups) -> None:
     assert all(summed[end] == summed[f"of_{end}"] for end in progress.ENDS)
     assert summed["confirmed"] == sum(n for name, n in summed.items() if name.startswith("confirm_"))
 
+    assert contributions.moved({}, progress.sums(view)) == progress_from(commits)
     document = orjson.loads(orjson.dumps(progress.to_document(view)))
     assert progress.from_document(document) == view
     before = None
     for one in recorded_of(commits):
         before, now = progress.evolve(before, one), before
-        assert before == now or type(one.event) in progress.VIEW.reacts_to
+        assert before == now or type(one.event) in progress.REACTS_TO
 
 
+@pytest.mark.thorough
 def test_duplicates_restarts_and_many_projectors_change_no_figure() -> None:
     """Every commit is brought three times, in pieces of any size, by projectors that know nothing of each other."""
 
@@ -185,26 +181,13 @@ def test_duplicates_restarts_and_many_projectors_change_no_figure() -> None:
                 cut = random.randrange(len(log) + 1)
                 await projector.apply(records_of(log[:cut]))
                 await projector.apply(records_of(log))
-        assert await stored_totals(views, TARGET) == together(progress.sums(folded(log)) for log in logs)
+        assert await stored_totals(views, TARGET) == counted_from([commit for log in logs for commit in log])
 
     run_virtual(scenario)
 
 
-def together(many):
-    summed: dict[str, Counter[str]] = {}
-    for sums in many:
-        for bucket, amounts in sums.items():
-            summed.setdefault(bucket, Counter()).update(amounts)
-    return contributions.moved({}, summed)
-
-
-def test_an_ordinary_order_costs_four_writes_of_one_unit() -> None:
-    """Placed, confirmed, left, completed; the row of a day stays within a unit with every measure in it."""
-    commits = commits_for(groups_of(HAPPY))
-    writes = [c for c in commits if progress.VIEW.changed_by(tuple(recorded_of([c])))]
-    assert len(writes) == 4
-    view = folded(happy_commits())
-    assert len(orjson.dumps(progress.to_document(view))) + len(contributions.written(progress.sums(view))) < 500
+def test_the_row_of_a_day_stays_within_a_unit() -> None:
+    """With every measure in it."""
     measures = [*progress.HAPPENED, *(f"of_{end}" for end in progress.ENDS), *(f"in_{one}" for one in progress.OPEN)]
     measures += [progress.within(timed, bound) for timed, bounds in progress.TIMED.items() for bound in (*bounds, None)]
     assert sum(len(name) + 6 for name in measures) + 60 < 1024

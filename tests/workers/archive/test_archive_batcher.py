@@ -190,7 +190,8 @@ def test_when_all_are_cancelled_the_batch_is_forgotten() -> None:
     """A stop that does not wait: nothing hangs, nothing leaks into the next batch, and the lag is not theirs for ever."""
 
     async def scenario() -> None:
-        for when_s in (1.0, LINGER_S + 0.5):
+        # One that was cut short is followed by one half as large: of three, by one, which waits for no company.
+        for when_s, lingers_s in ((1.0, LINGER_S), (LINGER_S + 0.5, 0)):
             scene = Scene()
             async with anyio.create_task_group() as handlers:
                 for number in range(3):
@@ -199,8 +200,46 @@ def test_when_all_are_cancelled_the_batch_is_forgotten() -> None:
             started = anyio.current_time()
             await scene.message("later", 7, 1)
             assert scene.archive.done == [{stream_of(7): 1}]
-            assert scene.ended["later"] == started + LINGER_S + 1
+            assert scene.ended["later"] == started + lingers_s + 1
             assert scene.reports.lags_ms[-1] == 0
+
+    run_virtual(scenario)
+
+
+class SlowArchive(Archive):
+    """So slow that a full batch takes longer than any message has: a second for each order."""
+
+    async def __call__(self, wanted) -> Outcome:
+        self.takes_s = float(len(wanted))
+        return await super().__call__(wanted)
+
+
+def test_a_batch_that_is_too_large_for_its_time_comes_again_in_smaller_ones() -> None:
+    """Each message has ten seconds, 64 orders take 64: as large again they would be cut short for ever. Then the archive is quick again."""
+
+    async def scenario() -> None:
+        archive = SlowArchive()
+        scene = Scene(archive, messages_max=32)
+
+        async def until_done(order: int) -> None:
+            while (name := str(order)) not in scene.ended:
+                await scene.message(name, order, 1, deadline_s=10)
+
+        with anyio.fail_after(1_200):
+            async with anyio.create_task_group() as group:
+                for order in range(64):
+                    group.start_soon(until_done, order)
+        sizes = [len(done) for done in archive.done]
+        assert len({stream for done in archive.done for stream in done}) == 64
+        assert max(sizes) < 10
+        archive.asked.clear()
+        for number in range(6):
+            async with anyio.create_task_group() as group:
+                for order in range(32):
+                    group.start_soon(
+                        partial(scene.message, f"later {number} {order}", 100 + order, 2, deadline_s=3_600)
+                    )
+        assert max(len(asked) for asked in archive.asked) == 32
 
     run_virtual(scenario)
 

@@ -90,6 +90,7 @@ class Shop:
         return depths.visible + depths.in_flight + depths.dead_letters
 
 
+@pytest.mark.thorough
 def test_two_workers_empty_the_queue_into_the_archive() -> None:
     """Every message is deleted, every commit is there once, in far fewer segments than there were messages."""  # A08, A15
 

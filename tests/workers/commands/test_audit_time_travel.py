@@ -205,6 +205,7 @@ def test_the_newest_of_all_orders_are_listed_and_the_rest_counted(log: MemoryEve
     assert documents("trail", "--causation-id", "nothing")["items"] == []
 
 
+@pytest.mark.thorough
 def test_personal_data_stays_sealed_wherever_it_is_listed(
     log: MemoryEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

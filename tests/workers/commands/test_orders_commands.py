@@ -192,6 +192,9 @@ def test_goods_come_back_and_others_are_sent(shop: Shop) -> None:
     assert [line.sku for line in exchange.state.order.lines] == ["MOUSE:3"]  # type: ignore[union-attr]  # it is placed
     assert (cancelled["event"], approved["new"], received["event"]) == ("ReturnCancelled", False, "ReturnReceived")
     assert inspected["data"]["pieces"] == [{"line": 1, "quantity": 1, "condition": "damaged"}]
+    (promised,) = (past.event for past in shop.events() if past.name == "RefundRequested")
+    assert inspected["data"]["refundId"] == promised.refund_id  # type: ignore[union-attr]  # it is one
+    assert inspected["data"]["amountMinor"] == 2_500
     assert (other.exit_code, "wrong_return_status" in other.output) == (1, True)
     assert shop.names()[-1] == "RefundRequested"
 

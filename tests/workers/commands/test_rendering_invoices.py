@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from orderstore.domain.billing_facts import MediaType
+from orderstore.invoicing.binding import unbind
 from orderstore.privacy.sealing import SealBroken
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
@@ -67,8 +69,10 @@ def test_the_stored_document_is_written_to_a_file(
     monkeypatch.chdir(tmp_path)
     done = rendered(monkeypatch, world, number, f"--{form}", "--order", order)
     assert (done.exit_code, done.stderr) == (0, "")
-    stored = world.objects._contents[f"documents/test/{number.rpartition('-')[0]}/{number}.{form}"]
-    assert (tmp_path / f"{number}.{form}").read_bytes() == bytes.fromhex(stored.decode().rpartition("-")[2])
+    stored = world.objects._contents[f"documents/test/{number.rpartition('-')[0]}/{number}.zip"]
+    bound = unbind(bytes.fromhex(stored.decode().rpartition("-")[2]))
+    media_type: MediaType = "application/pdf" if form == "pdf" else "text/html"
+    assert (tmp_path / f"{number}.{form}").read_bytes() == bound[media_type]
     assert number in done.stdout
 
 
@@ -97,7 +101,7 @@ def shop_without_documents() -> tuple[World, str]:
         world.wants = lambda queue, _: queue != "billing"
         ids.append(await world.place())
         await world.deliver()
-        world.faults.at = world.faults.calls + 4  # load, counter, transaction, then the first object
+        world.faults.at = world.faults.calls + 5  # load, counter, another look, transaction, then the object
         hint = next(message for queue, message in world.history if queue == "billing")
         with pytest.raises(Exception, match=r"objects\.put_new"):
             await world.handlers["billing"](hint)
@@ -135,14 +139,14 @@ def test_what_was_never_drawn_is_stored_once(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(invoice_documents, "billing_of", lambda _core: world.handlers["billing"])
         return CliRunner().invoke(build(), ["invoices", "store"])
 
-    assert (stored().stdout, len(world.objects._contents)) == ("1 document stored\n", 2)
+    assert (stored().stdout, len(world.objects._contents)) == ("1 document stored\n", 1)
     assert stored().stdout == "0 documents stored\n"
     history = run_virtual(world.orders.load, order)
     assert [past.name for past in history.events].count("InvoiceDocumentStored") == 2
 
     broken, order = shop_without_documents()
     world = broken
-    world.objects._contents["documents/test/SHOP-2026/SHOP-2026-000001.html"] = b"not ours"
+    world.objects._contents["documents/test/SHOP-2026/SHOP-2026-000001.zip"] = b"not ours"
     world.vault.open_object = _does_not_open  # type: ignore[method-assign]  # as the real one
     done = stored()
     assert done.exit_code == 1

@@ -38,6 +38,7 @@ def test_all_is_well(directory: Path) -> None:
     assert json.loads(run("check", "--dir", str(directory), "--json").output)["ok"] is True
 
 
+@pytest.mark.thorough
 def test_an_untrue_file_fails_the_check_and_is_named(directory: Path) -> None:
     """With what to run; and after that all is well."""
     (directory / "published" / "OrderCreated-1.0.json").write_text("{}")
@@ -92,6 +93,7 @@ def test_diff_says_what_changed_field_by_field(directory: Path) -> None:
     assert json.loads(run("diff", "--dir", str(directory), "--release", "0.1.0", "--json").output)["release"] == "0.1.0"
 
 
+@pytest.mark.thorough
 def test_a_release_is_held_and_compared_with_from_then_on(directory: Path) -> None:
     """Right after it nothing has changed."""
     assert run("release", "9.9.9", "--dir", str(directory)).exit_code == 0
@@ -101,6 +103,7 @@ def test_a_release_is_held_and_compared_with_from_then_on(directory: Path) -> No
     assert "of release 9.9.9: 0 changed, 0 broken" in found.output
 
 
+@pytest.mark.thorough
 def test_without_a_release_there_is_nothing_to_compare_with_and_that_is_a_finding(directory: Path) -> None:
     """Somebody lost them, or it is the first day of a repository: the line says what to do in either case, and it helps."""
     shutil.rmtree(directory / "releases")

@@ -11,11 +11,13 @@ from typer.testing import CliRunner
 
 from tests.workers.inventory.stocks import all_levels
 from workers.cli import build
-from workers.commands import stock, stock_books, stock_keeping
+from workers.commands import stock, stock_books, stock_keeping, stock_waking
 from workers.inventory.locations import locations_in
 from workers.inventory.stock import Level, Place
 from workers.inventory.table_stock import TableStock
 from workers.reconciliation.stock import StockReconciliation
+from workers.sweeping.ports import ListsUnavailable
+from workers.sweeping.waking import Woken
 from workers.tables.memory import MemoryTable
 
 LOCATIONS = "main=GB, north=SE"
@@ -25,16 +27,17 @@ A, NORTH = Place("main", "A"), Place("north", "A")
 class Shell:
     """`run` a command of `orderstore stock`; its exit code and what it said."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, locations: str = LOCATIONS) -> None:
         self.table = MemoryTable()
-        self.stock = TableStock(self.table, random=random.Random(1), locations=locations_in(LOCATIONS))
-        core = SimpleNamespace(settings=SimpleNamespace(stock_locations=LOCATIONS))
+        self.stock = TableStock(self.table, random=random.Random(1), locations=locations_in(locations))
+        core = SimpleNamespace(settings=SimpleNamespace(stock_locations=locations), orders=None)
 
         async def of_order(order: str) -> Any:
             return "nothing" if order == "ended" else "goods"
 
-        for module in (stock, stock_keeping, stock_books):
+        for module in (stock, stock_keeping, stock_books, stock_waking):
             monkeypatch.setattr(module, "with_core", lambda _dir, work: anyio.run(work, core))
+        for module in (stock, stock_keeping, stock_books):
             monkeypatch.setattr(module, "stock_of", lambda _core: self.stock)
         monkeypatch.setattr(stock_books, "stock_table", lambda _core: self.table)
         monkeypatch.setattr(
@@ -139,3 +142,44 @@ def test_the_books_are_closed_by_hand_too(shell: Shell) -> None:
     assert shell.run("close") == (0, "2 pieces that had left: off what is on hand\n")
     assert shell.run("close") == (0, "0 pieces that had left: off what is on hand\n")
     assert shell.level(A) == Level(3, 3, 0)
+
+
+def test_a_count_of_an_article_that_nobody_keeps_is_a_typing_error_until_it_is_said_to_be_new(shell: Shell) -> None:
+    """Else it would begin to be kept, and every order of the right one would find none. Once it is kept, at another location too."""
+    code, told = shell.run("count", "WIDGTE", "5", "--id", "c-1")
+    assert (code, "stock does not know it" in told) == (1, True)
+    assert all_levels(shell.table) == {}
+    for arguments in (("--new",), (), ("--at", "north")):
+        code, told = shell.run("count", "WIDGET", "5", "--id", f"c-{len(arguments)}", *arguments)
+        assert code == 0, told
+    assert shell.level(Place("north", "WIDGET")) == Level(5, 5, 0)
+
+
+def test_who_waits_for_goods_is_told_when_they_are_booked_in(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of these articles, and of no others; what becomes of it, the goods are booked in."""
+    asked: list[Any] = []
+    found = [Woken(["order-1"], 3), Woken([], 3), Woken(["order-1", "order-2"], 500, more=True)]
+
+    async def waiting(*_arguments: Any, skus: Any) -> Woken:
+        asked.append(set(skus))
+        if not found:
+            raise ListsUnavailable("the table is away")
+        return found.pop(0)
+
+    monkeypatch.setattr(stock_waking, "wake_waiting", waiting)
+    monkeypatch.setattr(stock_waking, "due_lists", lambda _core: None)
+    monkeypatch.setattr(stock_waking, "order_sweep", lambda _core: None)
+    for number, says in enumerate(
+        (
+            "10 x A; 1 order that waited for it looked at again\n",
+            "10 x A\n",
+            "`orderstore stock wake` looks at all",
+            "could not be looked at (ListsUnavailable)",
+        )
+    ):
+        code, told = shell.run("receive", "A", "10", "--receipt", f"r-{number}")
+        assert (code, says in told) == (0, True), told
+    assert asked == [{"A"}] * 4
+    assert shell.level(A).available == 40
+    assert shell.run("damage", "A", "1", "--id", "d")[0] == 0
+    assert len(asked) == 4, "nothing has come in"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from orderstore.invoicing.verify import Report
 from tests.virtual_time import run_virtual
 from tests.workers.world import World
 from workers.cli import build
@@ -89,13 +90,29 @@ def test_documents_are_opened_unless_they_are_left_out(monkeypatch: pytest.Monke
     world = books(credited=True)
     keys = sorted(world.objects._contents)
     assert [key.rpartition("/")[2] for key in keys] == [
-        *(f"{number}.{form}" for number in ("CREDIT-2026-000001", "SHOP-2026-000001") for form in ("html", "pdf"))
+        "CREDIT-2026-000001.zip",
+        "SHOP-2026-000001.zip",
     ]
     world.objects._contents[keys[0]] = world.objects._contents[keys[1]]
-    del world.objects._contents[keys[3]]
+    del world.objects._contents[keys[1]]
 
     shown = verified(monkeypatch, world)
     assert shown.exit_code == 1
     assert "document_changed  CREDIT-2026-000001 (text/html)" in shown.stdout
     assert "document_missing  SHOP-2026-000001 (application/pdf)" in shown.stdout
     assert verified(monkeypatch, world, "--no-documents").exit_code == 0
+
+
+def test_what_has_no_pdf_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No font had its characters: somebody sets another one. Of very many, the first."""
+
+    async def found(*_arguments: Any, **_options: Any) -> Report:
+        numbers = [f"INV-2026-{number:06}" for number in range(1, 4)]
+        return Report(orders=9, documents=9, stored=9, without_pdf=7, without_pdf_named=numbers)
+
+    monkeypatch.setattr(invoices, "verify", found)
+    done, document = verified(monkeypatch, World()), verified(monkeypatch, World(), "--json")
+
+    assert "INV-2026-000002: stored as HTML alone" in done.stdout
+    assert "and 4 more without a PDF" in done.stdout
+    assert json.loads(document.stdout)["withoutPdfNumbers"] == [f"INV-2026-00000{number}" for number in (1, 2, 3)]

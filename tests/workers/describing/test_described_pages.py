@@ -210,4 +210,4 @@ def test_the_business_s_view_knows_every_open_status() -> None:
     moves = played().moves[ORDER]
     left = {before for before, _ in moves} - {NOWHERE}
     assert {name.replace("_", "") for name in progress.OPEN} == {name.upper() for name in left}
-    assert set(BY_CLASS) >= (progress.VIEW.reacts_to or set())
+    assert set(BY_CLASS) >= progress.REACTS_TO

@@ -127,6 +127,7 @@ def test_the_largest_file_comes_to_its_end_within_a_handler_s_time() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_ranges_with_nothing_but_refused_lines_are_not_all_in_memory_at_once() -> None:
     """Each may hold a hundred thousand: a few are read at a time, and none beyond the bound of the report."""
 

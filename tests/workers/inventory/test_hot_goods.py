@@ -109,6 +109,7 @@ LIFE_TRIES_MAX = 3 * TRIES_MAX
 """Writes of one order's whole life, refused ones among them: what three patient calls may take at most."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("processes", [1, 2, 8])
 def test_64_at_once_reserve_send_and_give_back_one_hot_article(processes: int) -> None:
     """Nobody gives up, nothing is sold twice, and at no moment is anything amiss: five in a row for each, of whom a third send their

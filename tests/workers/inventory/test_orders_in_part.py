@@ -219,6 +219,7 @@ async def _cancelled_around_a_fill(faults: Faults, *, cancelled: tuple[int, int]
     return calls
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("crash", [False, True], ids=["cut in between", "died there"])
 @pytest.mark.parametrize("cancelled", [(1, 0), (2, 0), (3, 0), (1, 1), (1, 2)], ids=str)
 def test_pieces_cancelled_while_they_come_in_are_set_aside_for_nobody(cancelled: tuple[int, int], crash: bool) -> None:

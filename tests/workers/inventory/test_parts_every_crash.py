@@ -67,6 +67,7 @@ def skus_of(count: int) -> list[str]:
     return [f"SKU-{number:04d}" for number in range(count)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("act", AFTER)
 @pytest.mark.parametrize("count", SIZES)
 def test_whatever_is_cut_off_at_any_call_is_finished_by_the_next(count: int, act: str) -> None:

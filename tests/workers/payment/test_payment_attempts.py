@@ -11,11 +11,12 @@ from orderstore.domain.deciding import ATTEMPTS_MAX
 from orderstore.domain.money import Money
 from orderstore.domain.state import PaymentStatus
 from tests.virtual_time import run_virtual
-from tests.workers.payment.stories import NORTH, SOUTH, Story, over_stripe, sandbox
+from tests.workers.payment.stories import NORTH, SOUTH, Story, over_stripe, placed_in, sandbox
+from tests.workers.world import World
 from workers.payment.editing import LOOKS_S
-from workers.payment.gateway import GatewayRefused, GatewayTimeout
+from workers.payment.gateway import Authorized, Declined, GatewayRefused, GatewayTimeout
 from workers.payment.handler import ACTION_S
-from workers.payment.sandbox import act
+from workers.payment.sandbox import SandboxGateway, act
 from workers.runtime.outcome import Done
 
 RETRY = {"paymentRetryS": 3_600}
@@ -249,6 +250,118 @@ def test_the_sandbox_has_a_bank_that_asks() -> None:
         await story.world.hint("payment", await story.history())
         await story.deliver()
         assert (await story.order()).payment.status is PaymentStatus.AUTHORIZED
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("capture", ["on_dispatch", "at_once"])
+@pytest.mark.parametrize("acts", ["never", "before it is withdrawn", "afterwards"])
+def test_a_customer_who_pays_otherwise_while_the_bank_waits_pays_once(capture: Any, acts: str) -> None:
+    """The bank's question is withdrawn before the new card is asked. Who answers it first has paid with the old one, if that took money."""
+
+    async def scenario() -> None:
+        story = await over_stripe("pm_action", asks_customer=True, capture=capture)
+        world: Any = story.world
+        await story.deliver()
+        if acts == "before it is withdrawn":
+            world.stripe.act()
+        await story.retry("pm_ok")
+        await story.deliver(copies=2)
+        if acts == "afterwards":
+            world.stripe.act()
+            await story.deliver()
+        (paid,) = await story.all(e.PaymentCompleted)
+        taken = [one for one in world.stripe.intents.values() if one["status"] in ("succeeded", "requires_capture")]
+        assert (paid.attempt, len(taken)) == (2, 1)
+        late = acts == "before it is withdrawn" and capture == "at_once"
+        assert world.stripe.intents["pi_1"]["status"] == ("succeeded" if late else "canceled")
+        assert (await story.order()).questions == ()
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("capture", ["on_dispatch", "at_once"])
+@pytest.mark.parametrize("acts", ["never", "before it is withdrawn", "afterwards"])
+def test_the_sandbox_s_bank_withdraws_its_question_too(capture: Any, acts: str) -> None:
+    """As a real one does; nobody pays twice there either."""
+
+    async def scenario() -> None:
+        story = await placed_in(World(capture=capture), paymentMethod="pm_sandbox_action")
+        first = f"{story.order_id}:payment:1"
+        await story.deliver()
+        if acts == "before it is withdrawn":
+            assert await act(story.world.ledger, first) == "acted"
+        await story.retry("pm_ok")
+        await story.deliver(copies=2)
+        if acts == "afterwards":
+            assert await act(story.world.ledger, first) == "withdrawn"
+        (paid,) = await story.all(e.PaymentCompleted)
+        late = acts == "before it is withdrawn" and capture == "at_once"
+        assert (paid.attempt, paid.provider_reference) == (2, f"payment/{story.order_id}:payment:{1 if late else 2}")
+        charges = [row.key async for row in story.world.ledger.entries() if row.kind in ("charge", "authorize")]
+        voided = [row.key async for row in story.world.ledger.entries() if row.kind in ("void", "withdrawn")]
+        assert len(charges) == (1 if late else 2)
+        assert bool(voided) != late
+
+    run_virtual(scenario)
+
+
+def test_a_customer_who_fails_at_the_sandbox_s_bank_is_declined_softly() -> None:
+    """And may try again, where the terms say so; nothing is held."""
+
+    async def scenario() -> None:
+        story = await sandbox("pm_sandbox_action", terms=RETRY)
+        await story.deliver()
+        assert await act(story.world.ledger, f"{story.order_id}:payment:1", answer="refused") == "refused"
+        assert await act(story.world.ledger, f"{story.order_id}:payment:1") == "refused", "the first answer stands"
+        await story.world.hint("payment", await story.history())
+        await story.deliver()
+        (failed,) = await story.all(e.PaymentFailed)
+        assert (failed.category, failed.code) == ("soft", "payment_intent_authentication_failure")
+        assert failed.retry_until is not None
+
+    run_virtual(scenario)
+
+
+@pytest.mark.parametrize("capture", ["on_dispatch", "at_once"])
+def test_an_order_that_is_cancelled_while_the_bank_waits_is_never_paid(capture: Any) -> None:
+    """Who answers the bank in that moment is too late, or gets the money back."""
+
+    async def scenario() -> None:
+        for acts in (False, True):
+            story = await placed_in(World(capture=capture), paymentMethod="pm_sandbox_action")
+            await story.deliver()
+            if acts:
+                await act(story.world.ledger, f"{story.order_id}:payment:1")
+            await story.world.cancel(story.order_id)
+            await story.deliver(copies=2)
+            assert await act(story.world.ledger, f"{story.order_id}:payment:1") in ("acted", "withdrawn")
+            order = await story.order()
+            assert order.payment.status in (PaymentStatus.VOIDED, PaymentStatus.CAPTURED)
+            assert order.payment.captured_minor == order.payment.refunded_minor
+
+    run_virtual(scenario)
+
+
+def test_what_the_customer_has_just_paid_at_the_sandbox_is_not_let_go() -> None:
+    """Between the look and the void; once it is let go, the customer is too late."""
+
+    async def scenario() -> None:
+        ledger = World().ledger
+        for attempt, acts in (("paid", True), ("let go", False)):
+            asked = SandboxGateway(ledger).authorize(
+                attempt, amount=Money(5, "USD"), order_reference="o", capture=True, method="pm_sandbox_action"
+            )
+            reference = (await asked).reference  # type: ignore[union-attr]  # the bank asks
+            if acts:
+                await act(ledger, attempt)
+                with pytest.raises(GatewayRefused):
+                    await SandboxGateway(ledger).void("v", reference=reference)
+                assert isinstance(await SandboxGateway(ledger).find(attempt), Authorized)
+            else:
+                await SandboxGateway(ledger).void("v", reference=reference)
+                assert await act(ledger, attempt) == "withdrawn"
+                assert isinstance(await SandboxGateway(ledger).find(attempt), Declined)
 
     run_virtual(scenario)
 

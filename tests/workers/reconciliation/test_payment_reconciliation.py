@@ -212,6 +212,7 @@ def test_a_dry_run_appends_nothing() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_the_books_are_read_page_by_page() -> None:
     """Each payment of the day once, none of another day."""
 
@@ -305,6 +306,7 @@ def instance(days: Days, table: MemoryTable, start: datetime, seed: int = 1) -> 
     return DailyReconciliation(days, DoneDays(table, now_ms=now_ms), now_ms=now_ms, random=Random(seed), observer=days)
 
 
+@pytest.mark.thorough
 def test_each_day_is_compared_once_whatever_the_number_of_instances() -> None:
     """Three instances over four days: every day that is over, hours after midnight, once."""
 

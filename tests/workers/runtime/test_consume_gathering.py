@@ -1,6 +1,7 @@
 """A queue that nobody waits for: what trickles in comes several at a time, a backlog as fast as ever, and a stop waits for nothing."""
 
 import anyio
+import pytest
 
 from tests.virtual_time import run_virtual
 from tests.workers.runtime.harness import consuming, full_load, make_loop, make_queues, send_many
@@ -39,6 +40,7 @@ def test_a_trickle_costs_a_request_a_second_and_not_one_a_message():
     assert _trickle(1.0) <= 65
 
 
+@pytest.mark.thorough
 def test_a_backlog_is_taken_without_a_pause():
     """Full answers say that there is more: nothing is waited for until it is gone."""
 

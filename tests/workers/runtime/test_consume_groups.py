@@ -68,6 +68,7 @@ def test_a_group_runs_in_its_sequence_and_beside_the_other_groups():
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(3))
 def test_order_within_groups_survives_failures_deferrals_and_restarts(seed):
     """Two hundred messages of ten groups, random trouble, four workers one after another: the first successes come in order."""

@@ -53,6 +53,7 @@ def test_the_articles_concurrency_is_reached_in_one_process_and_never_passed(rol
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_full_batches_cost_a_fifth_of_a_request_per_message():
     """Receives and deletions by tens: 0.2 is the least there is, and a deep queue gets it."""
 
@@ -74,6 +75,7 @@ def test_full_batches_cost_a_fifth_of_a_request_per_message():
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_the_slow_start_costs_few_requests_more():
     """One, two, four, … messages at a time in the beginning: a thousand messages still cost less than a quarter each."""
 
@@ -94,6 +96,7 @@ def test_the_slow_start_costs_few_requests_more():
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_held_message_costs_one_heartbeat_call_for_ten_and_none_before_half_of_its_time():
     """Deletions that do not get through for five minutes: a hundred messages are held for that long by some ten calls at a time."""
 

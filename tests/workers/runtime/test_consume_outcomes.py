@@ -150,6 +150,7 @@ def test_poison_whose_deletion_fails_is_not_dead_lettered_twice_by_this_process(
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_retry_waits_a_random_time_below_a_bound_that_doubles():
     """Full jitter by receive count, through the message's visibility."""
 

@@ -74,6 +74,7 @@ async def work_off(backend, *, messages, guarded, within_s, concurrency=100):
     return (await queue.dead.depths()).visible, anyio.current_time() - began
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("guarded", [True, False], ids=["behind the breaker", "alone"])
 def test_a_backend_that_is_too_slow_for_all_at_once_is_asked_by_fewer_until_it_can(guarded: bool) -> None:
     """A hundred at once would take twenty-five seconds each, and none ever be done: the loop finds out how many can be."""
@@ -84,6 +85,7 @@ def test_a_backend_that_is_too_slow_for_all_at_once_is_asked_by_fewer_until_it_c
     assert took_s < 3 * 300 / backend.per_s
 
 
+@pytest.mark.thorough
 def test_a_slowed_loop_takes_no_more_into_its_hands_than_it_may_work_on() -> None:
     """What it holds burns a receive when its process dies: what cannot be worked on stays in the queue, for others."""
 

@@ -63,6 +63,7 @@ def test_no_more_handlers_run_than_allowed_and_no_more_is_held(concurrency):
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_a_worker_starts_with_one_message_and_each_that_returns_adds_one():
     """Never more at once than have returned, plus one; so the load doubles with every round, up to the bound."""
 

@@ -37,6 +37,7 @@ def test_what_a_handler_leaves_in_its_context_is_not_for_the_next_message(resets
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_quick_messages_start_few_tasks_and_a_burst_leaves_few_behind():
     """A hundred one after another need one task; five hundred at once leave no more than are kept."""
 

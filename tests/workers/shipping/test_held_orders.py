@@ -149,6 +149,7 @@ async def _held_in_the_middle(number: int, capture: str, everybody_runs: bool) -
     return status
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("everybody_runs", [False, True], ids=["alone", "with everybody"])
 @pytest.mark.parametrize("capture", ["on_dispatch", "at_once"])
 def test_a_hold_at_any_point_stops_what_has_not_begun_and_loses_nothing(capture: str, everybody_runs: bool) -> None:
@@ -183,6 +184,7 @@ async def _released_in_the_middle(number: int, everybody_runs: bool) -> bool:
     return True
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("everybody_runs", [False, True], ids=["alone", "with everybody"])
 def test_a_release_at_any_point_wakes_the_order(everybody_runs: bool) -> None:
     """At every call that the workers make for a held order: none of them is the one after which it sleeps for ever."""

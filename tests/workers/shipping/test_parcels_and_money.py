@@ -211,12 +211,14 @@ async def _calls() -> int:
     return world.faults.calls
 
 
+@pytest.mark.thorough
 def test_a_hold_at_any_point_stops_the_parcels_that_have_not_begun() -> None:
     """While the first is booked, between the two, at the hand-over: the rest waits for the release, and is charged when it leaves."""
     ends = {run_virtual(_raced, number, True) for number in moments(run_virtual(_calls))}
     assert ends == {"held", "Completed"}
 
 
+@pytest.mark.thorough
 def test_a_cancellation_at_any_point_of_an_order_that_is_paid_by_the_parcel() -> None:
     """Before the first has left nothing is ever taken; after it all of it is, parcel by parcel."""
     ends = {run_virtual(_raced, number, False) for number in moments(run_virtual(_calls))}

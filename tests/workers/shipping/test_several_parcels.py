@@ -1,5 +1,7 @@
 """An order in several parcels: each is booked, handed over and followed by itself, and the order ends with the last of them."""
 
+import pytest
+
 from orderstore.domain import ids
 from orderstore.domain.parcels import Parcel
 from orderstore.domain.state import ShipmentStatus
@@ -159,6 +161,7 @@ def test_a_parcel_whose_message_is_gone_is_followed_by_any_other() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_more_parcels_than_a_message_may_take_steps_still_all_leave() -> None:
     """Twenty places, one piece in each."""
 

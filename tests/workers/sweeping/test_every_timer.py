@@ -2,7 +2,8 @@
 
 The timers that live elsewhere, and where they are tested: how long webhooks are tried (`tests/workers/webhooks`), how long an event waits
 for its publication (`tests/projections/publishing`, `orderstore_unpublished_oldest_age_seconds`), the days in which goods may come back
-(`orderstore/withdrawal.py`). There is no grace between an order and its work: a cancellation races the work, and the log decides.
+(`orderstore/withdrawal.py`). The grace before the work, the promised day, and the warning before held money is let go: see
+`test_grace_and_promises.py`.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,7 @@ RESERVE = partial(d.reserve_inventory, outcome=RESERVED)
 BOOK = partial(d.create_shipment, outcome=BOOKED)
 SEND = partial(d.dispatch_shipment, outcome=DISPATCHED)
 CAPTURE = partial(d.capture_payment, outcome=CAPTURED)
+UNTAKEN = e.OrderProcessResumed(stage="capture", action="resume")
 
 
 async def before_and_after(world: SweepWorld, order_id: str, due_s: float) -> tuple[list[str], list[e.Event]]:
@@ -117,11 +119,11 @@ def test_authorization_that_was_not_taken_begins_another_attempt() -> None:
             provider_reference="ch",
             capture_before=world.inside(days=7),
         )
-        history = await world.happen(order_id, partial(d.complete_payment, outcome=paid), RESERVE)
+        await world.happen(order_id, partial(d.complete_payment, outcome=paid), RESERVE)
 
         before, since = await before_and_after(world, order_id, 7 * DAY_S)
-        assert len(before) == history.version
-        assert since == [e.PaymentAuthorizationExpired(provider_reference="ch")]
+        assert before[3:] == ["OrderConfirmed", "OrderProcessStalled"]  # it was told that the money is not taken
+        assert since == [e.PaymentAuthorizationExpired(provider_reference="ch"), UNTAKEN]
         assert await world.open_kinds(order_id) == ["unpaid"]
 
     run_virtual(scenario)
@@ -145,7 +147,7 @@ def test_an_authorization_that_was_taken_in_time_expires_nothing(captured: bool)
         await world.happen(order_id, *steps)
 
         _, since = await before_and_after(world, order_id, 7 * DAY_S)
-        assert since == ([] if captured else [e.PaymentAuthorizationExpired(provider_reference="ch")])
+        assert since == ([] if captured else [e.PaymentAuthorizationExpired(provider_reference="ch"), UNTAKEN])
 
     run_virtual(scenario)
 
@@ -221,6 +223,7 @@ STAGES: list[Case] = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", STAGES)
 def test_a_stage_that_takes_too_long_is_told_once_and_its_workers_are_woken(case: Case) -> None:
     """Payment outcome missing, aged unshipped, booked and not dispatched, dispatched and not delivered, undone too slowly."""

@@ -67,6 +67,7 @@ async def late_orders(world: SweepWorld, count: int) -> list[str]:
     return ids
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(6))
 def test_two_instances_do_each_expiry_exactly_once(seed: int) -> None:
     """Both read the same lists, load the same orders and meet at the same commits: one of them writes, the other finds it done."""
@@ -217,6 +218,7 @@ class Lists:
         return DuePage(found, str(begin + limit) if begin + limit < len(self.orders) else None)
 
 
+@pytest.mark.thorough
 def test_a_turn_is_bounded_and_the_next_one_follows_soon() -> None:
     """A crowd after an outage: so many orders a turn, so many at once, in the order of their deadlines, and no pause of half a minute."""
 
@@ -399,6 +401,7 @@ class MeanwhileStore(MemoryEventStore):
         await super().append(commit)
 
 
+@pytest.mark.thorough
 def test_more_parcels_than_are_kept_singly_are_told_one_after_the_other() -> None:
     """The list says only that there is one more; the log says which."""
 

@@ -66,6 +66,7 @@ def test_from_the_invoice_one_can_walk_back_to_the_api_call() -> None:
     assert (parent_of(way[-1]), context_of(way[-1]).trace_id) == (caller.span_id, caller.trace_id)
 
 
+@pytest.mark.thorough
 def test_every_event_of_the_log_names_a_span_of_the_same_trace() -> None:
     """Those of one commit the same: that in which it was decided."""
     recorded, _, history = followed()
@@ -209,6 +210,7 @@ def test_what_the_caller_does_not_sample_leaves_no_span_and_keeps_its_trace() ->
     assert {(event.traceparent or "")[-2:] for event in history.events} == {"00"}
 
 
+@pytest.mark.thorough
 def test_a_share_of_the_orders_is_sampled_whole() -> None:
     """A sampled order has all of its spans, another has none."""
     recorded = Recorded(ratio=0.5)
@@ -231,6 +233,7 @@ def test_a_share_of_the_orders_is_sampled_whole() -> None:
         assert found in ({(True, True)}, {(False, False)})
 
 
+@pytest.mark.thorough
 def test_published_again_a_message_has_the_same_body_and_a_context_of_its_own() -> None:
     """What is published twice differs only in the attribute: a queue's reader, and the archive, see the same event."""
     recorded = Recorded()

@@ -191,6 +191,7 @@ def test_an_endpoint_that_is_gone_is_disabled_at_once() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_an_endpoint_that_fails_for_five_days_is_disabled_and_told_of() -> None:
     """Not after four, and not when one success lies between."""
 
@@ -222,6 +223,7 @@ def test_an_endpoint_that_fails_for_five_days_is_disabled_and_told_of() -> None:
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_slow_and_dead_endpoints_hold_up_nobody() -> None:
     """Three that hang and one that takes 14 s each time, hundreds of events: the good one is told of each within a second."""
 

@@ -195,6 +195,7 @@ def test_an_endpoint_that_was_just_enabled_is_told_although_the_process_knows_it
     run_virtual(scenario)
 
 
+@pytest.mark.thorough
 def test_an_attempt_that_ends_in_a_way_that_nobody_foresaw_is_one_of_the_ten() -> None:
     """It may have been sent. If it did not count, the endpoint would have it every minute for ever."""
 

@@ -14,7 +14,7 @@ from orderstore.audit.whole import newest_root
 from orderstore.domain.ids import stream_of
 from orderstore.store.errors import CorruptCommit
 from projections.answers.orders import open_queries
-from projections.http.services import ViewsUnavailable
+from projections.answers.ports import ViewsUnavailable
 from workers.commands.audit.options import OrderArgument
 from workers.commands.audit.proof import (
     log_of,

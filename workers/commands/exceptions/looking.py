@@ -14,6 +14,7 @@ from projections.answers.exceptions import ExceptionQueries
 from projections.answers.orders import ViewQueries, current_generations
 from projections.answers.ports import EXCEPTION_KINDS, ExceptionKind
 from projections.views import exceptions
+from workers.commands.exceptions.remedies import commands_for
 from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, wide_console, with_core
 from workers.core import Core, now_ms
 
@@ -42,7 +43,7 @@ def ls(
 
     found = with_core(state_dir, work)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps([_with_commands(item) for item in found], indent=2))
         return
     console = wide_console()
     if not found:
@@ -53,6 +54,9 @@ def ls(
         for entry in item["entries"]:
             table.add_row(item["orderId"], *_cells(entry))
     console.print(table)
+    for item in found:
+        for entry in item["entries"]:
+            _say_commands(item["orderId"], entry)
 
 
 def show(
@@ -82,9 +86,10 @@ def show(
         return () if view is None else view.entries, done
 
     entries, done = with_core(state_dir, work)
+    shown = exceptions.to_document(exceptions.Exceptions(order_id=order_id, entries=tuple(entries)))
     if as_json:
-        shown = exceptions.to_document(exceptions.Exceptions(order_id=order_id, entries=tuple(entries)))
-        typer.echo(json.dumps({"entries": shown["entries"], "actions": done}, indent=2))
+        whole = _with_commands({"orderId": order_id, "entries": shown["entries"]})
+        typer.echo(json.dumps({"entries": whole["entries"], "actions": done}, indent=2))
         return
     console = wide_console()
     table = _table("Kind", "Cause", "Reference", "Since", "Due", "Owner", "Actions", "Ended")
@@ -104,6 +109,8 @@ def show(
     for act in done:
         subject = f" {act['subject']}" if act["subject"] else ""
         console.print(f"{act['at']}  {act['by']}: {act['action']} {act['stage']}{subject}")
+    for entry in shown["entries"]:
+        _say_commands(order_id, entry)
 
 
 def queries_of(core: Core) -> ExceptionQueries:
@@ -128,6 +135,22 @@ async def of_kind(queries: ExceptionQueries, kind: ExceptionKind, limit: int) ->
     return found[:limit]
 
 
+def _with_commands(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An order's document with the command of each action."""
+    entries = [{**entry, "commands": commands_for(item["orderId"], entry)} for entry in item["entries"]]
+    return {**item, "entries": entries}
+
+
+def _say_commands(order_id: str, entry: Mapping[str, Any]) -> None:
+    """What can be done about one entry, to be copied: a line is never folded."""
+    commands = commands_for(order_id, entry)
+    if not commands:
+        return
+    typer.echo(f"{entry['kind']}: {entry['cause']}, since {entry['since']}")
+    for command in commands:
+        typer.echo(f"  {command}")
+
+
 def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         entry["kind"],
@@ -144,5 +167,5 @@ def _table(*columns: str) -> Table:
     """What does not fit goes on in the next line: an id that is cut cannot be copied."""
     table = Table(box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "Order")
     return table

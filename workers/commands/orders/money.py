@@ -24,7 +24,7 @@ def retry_payment(
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """Try a payment again that was declined."""
+    """Pay in another way what was declined, or what the bank asks about; or try again."""
     wish = answering.retry_payment(body(RetryPayment, {"paymentMethod": method}), idempotency_key=key_of(key))
     carry_out(state_dir, asking(order, wish), by=by, seen=seen, as_json=as_json)
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from orderstore.codec import timestamp
-from orderstore.domain.events import FreeText
+from orderstore.domain.events import FreeText, RefundRequested, ReturnInspected
 from orderstore.domain.rejections import CommandRejected
 from orderstore.expected import Exactly, Expected, WrongVersion
 from orderstore.orders import Orders
@@ -125,7 +125,7 @@ def goods(items: list[str]) -> list[dict[str, Any]]:
 def tell(granted: Granted, *, as_json: bool) -> None:
     """What says that it was done: the event, without anybody's words."""
     recorded = granted.recorded
-    data = _shown(recorded.event)
+    data = {**_shown(recorded.event), **_promised(granted)}
     if as_json:
         document = {
             "orderId": recorded.order_id,
@@ -141,6 +141,19 @@ def tell(granted: Granted, *, as_json: bool) -> None:
     said = ", ".join(f"{name} {json.dumps(value)}" for name, value in data.items())
     when = "" if granted.new else ", as before"
     typer.echo(f"{recorded.name}{when}: {said or 'done'} (order {recorded.order_id}, commit {recorded.commit})")
+
+
+def _promised(granted: Granted) -> dict[str, Any]:
+    """The money that was promised back in the same commit, as the API says it of an inspection."""
+    if not isinstance(granted.recorded.event, ReturnInspected):
+        return {}
+    commit = granted.recorded.commit
+    beside = (past.event for past in granted.history.events if past.commit == commit)
+    refund = next((event for event in beside if isinstance(event, RefundRequested)), None)
+    return {
+        "refundId": None if refund is None else refund.refund_id,
+        "amountMinor": None if refund is None else refund.amount_minor,
+    }
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - any part of an event
