@@ -12,14 +12,21 @@ from orderstore.requests import LINES_MAX, Item, LinePieces, Shipping
 from orderstore.wire import WireRequest
 
 EXCHANGE_LINES_MAX: Final = 500
+EDIT_LINES_MAX: Final = 500
 RULES_MAX: Final = 50
 
 Lines = Annotated[tuple[LinePieces, ...], Field(min_length=1, max_length=LINES_MAX)]
 
 
+class EditOrder(WireRequest):
+    """`POST /orders/{id}/edits`: lines that are wanted in the same order. What they cost follows the order's own rules: its currency, and
+    whether its prices hold their tax."""
+
+    items: Annotated[tuple[Item, ...], Field(min_length=1, max_length=EDIT_LINES_MAX)]
+
+
 class CancelLines(WireRequest):
-    """`POST /orders/{id}/line-cancellations`: pieces that are not wanted any more. What is wanted in their place, or beside, is an order of
-    its own."""
+    """`POST /orders/{id}/line-cancellations`: pieces that are not wanted any more."""
 
     lines: Lines
 
@@ -116,6 +123,7 @@ class Nothing(WireRequest):
 
 
 BODIES: Final = (
+    EditOrder,
     CancelLines,
     RetryPayment,
     AnswerQuestion,

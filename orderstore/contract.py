@@ -151,6 +151,18 @@ def public_data(event: e.Event) -> p.PublicData:
                 amountMinor=event.amount_minor,
                 reason=event.reason,
             )
+        case e.OrderEditRequested() | e.OrderEditApplied():
+            return p.OrderEdit(
+                editId=event.edit_id,
+                items=[
+                    p.Item(sku=line.sku, quantity=line.quantity, price=str(line.unit_price)) for line in event.lines
+                ],
+                amountMinor=event.amount_minor,
+            )
+        case e.OrderEditReserved():
+            return p.OrderEditReserved(editId=event.edit_id, reservationId=event.reservation_id)
+        case e.OrderEditDeclined():
+            return _edit_declined(event)
         case e.OrderActionRequired():
             return p.OrderActionRequired(actionId=event.action_id, kind=event.kind, deadline=timestamp(event.deadline))
         case e.PaymentAttemptStarted():
@@ -195,6 +207,8 @@ def public_data(event: e.Event) -> p.PublicData:
         case (
             e.PaymentVoided()
             | e.PaymentAuthorizationExpired()
+            | e.PaymentHoldReleased()
+            | e.OrderEditReleased()
             | e.PaymentActionRequired()
             | e.PaymentOutcomeUnknown()
             | e.RefundFailed()
@@ -230,6 +244,13 @@ def _declined(event: e.PaymentFailed) -> p.PaymentFailed:
     data = p.PaymentFailed(attempt=event.attempt, category=event.category, code=event.code)
     if event.retry_until is not None:
         data["retryUntil"] = timestamp(event.retry_until)
+    return data
+
+
+def _edit_declined(event: e.OrderEditDeclined) -> p.OrderEditDeclined:
+    data = p.OrderEditDeclined(editId=event.edit_id, reason=event.reason)
+    if event.code is not None:
+        data["code"] = event.code
     return data
 
 

@@ -180,6 +180,8 @@ def _evolve(view: Deadlines, event: e.Event, now: datetime) -> Deadlines:
             return replace(view, booked=view.booked.without(event.shipment_id))
         case e.ShipmentDispatched():
             return _left(view, event.shipment_id, now)
+        case e.OrderEditApplied():
+            return replace(view, to_leave=view.to_leave + sum(line.quantity for line in event.lines))
         case e.LinesCancelled():
             return replace(view, to_leave=view.to_leave - sum(part.quantity for part in event.lines))
         case e.ShipmentDelayed():

@@ -4,8 +4,9 @@ from collections import Counter
 from typing import Final
 
 from orderstore.domain import events as e
+from orderstore.domain.decide_edits import given_up, refuse_while_edited
 from orderstore.domain.decide_returns import on_their_way_back, returns_owed
-from orderstore.domain.deciding import Decision, existing, with_follow_up
+from orderstore.domain.deciding import ATTEMPTS_MAX, Decision, existing, with_follow_up
 from orderstore.domain.rejections import (
     NothingToRefund,
     NothingToRetry,
@@ -37,8 +38,6 @@ from orderstore.domain.state import (
     fold,
 )
 
-ATTEMPTS_MAX: Final = 10
-"""Of one order. Visa: no more than 15 tries of one payment in 30 days."""
 UNDECIDED: Final = frozenset({PaymentStatus.PENDING, PaymentStatus.ACTION_REQUIRED})
 """The provider's answer is still to come."""
 
@@ -94,9 +93,9 @@ def retry_payment(state: State, *, method: str | None = None) -> Decision:
             pass
     if order.payment.status not in (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED):
         raise NothingToRetry("nothing was declined or waits for its customer, or it is being tried again already")
-    if order.payment.attempt >= ATTEMPTS_MAX:
+    if order.payment.next_attempt > ATTEMPTS_MAX:
         raise TooManyAttempts(f"the order's payment was tried {ATTEMPTS_MAX} times")
-    started = e.PaymentAttemptStarted(attempt=order.payment.attempt + 1, method=method)
+    started = e.PaymentAttemptStarted(attempt=order.payment.next_attempt, method=method)
     return (started, *_answered(order, "accepted"))
 
 
@@ -122,16 +121,18 @@ def void_payment(state: State, *, outcome: e.PaymentVoided) -> Decision:
 
 def expire_authorization(state: State, *, outcome: e.PaymentAuthorizationExpired) -> Decision:
     """What was held is held no longer: the next attempt begins, or, after as many as there may be, an order is undone that is still here.
-    What was taken in part, and what has left, is for a person, who sees the stalled order."""
+    What was taken in part, and what has left, is for a person, who sees the stalled order. An edit that is open is declined with it."""
     order = existing(state)
     payment = order.payment
     if payment.status is not PaymentStatus.AUTHORIZED or payment.provider_reference != outcome.provider_reference:
         return ()
     match order:
-        case Received() | Confirmed() if payment.attempt >= ATTEMPTS_MAX:
-            return with_follow_up(order, e.OrderCancellationRequested(reason="payment_failed"))
+        case Received() | Confirmed() if payment.next_attempt > ATTEMPTS_MAX:
+            undone = e.OrderCancellationRequested(reason="payment_failed")
+            return with_follow_up(order, *given_up(order, "order_undone"), undone)
         case Received() | Confirmed() | InFulfilment() | Completed():
-            return (outcome,) if payment.attempt < ATTEMPTS_MAX else ()
+            again = payment.next_attempt <= ATTEMPTS_MAX
+            return (*given_up(order, "payment_failed", "authorization_expired"), outcome) if again else ()
         case Cancelling() | Cancelled() | Rejected():
             return ()
 
@@ -211,6 +212,7 @@ def request_refund(state: State, *, refund_id: str, lines: tuple[e.Pieces, ...],
             pass
     if order.payment.status is PaymentStatus.FAILED:
         raise OrderClosed("the payment was declined: there is nothing to refund")
+    refuse_while_edited(order)
     _refuse_pieces_on_their_way_back(order, lines)
     return (refunding(order, refund_id=refund_id, lines=lines, reason=reason),)
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from orderstore.domain import events as e
+from orderstore.domain.decide_edits import decline_edit, given_up
 from orderstore.domain.decide_payment import lose_sight_of_payment, retry_refund
 from orderstore.domain.decide_stock import cancelling_lines
 from orderstore.domain.deciding import Decision, existing, with_follow_up
@@ -35,7 +36,8 @@ def request_cancellation(state: State, *, reason: e.CancellationReason, note: e.
     order = existing(state)
     match order:
         case Received() | Confirmed():
-            return with_follow_up(order, e.OrderCancellationRequested(reason=reason, note=note))
+            undone = e.OrderCancellationRequested(reason=reason, note=note)
+            return with_follow_up(order, *given_up(order, "order_undone"), undone)
         case Cancelling() | Cancelled():
             return ()
         case Rejected():
@@ -51,6 +53,7 @@ def answer(state: State, *, action_id: str, answer: e.Answer) -> Decision:
     delay_consent   accepted: nothing changes; declined or expired: what has not left is undone (16 CFR 435.2(b): silence is no consent),
                     and of that, what a carrier has booked is recalled, if it still can be
     payment         declined or expired: the order is undone; to accept is to pay (`retry_payment`), so `accepted` changes nothing
+    edit_payment    declined or expired: the edit comes to nothing; to accept is to do what the bank asks for, so `accepted` changes nothing
 
     Raises UnknownOrder, UnknownQuestion.
     """
@@ -64,6 +67,11 @@ def answer(state: State, *, action_id: str, answer: e.Answer) -> Decision:
 
 
 def _answered(order: Order, question: Question, answer: e.Answer) -> Decision:
+    if question.kind == "edit_payment":
+        if answer == "accepted" or order.open_edit is None:
+            return ()
+        reason: e.EditDecline = "not_in_time" if answer == "expired" else "withdrawn"
+        return decline_edit(order, edit_id=order.open_edit.edit_id, reason=reason)
     said = e.OrderActionAnswered(action_id=question.action_id, answer=answer)
     after = fold(order, (said,))
     match question.kind:

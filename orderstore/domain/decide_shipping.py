@@ -27,9 +27,12 @@ DELAYS_MAX: Final = 100
 
 
 def create_shipment(state: State, *, outcome: e.ShipmentCreated) -> Decision:
-    """The carrier is booked. `()` on an order being undone, or for a parcel that it wants no longer: the worker cancels the booking."""
+    """The carrier is booked. `()` on an order being undone or edited, or for a parcel that it wants no longer: the worker cancels the
+    booking."""
     order = existing(state)
     if not isinstance(order, Confirmed | InFulfilment) or _shipment(order, outcome.shipment_id) is not None:
+        return ()
+    if order.open_edit is not None:
         return ()
     return (outcome,) if next_parcel(order) == Parcel(outcome.location, outcome.lines) else ()
 

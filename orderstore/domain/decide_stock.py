@@ -1,6 +1,7 @@
 """Decisions about goods and about pieces that leave the order, in the shape of `decisions`, which offers them."""
 
 from orderstore.domain import events as e
+from orderstore.domain.decide_edits import refuse_while_edited
 from orderstore.domain.deciding import Decision, existing, with_follow_up
 from orderstore.domain.follow_up import HELD
 from orderstore.domain.parcels import LEFT, counted, pieces_of, unbooked, wanted
@@ -115,6 +116,7 @@ def cancel_lines(
             raise TooLateToCancel("everything has left: ask for a return instead")
         case Cancelling() | Cancelled() | Rejected():
             raise OrderClosed("the order is cancelled or rejected")
+    refuse_while_edited(order)
     asked = counted(lines)
     if not asked or any(part.quantity < 1 for part in lines) or asked - wanted(order):
         raise NothingToCancel("these are no pieces of the order, or no longer")

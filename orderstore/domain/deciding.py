@@ -1,9 +1,14 @@
 """What every decision begins and ends with. A decision is `(state, *, inputs) -> tuple[Event, ...]`, `()` meaning "already so"."""
 
+from typing import Final
+
 from orderstore.domain import events as e
 from orderstore.domain.follow_up import follow_up
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import NotPlaced, Order, State, fold
+
+ATTEMPTS_MAX: Final = 10
+"""Of an order to be paid, those of its edits among them. Visa: no more than 15 tries of one payment in 30 days."""
 
 Decision = tuple[e.Event, ...]
 

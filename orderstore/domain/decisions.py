@@ -6,6 +6,16 @@ so that the worker's next step (`next_steps`) can give back what it holds. Comma
 """
 
 from orderstore.domain import events as e
+from orderstore.domain.decide_edits import (
+    ask_for_edit,
+    cover_edit,
+    decline_edit,
+    release_edit,
+    release_hold_of_attempt,
+    request_edit,
+    reserve_edit,
+    withdraw_edit,
+)
 from orderstore.domain.decide_payment import (
     capture_payment,
     close_dispute,
@@ -68,6 +78,7 @@ __all__ = (
     "add_note",
     "answer",
     "approve_return",
+    "ask_for_edit",
     "cancel_lines",
     "cancel_return",
     "cancel_shipment",
@@ -75,7 +86,9 @@ __all__ = (
     "close_dispute",
     "commit_inventory",
     "complete_payment",
+    "cover_edit",
     "create_shipment",
+    "decline_edit",
     "decline_return",
     "delay_shipment",
     "deliver_shipment",
@@ -97,12 +110,16 @@ __all__ = (
     "pass_review",
     "place",
     "receive_return",
+    "release_edit",
+    "release_hold_of_attempt",
     "release_inventory",
     "release_pieces",
     "request_cancellation",
+    "request_edit",
     "request_refund",
     "request_return",
     "require_payment_action",
+    "reserve_edit",
     "reserve_inventory",
     "restock",
     "resume",
@@ -111,6 +128,7 @@ __all__ = (
     "stall",
     "track_shipment",
     "void_payment",
+    "withdraw_edit",
 )
 
 

@@ -9,6 +9,15 @@ from orderstore.domain.billing_facts import (
     InvoiceDocumentStored,
     InvoiceIssued,
 )
+from orderstore.domain.edit_facts import (
+    EditDecline,
+    OrderEditApplied,
+    OrderEditDeclined,
+    OrderEditReleased,
+    OrderEditRequested,
+    OrderEditReserved,
+    PaymentHoldReleased,
+)
 from orderstore.domain.order_facts import (
     CancellationReason,
     HoldReason,
@@ -128,6 +137,7 @@ __all__ = (
     "DiscrepancyArea",
     "DiscrepancyFound",
     "DiscrepancyKind",
+    "EditDecline",
     "Event",
     "FraudReviewFailed",
     "FraudReviewPassed",
@@ -154,6 +164,11 @@ __all__ = (
     "OrderCompleted",
     "OrderConfirmed",
     "OrderCreated",
+    "OrderEditApplied",
+    "OrderEditDeclined",
+    "OrderEditReleased",
+    "OrderEditRequested",
+    "OrderEditReserved",
     "OrderExpired",
     "OrderGraceEnded",
     "OrderHeld",
@@ -172,6 +187,7 @@ __all__ = (
     "PaymentDisputeClosed",
     "PaymentDisputed",
     "PaymentFailed",
+    "PaymentHoldReleased",
     "PaymentMethodChosen",
     "PaymentMode",
     "PaymentOutcomeUnknown",
@@ -217,6 +233,11 @@ Event = (
     | OrderCancellationRequested
     | OrderCancellationDeclined
     | LinesCancelled
+    | OrderEditRequested
+    | OrderEditReserved
+    | OrderEditApplied
+    | OrderEditDeclined
+    | OrderEditReleased
     | OrderCancelled
     | OrderExpired
     | OrderCompleted
@@ -239,6 +260,7 @@ Event = (
     | PaymentAuthorizationExpired
     | PaymentOutcomeUnknown
     | PaymentVoided
+    | PaymentHoldReleased
     | PaymentDisputed
     | PaymentDisputeClosed
     | PaymentDiscrepancyFound

@@ -17,6 +17,7 @@ from orderstore.domain.parts import (
     ReturnStatus,
     Shipment,
     ShipmentStatus,
+    Spare,
 )
 
 MoneyEvent = (
@@ -24,6 +25,7 @@ MoneyEvent = (
     | e.PaymentCaptured
     | e.PaymentFailed
     | e.PaymentVoided
+    | e.PaymentHoldReleased
     | e.PaymentMethodChosen
     | e.PaymentAttemptStarted
     | e.PaymentActionRequired
@@ -71,6 +73,8 @@ def payment_after(payment: Payment, event: MoneyEvent, *, due_minor: int) -> Pay
             )
         case e.PaymentVoided():
             return replace(payment, status=PaymentStatus.VOIDED, unknown=False, action_until=None)
+        case e.PaymentHoldReleased():
+            return replace(payment, spare=tuple(one for one in payment.spare if one.attempt != event.attempt))
         case e.PaymentMethodChosen():
             return replace(payment, method=event.method)
         case e.PaymentAttemptStarted():
@@ -78,7 +82,7 @@ def payment_after(payment: Payment, event: MoneyEvent, *, due_minor: int) -> Pay
         case e.PaymentActionRequired():
             return replace(payment, status=PaymentStatus.ACTION_REQUIRED, action_until=event.deadline)
         case e.PaymentAuthorizationExpired():
-            return _begun_anew(payment, payment.attempt + 1, method=payment.method)
+            return _begun_anew(payment, payment.next_attempt, method=payment.method)
         case e.PaymentOutcomeUnknown():
             return replace(payment, unknown=True)
         case e.PaymentDisputed():
@@ -102,8 +106,12 @@ def payment_after(payment: Payment, event: MoneyEvent, *, due_minor: int) -> Pay
 
 def _held_or_taken(payment: Payment, event: e.PaymentCompleted) -> Payment:
     taken = event.mode == "captured"
+    spare = payment.spare
+    if payment.status is PaymentStatus.AUTHORIZED:  # an edit is covered, and what was held before is needed no longer
+        spare = (*spare, Spare(payment.attempt, payment.provider_reference))
     return replace(
         payment,
+        spare=spare,
         status=PaymentStatus.CAPTURED if taken else PaymentStatus.AUTHORIZED,
         attempt=event.attempt,
         amount_minor=event.amount_minor,
@@ -135,6 +143,7 @@ def _begun_anew(payment: Payment, attempt: int, *, method: str | None) -> Paymen
         payment,
         status=PaymentStatus.PENDING,
         attempt=attempt,
+        earlier=payment.attempt,
         method=method,
         provider_reference=None,
         unknown=False,

@@ -96,7 +96,7 @@ def _close(state: Cancelling) -> tuple[e.Event, ...]:
         reason = e.FreeText(plain="cancellation")
         return (e.RefundRequested(refund_id=refund_id, amount_minor=left_minor, reason=reason),)
     disputed = any(dispute.status == "open" for dispute in payment.disputes)  # won, it is to be given back
-    if disputed or _money_held(payment) or state.inventory.status in HELD:
+    if disputed or _money_held(payment) or payment.spare or state.inventory.status in HELD:
         return ()
     return (e.OrderCancelled(reason=state.reason, compensations=_compensations(state)),)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from orderstore.domain import ids
 from orderstore.domain.billing import uncredited, unstored, wants_invoice
+from orderstore.domain.edit_steps import payment_of_edits, stock_of_edits
 from orderstore.domain.follow_up import HELD, PAID
 from orderstore.domain.parcels import LEFT, Parcel, all_gone, next_parcel, shipments_in, shipped
 from orderstore.domain.shares import amount_of
@@ -30,6 +31,7 @@ from orderstore.domain.state import (
 )
 from orderstore.domain.steps import (
     Authorize,
+    AuthorizeEdit,
     BillingStep,
     Book,
     CancelBooking,
@@ -43,8 +45,11 @@ from orderstore.domain.steps import (
     IssueRefund,
     PaymentStep,
     Release,
+    ReleaseEdit,
+    ReleaseHold,
     ReleasePieces,
     Reserve,
+    ReserveEdit,
     Restock,
     ShippingStep,
     StoreDocument,
@@ -54,6 +59,7 @@ from orderstore.domain.steps import (
 
 __all__ = (
     "Authorize",
+    "AuthorizeEdit",
     "BillingStep",
     "Book",
     "CancelBooking",
@@ -67,8 +73,11 @@ __all__ = (
     "IssueRefund",
     "PaymentStep",
     "Release",
+    "ReleaseEdit",
+    "ReleaseHold",
     "ReleasePieces",
     "Reserve",
+    "ReserveEdit",
     "Restock",
     "ShippingStep",
     "StoreDocument",
@@ -82,6 +91,8 @@ _BOOKED: Final = frozenset({ShipmentStatus.BOOKED})
 
 def payment_step(state: State) -> PaymentStep | None:
     """The payment worker's next step."""
+    if isinstance(state, Placed) and state.edits and (of_edits := payment_of_edits(state)) is not None:
+        return of_edits
     match state:
         case NotPlaced() | Cancelled() | Rejected():
             return None
@@ -126,7 +137,10 @@ def inventory_step(state: State) -> InventoryStep | None:
         case Cancelling():
             return Release() if state.inventory.status in HELD and not _may_leave(state) else None
         case Confirmed() | InFulfilment() | Completed():
-            return _commit(state) or _release_pieces(state) or _restock(state) or _fill(state)
+            wanted = _commit(state) or _release_pieces(state) or _restock(state) or _fill(state)
+            if state.edits and not isinstance(wanted, CommitStock):
+                return stock_of_edits(state) or wanted
+            return wanted
 
 
 def shipping_step(state: State) -> ShippingStep | None:
@@ -158,16 +172,19 @@ def billing_step(state: State) -> BillingStep | None:
 
 def shipment_id(state: Placed, parcel: Parcel) -> str:
     """The id of the next parcel: the same for every try, and another one for other pieces, also where pieces that came and pieces that were
-    cancelled leave it with what it was to have once before. So an id that the order has given up never comes back."""
+    cancelled leave it with what it was to have once before, or an edit does that was declined. So an id that the order has given up never
+    comes back."""
     pieces = ",".join(f"{part.line}x{part.quantity}" for part in parcel.lines)
     purpose = f"shipment:{parcel.location}:{pieces}" if pieces else "shipment"
     if state.cancelled:
         purpose = f"{purpose}:{len(state.cancelled)}"
+    if state.edits:
+        purpose = f"{purpose}:edit:{len(state.edits)}"
     return ids.event_id(state.order.order_id, purpose, len(state.shipments))
 
 
 def _may_send(state: Placed) -> bool:
-    return not state.holds and state.review != "open" and state.payment.status in PAID
+    return not state.holds and state.open_edit is None and state.review != "open" and state.payment.status in PAID
 
 
 def _may_leave(state: Cancelling) -> bool:

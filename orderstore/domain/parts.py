@@ -46,6 +46,14 @@ class ShipmentStatus(Enum):
     LOST = "lost"
 
 
+class EditStatus(Enum):
+    """What became of the wish to add pieces."""
+
+    OPEN = "open"
+    APPLIED = "applied"
+    DECLINED = "declined"
+
+
 class ReturnStatus(Enum):
     """How far a return is."""
 
@@ -104,10 +112,20 @@ class Dispute:
     status: Literal["open", "won", "lost"] = "open"
 
 
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """Money that is held, or may be, and that the order does not need: by the attempt that an edit has replaced, or by that of an edit that
+    came to nothing (None: nobody knows yet whether it holds any)."""
+
+    attempt: int
+    provider_reference: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """The order's money: `amount_minor` is the order's total until the provider says what it holds. `method` is the provider's token,
-    `unknown` that nobody can say what became of the present attempt."""
+    `unknown` that nobody can say what became of the present attempt. `last_attempt` is that of the last edit, whatever became of it, and
+    `earlier` the attempt that the present one has followed."""
 
     status: PaymentStatus = PaymentStatus.PENDING
     attempt: int = 1
@@ -121,6 +139,14 @@ class Payment:
     captures: tuple[Capture, ...] = ()
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    last_attempt: int = 0
+    earlier: int = 0
+    spare: tuple[Spare, ...] = ()
+
+    @property
+    def next_attempt(self) -> int:
+        """The number of the attempt that would be begun now: none is ever used twice."""
+        return max(self.attempt, self.last_attempt) + 1
 
     @property
     def refunds_pending(self) -> tuple[Refund, ...]:
@@ -207,6 +233,26 @@ class Return:
     inspected: tuple[e.InspectedPieces, ...] = ()
     restocked: bool = False
     exchange_order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Pieces that somebody wants to add: `lines` would have the numbers from `first_line` on. `reserved`: they are set aside, in a
+    reservation of their own; `released`: they are not, and never will be."""
+
+    edit_id: str
+    first_line: int
+    lines: tuple[e.OrderLine, ...]
+    amount_minor: int
+    due_minor: int
+    attempt: int
+    pricing: e.Pricing | None = None
+    status: EditStatus = EditStatus.OPEN
+    reserved: bool = False
+    reservation_id: str | None = None
+    allocations: tuple[e.Allocation, ...] = ()
+    untracked_skus: tuple[str, ...] = ()
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)

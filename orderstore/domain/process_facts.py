@@ -6,7 +6,7 @@ from typing import Literal
 
 from orderstore.domain.values import FreeText
 
-ActionKind = Literal["payment", "missing_stock", "delay_consent"]
+ActionKind = Literal["payment", "missing_stock", "delay_consent", "edit_payment"]
 Answer = Literal["accepted", "declined", "expired"]
 Deadline = Literal["payment_retry", "payment_action", "reservation"]
 StalledStage = Literal["outcomes", "capture", "dispatch", "delivery", "undo", "refund"]
@@ -17,7 +17,8 @@ DiscrepancyArea = Literal["money", "stock", "view", "invoice"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderActionRequired:
-    """The customer has to decide something, until `deadline`: pay in another way, do without what is missing, or wait longer."""
+    """The customer has to decide something, until `deadline`: pay in another way, do without what is missing, wait longer,
+    or do what the bank asks for before pieces are added."""
 
     action_id: str
     kind: ActionKind

@@ -25,7 +25,12 @@ CommandRejected
 ├── WrongReturnStatus    the return is not that far, or further
 ├── ApprovalNeeded       a person has to approve the return before anything is sent in its place
 ├── PromiseOver          the goods would leave at a time that is over
-└── ExchangeRefused      the order that is to replace what comes back cannot be placed
+├── ExchangeRefused      the order that is to replace what comes back cannot be placed
+├── TooEarlyToEdit       the order is not confirmed yet, or its payment is being decided
+├── TooLateToEdit        the order's goods are booked or gone, its money is taken or promised back, or the edit is applied
+├── EditUnderWay         an edit of the order is not decided yet
+├── EditRefused          what is to be added does not fit the order
+└── UnknownEdit          the order never had this edit
 """
 
 
@@ -183,3 +188,34 @@ class PromiseOver(CommandRejected):
     """The goods would leave at a time that is over: nobody can promise that."""
 
     code = "promise_over"
+
+
+class TooEarlyToEdit(CommandRejected):
+    """The order is not confirmed yet, or its payment is being decided: try again later."""
+
+    code = "too_early_to_edit"
+
+
+class TooLateToEdit(CommandRejected):
+    """The order's goods are booked or gone, its money is taken or promised back: what is wanted beside it is a second order. Or the edit is
+    applied already."""
+
+    code = "too_late_to_edit"
+
+
+class EditUnderWay(CommandRejected):
+    """An edit of the order is not decided yet."""
+
+    code = "edit_under_way"
+
+
+class EditRefused(CommandRejected):
+    """What is to be added does not fit the order: too much of it, or taxes on an order that was placed without."""
+
+    code = "edit_refused"
+
+
+class UnknownEdit(CommandRejected):
+    """The order never had this edit."""
+
+    code = "unknown_edit"

@@ -12,11 +12,14 @@ from orderstore.domain.evolving import (
     returns_after,
     shipments_after,
 )
+from orderstore.domain.evolving_edits import after_edit, all_released
 from orderstore.domain.evolving_stock import inventory_after, without
 from orderstore.domain.parcels import LEFT, LIVE, all_gone, in_shipments, shipments_in
 from orderstore.domain.parts import (
     UNPAID,
     CreditNote,
+    Edit,
+    EditStatus,
     Hold,
     Inventory,
     InventoryStatus,
@@ -37,6 +40,7 @@ from orderstore.domain.statuses import (
     Cancelling,
     Completed,
     Confirmed,
+    ImpossibleTransition,
     InFulfilment,
     NotPlaced,
     Order,
@@ -53,7 +57,10 @@ __all__ = (
     "Completed",
     "Confirmed",
     "CreditNote",
+    "Edit",
+    "EditStatus",
     "Hold",
+    "ImpossibleTransition",
     "InFulfilment",
     "Inventory",
     "InventoryStatus",
@@ -78,10 +85,6 @@ __all__ = (
 _S = TypeVar("_S", bound=Placed)
 
 INITIAL: Final = NotPlaced()
-
-
-class ImpossibleTransition(Exception):
-    """The log holds an event that cannot follow what came before it: a bug, or tampering."""
 
 
 def fold(state: State, events: Iterable[e.Event]) -> State:
@@ -148,6 +151,7 @@ def _evolve(state: State, event: e.Event) -> Order:
         case (
             e.PaymentFailed()
             | e.PaymentVoided()
+            | e.PaymentHoldReleased()
             | e.PaymentMethodChosen()
             | e.PaymentAttemptStarted()
             | e.PaymentActionRequired()
@@ -163,14 +167,24 @@ def _evolve(state: State, event: e.Event) -> Order:
         case (
             e.InventoryPartiallyReserved()
             | e.InventoryFailed()
-            | e.InventoryReleased()
             | e.BackorderFilled()
             | e.ReservationExpired()
             | e.PiecesReleased()
         ):
             return replace(state, inventory=inventory_after(state.inventory, event, backorder=_backorders(state)))
+        case e.InventoryReleased():
+            inventory = inventory_after(state.inventory, event, backorder=False)
+            return all_released(replace(state, inventory=inventory))
         case e.LinesCancelled():
             return _committed(_without(state, event))
+        case (
+            e.OrderEditRequested()
+            | e.OrderEditReserved()
+            | e.OrderEditApplied()
+            | e.OrderEditDeclined()
+            | e.OrderEditReleased()
+        ):
+            return after_edit(state, event)
         case e.OrderHeld() | e.OrderHoldReleased():
             return _held(state, event)
         case e.OrderActionRequired():

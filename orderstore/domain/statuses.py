@@ -9,6 +9,8 @@ from orderstore.domain.parts import (
     NOTHING_RESERVED,
     UNPAID,
     CreditNote,
+    Edit,
+    EditStatus,
     Hold,
     Inventory,
     LineCancellation,
@@ -22,6 +24,10 @@ from orderstore.domain.parts import (
 Review = Literal["none", "open", "passed", "failed"]
 
 
+class ImpossibleTransition(Exception):
+    """The log holds an event that cannot follow what came before it: a bug, or tampering."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotPlaced:
     """Before the first event."""
@@ -32,6 +38,7 @@ class Placed:
     """What every placed order has, whatever its status."""
 
     order: e.OrderCreated
+    """As it was placed, and with everything that edits have added since."""
     payment: Payment = UNPAID
     inventory: Inventory = NOTHING_RESERVED
     shipments: tuple[Shipment, ...] = ()
@@ -47,6 +54,8 @@ class Placed:
     """The ids of all that there ever were: a hold that has ended never comes back."""
     cancelled: tuple[LineCancellation, ...] = ()
     """Pieces that are no part of the order any more, in the order in which they were cancelled."""
+    edits: tuple[Edit, ...] = ()
+    """All that there ever were, in the order in which they were asked for; at most the last of them is open."""
     review: Review = "none"
     questions: tuple[Question, ...] = ()
     """What the customer has still to answer."""
@@ -60,6 +69,11 @@ class Placed:
     notes: int = 0
     delays: int = 0
     """How many of them there were."""
+
+    @property
+    def open_edit(self) -> Edit | None:
+        """The edit that is not decided yet."""
+        return self.edits[-1] if self.edits and self.edits[-1].status is EditStatus.OPEN else None
 
     @property
     def due_minor(self) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from orderstore.domain import events as e
 from orderstore.domain.parcels import Parcel
-from orderstore.domain.parts import LineCancellation, Refund, Return, Shipment
+from orderstore.domain.parts import Edit, LineCancellation, Refund, Return, Shipment, Spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,21 @@ class IssueRefund:
     refund: Refund
 
 
-PaymentStep = Authorize | Capture | VoidPayment | IssueRefund
+@dataclass(frozen=True, slots=True)
+class AuthorizeEdit:
+    """Hold what the order costs with this edit, in the edit's own attempt."""
+
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHold:
+    """Let go what an attempt holds that is not the order's own, and make sure that it never will."""
+
+    spare: Spare
+
+
+PaymentStep = Authorize | Capture | VoidPayment | IssueRefund | AuthorizeEdit | ReleaseHold
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,21 @@ class Restock:
     returned: Return
 
 
-InventoryStep = Reserve | Release | CommitStock | ReleasePieces | FillBackorder | Restock
+@dataclass(frozen=True, slots=True)
+class ReserveEdit:
+    """Set aside every piece that this edit adds, or none."""
+
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseEdit:
+    """Put back what is set aside for this edit, and make sure that nothing will be."""
+
+    edit: Edit
+
+
+InventoryStep = Reserve | Release | CommitStock | ReleasePieces | FillBackorder | Restock | ReserveEdit | ReleaseEdit
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,9 @@ from orderstore.schemas.forms.orders import (
     OrderCancellationRequested,
     OrderCancelled,
     OrderCreated,
+    OrderEdit,
+    OrderEditDeclined,
+    OrderEditReserved,
     OrderHeld,
     OrderHoldReleased,
     OrderRejected,
@@ -71,6 +74,9 @@ __all__ = (
     "OrderCancellationRequested",
     "OrderCancelled",
     "OrderCreated",
+    "OrderEdit",
+    "OrderEditDeclined",
+    "OrderEditReserved",
     "OrderHeld",
     "OrderHoldReleased",
     "OrderRejected",
@@ -114,6 +120,9 @@ PublicData = (
     | InvoiceIssued
     | CreditNoteIssued
     | LinesCancelled
+    | OrderEdit
+    | OrderEditReserved
+    | OrderEditDeclined
     | OrderActionRequired
     | PaymentAttemptStarted
     | PaymentDisputed
@@ -156,6 +165,10 @@ FORMS: Final[Mapping[str, type]] = MappingProxyType(
         "InvoiceIssued": InvoiceIssued,
         "CreditNoteIssued": CreditNoteIssued,
         "LinesCancelled": LinesCancelled,
+        "OrderEditRequested": OrderEdit,
+        "OrderEditReserved": OrderEditReserved,
+        "OrderEditApplied": OrderEdit,
+        "OrderEditDeclined": OrderEditDeclined,
         "OrderActionRequired": OrderActionRequired,
         "PaymentAttemptStarted": PaymentAttemptStarted,
         "PaymentDisputed": PaymentDisputed,

@@ -32,6 +32,7 @@ _STATUS: Final[Mapping[type[s.State], order_status.Status]] = MappingProxyType(
     }
 )
 _OF_A_PARCEL: Final = ("shipmentId", "status", "location", "pieces")
+_OF_AN_EDIT: Final = ("editId", "status", "lineCount", "pieceCount", "amountMinor", "attempt")
 _OF_A_HOLD: Final = ("holdId", "reason")
 
 
@@ -52,6 +53,11 @@ def of_state(state: s.Order) -> dict[str, Any]:
         "cancelledPieces": sum(part.quantity for one in state.cancelled for part in one.lines),
         "cancelledMinor": sum(one.amount_minor for one in state.cancelled),
         "holds": [{"holdId": hold.hold_id, "reason": hold.reason} for hold in state.holds],
+        "edits": [_edit(edit) for edit in state.edits],
+        "totalMinor": state.order.total_minor,
+        "totalExact": format(state.order.total_exact, "f"),
+        "lineCount": len(state.order.lines),
+        "pieceCount": sum(line.quantity for line in state.order.lines),
         "review": state.review.upper(),
         **_of_people(state),
     }
@@ -67,6 +73,18 @@ def of_view(view: order_status.OrderStatus) -> dict[str, Any]:
         "shipment.status": None if document["shipment"] is None else document["shipment"]["status"],
         "shipments": [{name: parcel[name] for name in _OF_A_PARCEL} for parcel in document["shipments"]],
         "holds": [{name: hold[name] for name in _OF_A_HOLD} for hold in document["holds"]],
+        "edits": [{name: edit[name] for name in _OF_AN_EDIT} for edit in document["edits"]],
+    }
+
+
+def _edit(edit: s.Edit) -> dict[str, Any]:
+    return {
+        "editId": edit.edit_id,
+        "status": edit.status.name,
+        "lineCount": len(edit.lines),
+        "pieceCount": sum(line.quantity for line in edit.lines),
+        "amountMinor": edit.amount_minor,
+        "attempt": edit.attempt,
     }
 
 

@@ -30,6 +30,11 @@ RefundIdOf = Annotated[
     Path(alias="refundId", pattern=_ID, examples=["9d3a0c52-40d8-5d2b-8f5c-7b2f6a3f2b10"]),
     AfterValidator(drawn_or_clear),
 ]
+EditIdOf = Annotated[
+    str,
+    Path(alias="editId", pattern=_ID, examples=["4c7e1f0a-0d8e-5d1c-9a77-2f6d0a3b9c41"]),
+    AfterValidator(drawn_or_clear),
+]
 ActionIdOf = Annotated[
     str, Path(alias="actionId", pattern=_ID, examples=["missing_stock"]), AfterValidator(drawn_or_clear)
 ]

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from orderstore.domain.events import EditDecline
 from projections.http.schemas import Answer
 
 
@@ -18,6 +19,24 @@ class LinesCancelled(_Changed):
     amount_minor: int
     refund_id: str | None
     status: Literal["LINES_CANCELLED"]
+
+
+class EditRequested(_Changed):
+    """The order would cost `amountMinor` more, and `dueMinor` in all; `attempt` is the payment attempt that is to hold that."""
+
+    edit_id: str
+    amount_minor: int
+    due_minor: int
+    attempt: int
+    status: Literal["EDIT_REQUESTED"]
+
+
+class EditDeclined(_Changed):
+    """`reason`: `withdrawn`, or why it had been declined before."""
+
+    edit_id: str
+    reason: EditDecline
+    status: Literal["EDIT_DECLINED"]
 
 
 class PaymentAttempted(_Changed):

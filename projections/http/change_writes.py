@@ -32,7 +32,7 @@ def add_routes(router: APIRouter) -> None:
         examples=examples.CANCEL_LINES,
         gives=schemas.LinesCancelled,
         means="The pieces are no part of the order any more. What was set aside is released, and what was paid is given back.",
-        refused=("order_closed", "too_late_to_cancel", "nothing_to_cancel"),
+        refused=("order_closed", "too_late_to_cancel", "nothing_to_cancel", "edit_under_way"),
         keyed=True,
     )
     add_verb(
@@ -110,8 +110,8 @@ def add_routes(router: APIRouter) -> None:
 
 
 async def cancel_lines(writer: Writer, asking: Keyed) -> Response:
-    """This is how an order is made smaller, until a carrier expects the pieces; with `If-Match`, only the order that was seen. An order
-    never grows: what is wanted beside it is an order of its own, and all that is left of it is cancelled with the order."""
+    """This is how an order is made smaller, until a carrier expects the pieces; with `If-Match`, only the order that was seen. All
+    that is left of it is cancelled with the order."""
     request = await asking.read(CancelLines)
     wish = undoing.cancel_lines(asking.order_id, request, actor=writer.actor, idempotency_key=asking.key)
     granted = await asking.ask(wish, writer.actor)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from orderstore.domain.events import ActionKind, EditDecline
 from projections.http.schemas import Answer, AsOf, HoldReason
 
 
@@ -65,10 +66,11 @@ class Parcel(Answer):
 
 
 class Action(Answer):
-    """What the customer has still to decide, until `deadline`: pay in another way, do without what is missing, wait longer."""
+    """What the customer has still to decide, until `deadline`: pay in another way, do without what is missing, wait longer, or do what the
+    bank asks for before pieces are added."""
 
     action_id: str
-    kind: Literal["payment", "missing_stock", "delay_consent"]
+    kind: ActionKind
     deadline: str
 
 
@@ -81,6 +83,19 @@ class Return(Answer):
     pieces: int
     inspected_pieces: int | None
     exchange_order_id: str | None
+
+
+class Edit(Answer):
+    """Lines that somebody wants to add, and what the order costs more with them. While it is open the order is what it was, and nothing of
+    it is booked; applied, its lines follow the others; declined, `reason` says why."""
+
+    edit_id: str
+    status: Literal["OPEN", "APPLIED", "DECLINED"]
+    line_count: int
+    piece_count: int
+    amount_minor: int
+    attempt: int
+    reason: EditDecline | None
 
 
 class Cancellation(Answer):
@@ -140,6 +155,7 @@ class OrderFields(Answer):
     actions: list[Action]
     actions_omitted: int
     returns: list[Return]
+    edits: list[Edit]
     stalled: list[Literal["outcomes", "dispatch", "delivery", "undo", "refund"]]
     currency: str
     total_minor: int

@@ -77,7 +77,7 @@ def add_routes(router: APIRouter) -> None:
         examples=REFUND_EXAMPLES,
         gives=schemas.RefundAccepted,
         means="The money is set aside and will be given back once it has been taken.",
-        refused=("order_closed", "refund_too_large", "nothing_to_refund"),
+        refused=("order_closed", "refund_too_large", "nothing_to_refund", "edit_under_way"),
         keyed=True,
     )
 

@@ -4,6 +4,7 @@ A half of the view of `daily_figures`, of which the totals are the view; the doc
 a day (UTC) and a currency, its measures are counts and integer minor units:
 
     placed     orders, and what they came to        on the day they were placed (`placedAt`; an imported order long before it was written)
+               and what edits have added to them    on the day they were applied, which is one order more of no day
     captured   captures, and the money taken        on the day the provider took it, be it with the authorisation or later
     refunded   refunds, and the money given back    on the day the provider gave it back, not that of the request
     invoiced   invoices, and what they came to      on the day of issue
@@ -43,6 +44,7 @@ REACTS_TO: Final[frozenset[type[e.Event]]] = frozenset(
         e.PaymentCompleted,
         e.PaymentCaptured,
         e.RefundIssued,
+        e.OrderEditApplied,
         e.InvoiceIssued,
         e.CreditNoteIssued,
         e.OrderCancelled,
@@ -82,6 +84,8 @@ def evolve(view: DailySales | None, recorded: Recorded) -> DailySales:
             return _plus(view, "captured", event.amount_minor, at=recorded.occurred_at)
         case e.RefundIssued():
             return _plus(view, "refunded", event.amount_minor, at=recorded.occurred_at)
+        case e.OrderEditApplied():
+            return _grown(view, event.amount_minor, at=recorded.occurred_at)
         case e.InvoiceIssued():
             return _plus(view, "invoiced", event.total_minor, at=event.issued_at)
         case e.CreditNoteIssued():
@@ -92,6 +96,20 @@ def evolve(view: DailySales | None, recorded: Recorded) -> DailySales:
             return _plus(view, "rejected", view.gross_minor, at=recorded.occurred_at)
         case _:
             return view
+
+
+def _grown(view: DailySales, amount_minor: int, *, at: datetime) -> DailySales:
+    if not amount_minor:
+        return view
+    day = at.astimezone(UTC).date().isoformat()
+    before = view.days.get(day, {})
+    more = {
+        **before,
+        count_of("placed"): before.get(count_of("placed"), 0),
+        minor_of("placed"): before.get(minor_of("placed"), 0) + amount_minor,
+    }
+    gross_minor = view.gross_minor + amount_minor
+    return DailySales(currency=view.currency, gross_minor=gross_minor, days={**view.days, day: more})
 
 
 def _plus(view: DailySales, kind: str, amount_minor: int, *, at: datetime) -> DailySales:

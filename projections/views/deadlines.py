@@ -235,6 +235,7 @@ VIEW: Final[View[Deadlines]] = View(
             e.ShipmentFailed,
             e.ShipmentDelayed,
             e.LinesCancelled,
+            e.OrderEditApplied,
             e.RefundRequested,
             e.RefundIssued,
         }

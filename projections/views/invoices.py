@@ -19,6 +19,7 @@ import orjson
 
 from orderstore.codec import timestamp
 from orderstore.domain import events as e
+from orderstore.domain.edits import edited
 from orderstore.domain.evolving import refund_of
 from orderstore.domain.money import exact_sum, major
 from orderstore.domain.parts import LineCancellation
@@ -71,6 +72,8 @@ def evolve(view: Invoices | None, recorded: Recorded) -> Invoices:
             return _credited(view, _credit_note(event))
         case e.LinesCancelled() | e.RefundRequested() if view.open is not None:
             return replace(view, open=_taken_out(view.open, event))
+        case e.OrderEditApplied() if view.open is not None:
+            return replace(view, open=replace(view.open, order=edited(view.open.order, event)))
         case _:
             return view
 

@@ -17,6 +17,7 @@ from projections.views.order_status_documents import (
     to_answer,
     to_document,
 )
+from projections.views.order_status_edits import next_attempt, with_edit
 from projections.views.order_status_goods import (
     all_committed,
     count_of,
@@ -106,7 +107,6 @@ def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
             | e.PaymentCompleted()
             | e.PaymentFailed()
             | e.PaymentCaptured()
-            | e.PaymentAuthorizationExpired()
             | e.PaymentOutcomeUnknown()
             | e.PaymentVoided()
             | e.PaymentDisputed()
@@ -117,6 +117,17 @@ def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
             | e.RefundRetried()
         ):
             return replace(view, payment=payment_after(view.payment, event, due_minor=view.due_minor))
+        case e.PaymentAuthorizationExpired():
+            anew = replace(payment_after(view.payment, event, due_minor=view.due_minor), attempt=next_attempt(view))
+            return replace(view, payment=anew)
+        case (
+            e.OrderEditRequested()
+            | e.OrderEditReserved()
+            | e.OrderEditApplied()
+            | e.OrderEditDeclined()
+            | e.OrderEditReleased()
+        ):
+            return with_edit(view, event)
         case (
             e.InventoryReserved()
             | e.InventoryPartiallyReserved()
@@ -190,6 +201,7 @@ def _after(view: OrderStatus, event: e.Event, moment: str) -> OrderStatus:
             | e.OrderExpired()
             | e.OrderGraceEnded()
             | e.OrderNoteAdded()
+            | e.PaymentHoldReleased()
             | e.InventoryRestocked()
             | e.PiecesReleased()
             | e.ShipmentDelayed()

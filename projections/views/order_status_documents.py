@@ -15,6 +15,7 @@ from projections.views.order_status_parts import (
     Action,
     Cancellation,
     Dispute,
+    Edit,
     Hold,
     Inventory,
     OrderStatus,
@@ -37,6 +38,7 @@ _OMITTED: Final[Mapping[str, Any]] = {
     "actions": [],
     "actionsOmitted": 0,
     "returns": [],
+    "edits": [],
     "stalled": [],
 }
 """Members that are not stored while they say this."""
@@ -99,6 +101,18 @@ def to_answer(view: OrderStatus) -> dict[str, Any]:
                 "exchangeOrderId": one.exchange_order_id,
             }
             for one in view.returns
+        ],
+        "edits": [
+            {
+                "editId": edit.edit_id,
+                "status": edit.status,
+                "lineCount": edit.line_count,
+                "pieceCount": edit.piece_count,
+                "amountMinor": edit.amount_minor,
+                "attempt": edit.attempt,
+                "reason": edit.reason,
+            }
+            for edit in view.edits
         ],
         "stalled": view.stalled,
         "currency": view.currency,
@@ -237,6 +251,18 @@ def from_document(stored: Mapping[str, Any]) -> OrderStatus:
                 exchange_order_id=one["exchangeOrderId"],
             )
             for one in document["returns"]
+        ),
+        edits=tuple(
+            Edit(
+                edit_id=edit["editId"],
+                status=edit["status"],
+                line_count=edit["lineCount"],
+                piece_count=edit["pieceCount"],
+                amount_minor=edit["amountMinor"],
+                attempt=edit["attempt"],
+                reason=edit["reason"],
+            )
+            for edit in document["edits"]
         ),
         stalls=tuple(Stall(stage, subject) for stage, subject in kept.get("stalls", ())),
         currency=document["currency"],

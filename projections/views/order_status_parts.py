@@ -14,6 +14,7 @@ PaymentStatus = Literal[
 InventoryStatus = Literal["PENDING", "RESERVED", "PARTIAL", "BACKORDERED", "COMMITTED", "FAILED", "EXPIRED", "RELEASED"]
 ShipmentStatus = Literal["BOOKED", "CANCELLED", "FAILED", "DISPATCHED", "DELIVERED", "LOST"]
 ReturnStatus = Literal["REQUESTED", "APPROVED", "DECLINED", "CANCELLED", "RECEIVED", "INSPECTED"]
+EditStatus = Literal["OPEN", "APPLIED", "DECLINED"]
 Review = Literal["NONE", "OPEN", "PASSED", "FAILED"]
 
 SHIPMENTS_MAX: Final = 50
@@ -150,6 +151,20 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Lines that somebody wants to add, and what the order costs more with them. `attempt` is the payment attempt that it is to be covered
+    by; `reason` says why it was declined."""
+
+    edit_id: str
+    status: EditStatus
+    line_count: int
+    piece_count: int
+    amount_minor: int
+    attempt: int
+    reason: e.EditDecline | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderStatus:
     """`last_recorded_at_ms` is milliseconds since 1970. `total` is what people read: "900.00". What grows is bounded by numbers above."""
 
@@ -171,6 +186,8 @@ class OrderStatus:
     actions: tuple[Action, ...] = ()
     actions_omitted: int = 0
     returns: tuple[Return, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    """All that there ever were: each is a payment attempt, and an order has only so many."""
     stalls: tuple[Stall, ...] = ()
     currency: str
     total_minor: int

@@ -54,6 +54,7 @@ COMPLETE: dict[str, e.Event] = {
     "PaymentAuthorizationExpired": e.PaymentAuthorizationExpired(provider_reference="ch_1"),
     "PaymentOutcomeUnknown": e.PaymentOutcomeUnknown(attempt=1),
     "PaymentVoided": VOIDED,
+    "PaymentHoldReleased": e.PaymentHoldReleased(attempt=2, provider_reference=REFERENCE),
     "PaymentDisputed": e.PaymentDisputed(
         dispute_id="du_1", amount_minor=90_000, reason="product_not_received", answer_by=NOON + timedelta(days=7)
     ),
@@ -86,6 +87,7 @@ COMPLETE: dict[str, e.Event] = {
     ),
 }
 MINIMAL: dict[str, e.Event] = {
+    "PaymentHoldReleased": e.PaymentHoldReleased(attempt=2),
     "PaymentAttemptStarted": e.PaymentAttemptStarted(attempt=2),
     "PaymentCompleted": PAID,
     "PaymentFailed": DECLINED,

@@ -42,6 +42,13 @@ CREATED = order_created(
 BEFORE_TERMS = replace(CREATED, hooks=replace(HOOKS, shipping_outcome=None), terms=None, grace_until=None, ship_by=None)
 BARE = order_created(customer_id=None, country=None)
 WORDS = e.FreeText(sealed=e.SealedText(subject="customer:c-1", ciphertext="c2VhbGVk"))
+CHARGER = (e.OrderLine(sku="CHARGER-003", quantity=2, unit_price=Decimal("19.99"), description="65 W"),)
+BARE_CHARGER = (replace(CHARGER[0], description=""),)
+CHARGER_PRICING = replace(
+    PRICING,
+    lines=(e.PricedLine(net_minor=3_346, tax_minor=652, tax_rate_percent=Decimal("19.5")),),
+    shipping=None,
+)
 MOUSE = (e.Pieces(line=1, quantity=1),)
 
 COMPLETE: dict[str, e.Event] = {
@@ -54,6 +61,25 @@ COMPLETE: dict[str, e.Event] = {
     "LinesCancelled": e.LinesCancelled(
         cancellation_id="cancellation-1", lines=MOUSE, amount_minor=2_500, reason="customer", refund_id="r2"
     ),
+    "OrderEditRequested": e.OrderEditRequested(
+        edit_id="edit-1",
+        lines=CHARGER,
+        amount_minor=3_998,
+        due_minor=93_998,
+        attempt=2,
+        pricing=CHARGER_PRICING,
+    ),
+    "OrderEditReserved": e.OrderEditReserved(
+        edit_id="edit-1",
+        reservation_id="order-1:edit:edit-1",
+        allocations=(e.Allocation(location="north", lines=(e.Pieces(line=2, quantity=2),)),),
+        untracked_skus=("GIFT-WRAP",),
+    ),
+    "OrderEditApplied": e.OrderEditApplied(
+        edit_id="edit-1", lines=CHARGER, amount_minor=3_998, pricing=CHARGER_PRICING
+    ),
+    "OrderEditDeclined": e.OrderEditDeclined(edit_id="edit-1", reason="payment_failed", code="do_not_honor"),
+    "OrderEditReleased": e.OrderEditReleased(edit_id="edit-1"),
     "OrderCancelled": e.OrderCancelled(reason="customer", compensations=("payment_voided",)),
     "OrderExpired": e.OrderExpired(deadline="payment_retry"),
     "OrderCompleted": e.OrderCompleted(),
@@ -84,6 +110,12 @@ MINIMAL: dict[str, e.Event] = {
     "LinesCancelled": e.LinesCancelled(
         cancellation_id="cancellation-1", lines=MOUSE, amount_minor=2_500, reason="customer"
     ),
+    "OrderEditRequested": e.OrderEditRequested(
+        edit_id="edit-1", lines=BARE_CHARGER, amount_minor=3_998, due_minor=93_998, attempt=2
+    ),
+    "OrderEditReserved": e.OrderEditReserved(edit_id="edit-1", reservation_id="order-1:edit:edit-1"),
+    "OrderEditApplied": e.OrderEditApplied(edit_id="edit-1", lines=BARE_CHARGER, amount_minor=3_998),
+    "OrderEditDeclined": e.OrderEditDeclined(edit_id="edit-1", reason="out_of_stock"),
     "OrderHeld": e.OrderHeld(hold_id="hold-1", reason="fraud_review"),
     "OrderHoldReleased": e.OrderHoldReleased(hold_id="hold-1"),
     "FraudReviewPassed": e.FraudReviewPassed(),

@@ -8,6 +8,11 @@ from orderstore.contract import public_data
 from orderstore.registry import EVENT_TYPES
 from tests.orderstore.golden_events import COMPLETE
 
+EDIT = {
+    "editId": "edit-1",
+    "items": [{"sku": "CHARGER-003", "quantity": 2, "price": "19.99"}],
+    "amountMinor": 3998,
+}
 PUBLISHED: dict[str, dict[str, Any]] = {
     "OrderCreated": {
         "orderId": "6f0c0ac4-5a7c-5b11-8f2e-0d7a4f6f0001",
@@ -31,6 +36,10 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "amountMinor": 2500,
         "reason": "customer",
     },
+    "OrderEditRequested": EDIT,
+    "OrderEditReserved": {"editId": "edit-1", "reservationId": "order-1:edit:edit-1"},
+    "OrderEditApplied": EDIT,
+    "OrderEditDeclined": {"editId": "edit-1", "reason": "payment_failed", "code": "do_not_honor"},
     "OrderCancelled": {"reason": "customer", "compensations": ["payment_voided"]},
     "OrderCompleted": {},
     "OrderHeld": {"holdId": "hold-1", "reason": "fraud_review"},

@@ -16,7 +16,7 @@ from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import INITIAL, PaymentStatus, State, fold
 from orderstore.registry import BY_CLASS
 from tests.builders import BOOKED, DISPATCHED, NOON, PAID, RESERVED, given, order_created
-from tests.orderstore.domain.walking import LINES, Decide, Walk
+from tests.orderstore.domain.walking import EAGER_ONE_IN, LINES, Decide, Walk
 from workers.payment.outcomes import wakes_shipping
 
 STEPS: dict[str, Callable[[State], object | None]] = {
@@ -100,6 +100,7 @@ def test_no_worker_sleeps_while_an_order_wants_something_of_it(first: int) -> No
             review=random.random() < 0.3,
         )
         walk = Sleepers(random, terms, random.choice((0, 10, 40)))
+        walk.eager = seed % EAGER_ONE_IN == 1
         grace_until = NOON + timedelta(seconds=50) if random.random() < 0.3 else None
         ship_by = NOON + timedelta(seconds=500) if random.random() < 0.5 else None
         created = order_created(lines=LINES, terms=terms, grace_until=grace_until, ship_by=ship_by)

@@ -7,6 +7,7 @@ from random import Random
 
 from orderstore.codec import decode, encode
 from orderstore.domain import events as e
+from orderstore.domain.edits import edited
 from orderstore.domain.ids import stream_of
 from orderstore.recorded import Actor, Cause
 from orderstore.store.chain import seal
@@ -162,6 +163,9 @@ def sales_from(commits: Iterable[Commit]) -> contributions.Amounts:
                 case e.PaymentCompleted() | e.PaymentCaptured():
                     if isinstance(event, e.PaymentCaptured) or event.mode == "captured":
                         kind, amount = "captured", event.amount_minor
+                case e.OrderEditApplied() if event.amount_minor:
+                    counter[f"{at:%Y-%m-%d}/{orders[commit.stream].currency}", "placed_minor"] += event.amount_minor
+                    orders[commit.stream] = edited(orders[commit.stream], event)
                 case e.RefundIssued():
                     kind, amount = "refunded", event.amount_minor
                 case e.InvoiceIssued():

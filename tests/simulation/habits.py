@@ -37,6 +37,7 @@ class Habits:
     does_what_the_bank_asks: float = 0.0
     answers: float = 0.0  # at one look at a question
     cancels_lines: float = 0.0
+    wants_more: float = 0.0  # of the same order, which is kept here for that
     sends_back: float = 0.0
     exchanges: float = 0.0  # of what is sent back, that another order is to replace it
     disputes: float = 0.0
@@ -96,4 +97,5 @@ def habits_of(seed: int) -> Habits:
         impatient=random.random() < 0.5,
         grace=up_to(0.5),
         promised=up_to(0.6),
+        wants_more=up_to(0.5),
     )

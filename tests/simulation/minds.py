@@ -20,6 +20,7 @@ from orderstore.store.errors import StoreError
 from orderstore.transact import Contended
 from orderstore.wishes import answering, undoing
 from orderstore.wishes.returning import return_id_for_key
+from tests.simulation.growing import Growing
 from tests.simulation.habits import Habits
 from tests.simulation.processes import TENANT
 from tests.simulation.wishing import GOOD_CARD, SOFT_DECLINE
@@ -80,6 +81,8 @@ class Minds:
             exchanges=random.random() < habits.exchanges,
             delayed=random.random() < habits.delays,
         )
+        own = Random(f"more {self._run.seed} {order_id}")
+        growing = Growing(own, wants=own.random() < habits.wants_more)
         while anyio.current_time() < UNTIL_S:
             impatient = mood.cancels or mood.sends_back
             await anyio.sleep(random.expovariate(1 / (IMPATIENT_S if impatient else LOOKS_EVERY_S)))
@@ -89,6 +92,8 @@ class Minds:
                 continue  # it may still lie on the bus
             for act in self._wanted(order, mood, random):
                 await act()
+            for wish in growing.wishes(order):
+                await self._asking(order_id, wish)()
 
     def _wanted(self, order: Order, mood: _Mood, random: Random) -> list[Ask]:
         order_id, habits, asks = order.order.order_id, self._habits, list[Ask]()

@@ -25,8 +25,9 @@ def money(order: Placed, events: Sequence[e.Event], ledger: Sequence[Entry]) -> 
     attempts = attempts_in(ledger)
     tries = Counter(attempt.number for attempt in attempts)
     found = [f"attempt {number} is {count} times at the provider" for number, count in tries.items() if count > 1]
-    if strange := [number for number in tries if not 1 <= number <= order.payment.attempt]:
-        found.append(f"the provider was asked for the attempts {strange}, and the order is at {order.payment.attempt}")
+    latest = order.payment.next_attempt - 1  # an edit that came to nothing had one too
+    if strange := [number for number in tries if not 1 <= number <= latest]:
+        found.append(f"the provider was asked for the attempts {strange}, and the latest is {latest}")
     found += _unasked(order.order.order_id, events, ledger)
     given_back = {key: minor for attempt in attempts for key, minor in attempt.refunds.items()}
     late = {key: minor for attempt in attempts for key, minor in attempt.given_back_at_once.items()}

@@ -10,16 +10,18 @@ from functools import partial
 
 from orderstore.domain import decisions, next_steps
 from orderstore.domain import events as e
-from orderstore.domain.state import LineCancellation, NotPlaced, Return, Shipment, State
+from orderstore.domain.evolving_stock import at_locations, pieces_of
+from orderstore.domain.state import Edit, LineCancellation, NotPlaced, Return, Shipment, State
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.transact import Decide
 from workers.envelope import Envelope
+from workers.inventory import editing
 from workers.inventory.backorders import fill_id, in_vain, may_have_fills_in_vain
-from workers.inventory.lines import goods_in, goods_of, quantities_of
+from workers.inventory.lines import quantities_of
 from workers.inventory.outcomes import came, may_be_partial, outcome_of, recording
 from workers.inventory.returning import back_at
-from workers.inventory.stock import MAIN, NotHeld, Stock, StockFor, Withdrawn
+from workers.inventory.stock import MAIN, Goods, Short, Stock, StockFor, Withdrawn
 from workers.observe import WorkerObserver
 from workers.reaction import Reaction
 from workers.runtime.outcome import Outcome
@@ -62,6 +64,10 @@ class InventoryHandler(Reaction):
                 return None
             case next_steps.Reserve():
                 return await self._reserve(history, order, stock)
+            case next_steps.ReserveEdit(edit):
+                return await self._reserve_edit(history, stock, edit)
+            case next_steps.ReleaseEdit(edit):
+                return await self._release_edit(history, stock, edit)
             case next_steps.Release():
                 return await self._release(history, order, stock)
             case next_steps.CommitStock(shipment, lines):
@@ -86,7 +92,7 @@ class InventoryHandler(Reaction):
         return await self._orders.record(history, recording(outcome), cause=cause)
 
     async def _release(self, history: History, order: e.OrderCreated, stock: Stock) -> History:
-        given_back = await stock.release(order.order_id)
+        given_back = await editing.release(stock, placed(history))
         self._observer.reservation("released")
         released = e.InventoryReleased(reservation_id=order.order_id if given_back else None)
         decide = partial(decisions.release_inventory, outcome=released)
@@ -94,32 +100,54 @@ class InventoryHandler(Reaction):
             history, decide, cause=self._caused_by(history, e.OrderCancellationRequested, "inventory-release")
         )
 
+    async def _reserve_edit(self, history: History, stock: Stock, edit: Edit) -> History:
+        order = placed(history)
+        answer = await editing.reserve(stock, order, edit)
+        cause = self._caused_by(history, e.OrderEditRequested, "edit-stock", edit_id=edit.edit_id)
+        match answer:
+            case Withdrawn():
+                self._observer.reservation("withdrawn")
+                return await self._orders.load(order.order.order_id)  # it was declined: look again
+            case Short():
+                self._observer.reservation("short")
+                decline = partial(decisions.decline_edit, edit_id=edit.edit_id, reason="out_of_stock")
+                return await self._orders.record(history, decline, cause=cause)
+            case e.OrderEditReserved():
+                self._observer.reservation("reserved")
+                decide = partial(decisions.reserve_edit, outcome=answer)
+                return await self._orders.record(history, decide, cause=cause)
+
+    async def _release_edit(self, history: History, stock: Stock, edit: Edit) -> History:
+        order_id = placed(history).order.order_id
+        await stock.release(editing.reservation_of_edit(order_id, edit.edit_id))
+        self._observer.reservation("released")
+        decide = partial(decisions.release_edit, edit_id=edit.edit_id)
+        cause = self._caused_by(history, e.OrderEditDeclined, "edit-released", edit_id=edit.edit_id)
+        return await self._orders.record(history, decide, cause=cause)
+
     async def _commit(self, history: History, stock: Stock, shipment: Shipment, lines: tuple[e.Pieces, ...]) -> History:
         """The goods have left, whatever stock says: where it does not hold them, somebody has to count."""
-        order = placed(history).order
-        goods = goods_of(order, lines)
         committed = e.InventoryCommitted(shipment_id=shipment.shipment_id)
         decide: Decide = partial(decisions.commit_inventory, outcome=committed)
-        try:
-            await stock.commit(order.order_id, shipment.shipment_id, {shipment.location or MAIN: goods})
+        pieces = {shipment.location or MAIN: lines}
+        not_held = await editing.commit(stock, placed(history), shipment.shipment_id, pieces)
+        if not_held:
+            decide = self._not_held(decide, kind="sent_and_not_held", subject=shipment.shipment_id, goods=not_held)
+        else:
             self._observer.reservation("committed")
-        except NotHeld:
-            decide = self._not_held(decide, kind="sent_and_not_held", subject=shipment.shipment_id, goods=goods)
         cause = self._caused_by(history, e.ShipmentDispatched, "inventory-committed", shipment_id=shipment.shipment_id)
         history = await self._orders.caught_up(history)  # payment and billing act on the same dispatch
         return await self._orders.record(history, decide, cause=cause)
 
     async def _release_pieces(self, history: History, stock: Stock, part: LineCancellation) -> History:
-        order = placed(history).order
         released = e.PiecesReleased(cancellation_id=part.cancellation_id)
         decide: Decide = partial(decisions.release_pieces, outcome=released)
-        goods = goods_in(order, part.freed)
-        try:
-            await stock.release_part(order.order_id, part.cancellation_id, goods)
+        freed = {at: pieces_of(pieces) for at, pieces in at_locations(part.freed).items()}
+        not_held = await editing.release_part(stock, placed(history), part.cancellation_id, freed)
+        if not_held:
+            decide = self._not_held(decide, kind="cancelled_and_not_held", subject=part.cancellation_id, goods=not_held)
+        else:
             self._observer.reservation("pieces_released")
-        except NotHeld:
-            gone = goods_of(order, [pieces for allocation in part.freed for pieces in allocation.lines])
-            decide = self._not_held(decide, kind="cancelled_and_not_held", subject=part.cancellation_id, goods=gone)
         cause = self._caused_by(history, e.LinesCancelled, "pieces-released", cancellation_id=part.cancellation_id)
         return await self._orders.record(history, decide, cause=cause)
 
@@ -162,7 +190,7 @@ class InventoryHandler(Reaction):
         cause = self._caused_by(history, e.ReturnInspected, "inventory-restocked", return_id=returned.return_id)
         return await self._orders.record(history, decide, cause=cause)
 
-    def _not_held(self, decide: Decide, *, kind: str, subject: str, goods: dict[str, int]) -> Decide:
+    def _not_held(self, decide: Decide, *, kind: str, subject: str, goods: Goods) -> Decide:
         """What goes on although stock holds nothing of it, and says so: `theirs` is what stock has booked."""
         self._observer.reservation("not_held")
         found = e.DiscrepancyFound(area="stock", kind=kind, subject=subject, ours=sum(goods.values()), theirs=0)

@@ -28,14 +28,6 @@ def goods_of(order: OrderCreated, pieces: Iterable[Pieces]) -> dict[str, int]:
     return dict(goods)
 
 
-def goods_in(order: OrderCreated, allocations: Iterable[Allocation]) -> dict[str, dict[str, int]]:
-    """The same, by location."""
-    found: dict[str, Counter[str]] = {}
-    for allocation in allocations:
-        found.setdefault(allocation.location, Counter()).update(goods_of(order, allocation.lines))
-    return {location: dict(goods) for location, goods in found.items() if goods}
-
-
 class Room:
     """Lines that wait for pieces. What one of them was given, it waits for no longer."""
 

@@ -34,6 +34,8 @@ TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "RefundIssued": "refund_issued.v1",
         "LinesCancelled": "lines_cancelled.v1",
         "OrderActionRequired": "order_action_required.v1",
+        "OrderEditApplied": "order_edit_applied.v1",
+        "OrderEditDeclined": "order_edit_declined.v1",
         "PaymentDisputed": "payment_disputed.v1",
         "ShipmentFailed": "shipment_failed.v1",
         "ShipmentDelayed": "shipment_delayed.v1",

@@ -14,9 +14,9 @@ async def end_earlier(
 
     Raises GatewayError; GatewayRefused where it took another amount and goods have left: which of the two is right is for a person.
     """
-    if order.payment.attempt == 1:
+    if not order.payment.earlier:
         return None
-    earlier = f"{order.order.order_id}:payment:{order.payment.attempt - 1}"
+    earlier = f"{order.order.order_id}:payment:{order.payment.earlier}"
     taken = await gateway.close(earlier)
     if taken is None:
         return None

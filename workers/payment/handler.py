@@ -22,19 +22,29 @@ from workers.observe import WorkerObserver
 from workers.payment.attempts import Attempt, AttemptStore
 from workers.payment.disputes import DisputeDesk
 from workers.payment.earlier import end_earlier
+from workers.payment.editing import LOOKS_S, EditPayments
 from workers.payment.gateway import (
     ActionRequired,
     Answer,
     Authorized,
     GatewayFor,
     GatewayPending,
-    GatewayRefused,
     HoldExpired,
     PaymentGateway,
     TakenOnce,
 )
 from workers.payment.hints import Hint, notice_in
-from workers.payment.outcomes import BEGINNINGS, charged_in_parts, decided, held_of, money_of, wakes_shipping
+from workers.payment.outcomes import (
+    BEGINNINGS,
+    charged_in_parts,
+    decided,
+    held_of,
+    hold_ran_out,
+    money_of,
+    own_key,
+    wakes_shipping,
+)
+from workers.payment.refunding import give_back
 from workers.payment.reporting import called, reporting
 from workers.reaction import OutOfStep, Reaction
 from workers.runtime.outcome import Defer, Done, Outcome
@@ -45,8 +55,6 @@ PENDING_AGAIN_S: Final = 60.0
 """How soon the provider is asked again about a payment that it has not decided. The adapter bounds how long that goes on."""
 ACTION_S: Final = 86_400
 """How long a customer has to do what the bank asks for, unless a setting says otherwise."""
-LOOKS_S: Final = (120, 900)
-"""When it is looked whether the customer has done it, should no webhook tell. The deadline is kept by the sweeper."""
 
 
 class PaymentHandler(Reaction):
@@ -75,6 +83,16 @@ class PaymentHandler(Reaction):
         self._disputes = disputes
         self._capture_at_once = capture == "at_once"
         self._action = timedelta(seconds=action_s)
+        self._edits = EditPayments(
+            orders,
+            attempts,
+            hint=hint,
+            caused_by=self._caused_by,
+            now=self._now,
+            action=self._action,
+            capture_at_once=self._capture_at_once,
+            observer=self._observer,
+        )
 
     async def __call__(self, message: Message) -> Outcome:
         """Do what the order wants, or see to the disputes that a notice is about."""
@@ -103,7 +121,7 @@ class PaymentHandler(Reaction):
                 return None
             case next_steps.Authorize(amount_minor):
                 attempt = await self._attempts.begin(
-                    _attempt_key(order),
+                    own_key(order),
                     order_id=order.order.order_id,
                     amount=money_of(order, amount_minor),
                     capture=self._capture_at_once,
@@ -111,6 +129,10 @@ class PaymentHandler(Reaction):
                 if attempt.state == "abandoned":
                     return await self._orders.load(order.order.order_id)  # it was cancelled: look again
                 return await self._settle(history, gateway, attempt)
+            case next_steps.AuthorizeEdit(edit):
+                return await self._edits.cover(history, gateway, edit)
+            case next_steps.ReleaseHold(spare):
+                return await self._edits.let_go(history, gateway, spare)
             case next_steps.VoidPayment():
                 return await self._void(history, gateway)
             case next_steps.Capture() as wanted:
@@ -164,7 +186,9 @@ class PaymentHandler(Reaction):
         order = placed(history)
         if isinstance(order, Cancelling):
             await called(
-                self._observer, "void", gateway.void(f"{_attempt_key(order)}:void", reference=answer.reference)
+                self._observer,
+                "void",
+                gateway.void(f"{own_key(order)}:void", reference=answer.reference),
             )
             return await self._voided(history, answer.reference)
         if order.payment.status is PaymentStatus.ACTION_REQUIRED:
@@ -189,13 +213,17 @@ class PaymentHandler(Reaction):
         order = placed(history)
         reference = order.payment.provider_reference
         if reference is None:
-            attempt = await self._attempts.abandon(_attempt_key(order), order_id=order.order.order_id)
+            attempt = await self._attempts.abandon(own_key(order), order_id=order.order.order_id)
             if attempt.state != "abandoned":
                 return await self._settle(history, gateway, attempt)
             with reporting(self._observer, "void"):
                 await end_earlier(order, gateway, self._observer, wanted=None)
         else:
-            await called(self._observer, "void", gateway.void(f"{_attempt_key(order)}:void", reference=reference))
+            await called(
+                self._observer,
+                "void",
+                gateway.void(f"{own_key(order)}:void", reference=reference),
+            )
         return await self._voided(history, reference)
 
     async def _voided(self, history: History, reference: str | None) -> History:
@@ -226,10 +254,7 @@ class PaymentHandler(Reaction):
     async def _for_a_person(self, history: History) -> Outcome:
         """Taken in part, or tried too often, and the goods have left: the rest of it is held nowhere, and the order says so, once."""
         order = placed(history)
-        left_minor = order.due_minor - order.payment.captured_minor
-        finding = e.DiscrepancyFound(
-            area="money", kind="hold_ran_out", subject=held_of(order), ours=left_minor, theirs=0
-        )
+        finding = hold_ran_out(order)
         cause = self._caused_by(history, e.PaymentCompleted, "payment-discrepancy:hold_ran_out")
         await self._orders.note_discrepancy(history, finding, cause=cause)
         return Done()
@@ -237,7 +262,7 @@ class PaymentHandler(Reaction):
     async def _taken(self, history: History, gateway: PaymentGateway, wanted: next_steps.Capture) -> History:
         order = placed(history)
         parcel = "" if wanted.shipment_id is None else f":{wanted.shipment_id}"
-        key = f"{_attempt_key(order)}:capture{parcel}"
+        key = f"{own_key(order)}:capture{parcel}"
         if parcel or order.cancelled or not all_gone(order):  # an ordinary order loses nothing more
             wanted = await self._as_begun(order, key, wanted)
         taken = gateway.capture(
@@ -267,34 +292,10 @@ class PaymentHandler(Reaction):
         return replace(wanted, amount_minor=begun.amount.minor, final=begun.capture)
 
     async def _refund(self, history: History, gateway: PaymentGateway, refund: Refund) -> History:
-        """Give it back. What the provider refuses is owed still, and somebody has to see to it: a message in the dead letters tells nobody
-        whose money it is."""
-        order = placed(history)
-        again = "" if refund.attempt == 1 else f":{refund.attempt}"
-        key = f"{_attempt_key(order)}:refund:{refund.refund_id}{again}"
-        amount = money_of(order, refund.amount_minor)
-        try:
-            reference = await called(
-                self._observer, "refund", gateway.refund(key, reference=held_of(order), amount=amount)
-            )
-        except GatewayRefused as refusal:
-            failed = e.RefundFailed(refund_id=refund.refund_id, attempt=refund.attempt, code=refusal.code)
-            decide = partial(decisions.fail_refund, outcome=failed)
-            purpose = f"refund-failed:{refund.refund_id}"
-        else:
-            issued = e.RefundIssued(
-                refund_id=refund.refund_id, amount_minor=refund.amount_minor, provider_reference=reference
-            )
-            decide = partial(decisions.issue_refund, outcome=issued)
-            purpose = f"refund-outcome:{refund.refund_id}"
+        decide, purpose = await give_back(placed(history), gateway, refund, self._observer)
         asked = (e.RefundRequested, e.RefundRetried)
         cause = self._caused_by(history, asked, purpose, refund_id=refund.refund_id)
         return await self._orders.record(history, decide, cause=cause)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._now_ms() / 1_000, tz=UTC)
-
-
-def _attempt_key(order: Placed) -> str:
-    """The provider's idempotency key: the same for every try of the same attempt, at most 255 characters (Stripe)."""
-    return f"{order.order.order_id}:payment:{order.payment.attempt}"

@@ -6,9 +6,10 @@ from functools import partial
 from typing import Final
 
 from orderstore.domain import decisions, next_steps
-from orderstore.domain.decide_payment import ATTEMPTS_MAX
+from orderstore.domain.deciding import ATTEMPTS_MAX
 from orderstore.domain.events import (
     DeclineCategory,
+    DiscrepancyFound,
     Event,
     OrderCreated,
     PaymentAttemptStarted,
@@ -71,6 +72,22 @@ def money_of(order: Placed, minor: int) -> Money:
     return Money(minor, order.order.currency)
 
 
+def key_of(order: Placed, attempt: int) -> str:
+    """The provider's idempotency key: the same for every try of the same attempt, at most 255 characters (Stripe)."""
+    return f"{order.order.order_id}:payment:{attempt}"
+
+
+def own_key(order: Placed) -> str:
+    """That of the order's present attempt."""
+    return key_of(order, order.payment.attempt)
+
+
+def hold_ran_out(order: Placed) -> DiscrepancyFound:
+    """What the provider holds no longer and nobody has taken, for a person."""
+    left_minor = order.due_minor - order.payment.captured_minor
+    return DiscrepancyFound(area="money", kind="hold_ran_out", subject=held_of(order), ours=left_minor, theirs=0)
+
+
 def held_of(order: Placed) -> str:
     """The provider's reference of what is held or was taken."""
     reference = order.payment.provider_reference
@@ -82,6 +99,6 @@ def _retry_until(order: Placed, category: DeclineCategory, now: datetime) -> dat
     """How long the customer may try again; None: the answer is final. What the bank declines for good is never tried again, and once
     goods have left, it is for a person."""
     allowed_s = 0 if order.order.terms is None else order.order.terms.payment_retry_s
-    if category != "soft" or allowed_s <= 0 or order.payment.attempt >= ATTEMPTS_MAX:
+    if category != "soft" or allowed_s <= 0 or order.payment.next_attempt > ATTEMPTS_MAX:
         return None
     return now + timedelta(seconds=allowed_s) if isinstance(order, Received | Confirmed) else None

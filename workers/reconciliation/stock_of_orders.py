@@ -20,12 +20,13 @@ from orderstore.codec import MalformedCommit
 from orderstore.domain.ids import order_of
 from orderstore.domain.next_steps import inventory_step
 from orderstore.domain.parcels import LEFT, counted, shipments_in, shipped
-from orderstore.domain.parts import InventoryStatus
+from orderstore.domain.parts import EditStatus, InventoryStatus
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import ImpossibleTransition
 from orderstore.history import History
 from orderstore.orders import Orders, placed
 from orderstore.store.errors import CorruptCommit, StreamTooLong
+from workers.inventory.editing import reservation_of_edit
 from workers.inventory.levels import places_in
 from workers.inventory.stock import GoodsAt
 from workers.reconciliation.stock_orders import booked, subject_of
@@ -93,6 +94,9 @@ class StockOfOrders:
         if not said and order.inventory.status is InventoryStatus.RESERVED:
             return found  # all of it has left: of what is held still, the rows tell
         there = Counter(places_in(await self.holding(order_id)))
+        for edit in order.edits:
+            if edit.status is EditStatus.APPLIED:
+                there.update(places_in(await self.holding(reservation_of_edit(order_id, edit.edit_id))))
         for place in sorted(said | there):
             if said[place] != there[place]:
                 kind = "not_held" if said[place] > there[place] else "held_too_much"

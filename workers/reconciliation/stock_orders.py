@@ -8,11 +8,12 @@ from typing import Final
 from orderstore.domain.events import InventoryPartiallyReserved, InventoryReserved
 from orderstore.domain.evolving_stock import at_locations
 from orderstore.domain.parcels import counted, shipped, wanted
-from orderstore.domain.parts import InventoryStatus
+from orderstore.domain.parts import EditStatus, InventoryStatus
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import Cancelled, Placed, Rejected
 from orderstore.history import History
 from orderstore.orders import Orders, placed
+from workers.inventory.editing import owner_of
 from workers.inventory.reservation import reservation_of
 from workers.inventory.stock import MAIN, Place
 from workers.reconciliation.stock import Finding, Wants
@@ -39,11 +40,18 @@ class Booked:
 
 async def order_wants(orders: Orders, reservation_id: str) -> Wants:
     """Whether it still holds goods. Raises what `Orders.load` raises, but for an order that is not there."""
+    order_id, edit_id = owner_of(reservation_id)
     try:
-        history = await orders.load(reservation_id)
+        history = await orders.load(order_id)
     except UnknownOrder:
         return "unknown"
     order = placed(history)
+    if edit_id is not None:
+        edit = next((one for one in order.edits if one.edit_id == edit_id), None)
+        if edit is None or edit.released:
+            return "nothing"
+        if edit.status is not EditStatus.APPLIED:
+            return "goods"
     ended = isinstance(order, Cancelled | Rejected) or order.inventory.status in _HOLDS_NOTHING
     all_gone = order.inventory.status is InventoryStatus.RESERVED and not booked(history).held
     return "nothing" if ended or all_gone else "goods"
@@ -51,7 +59,8 @@ async def order_wants(orders: Orders, reservation_id: str) -> Wants:
 
 async def note_finding(orders: Orders, finding: Finding) -> bool:
     """Have the order say it that a finding is about; False where it is about none. Raises StoreError, Contended."""
-    about = finding.subject if finding.kind in ("order_ended", "order_unknown") else reservation_of(finding.subject)
+    row = finding.subject if finding.kind in ("order_ended", "order_unknown") else reservation_of(finding.subject)
+    about = None if row is None else owner_of(row)[0]
     discrepancy = Discrepancy(
         area="stock",
         kind=finding.kind,
@@ -70,7 +79,8 @@ def subject_of(place: Place) -> str:
 
 def booked(history: History) -> Booked:
     """What stock should say of the order, were every step of the log taken there too."""
-    order, untracked = placed(history), _untracked(history)
+    order = placed(history)
+    untracked = _untracked(history, order)
     gone: Counter[Place] = Counter()
     for shipment in order.shipments:
         if shipment.shipment_id in order.inventory.committed:
@@ -93,17 +103,24 @@ def _set_aside(order: Placed) -> dict[str, Counter[int]]:
     return found
 
 
-def _goods(order: Placed, location: str, pieces: Counter[int], untracked: Collection[str]) -> Counter[Place]:
+def _goods(order: Placed, location: str, pieces: Counter[int], untracked: Collection[int]) -> Counter[Place]:
     goods: Counter[Place] = Counter()
     for line, count in pieces.items():
-        sku = order.order.lines[line].sku
-        if sku not in untracked:
-            goods[Place(location, sku)] += count
+        if line not in untracked:
+            goods[Place(location, order.order.lines[line].sku)] += count
     return goods
 
 
-def _untracked(history: History) -> Collection[str]:
+def _untracked(history: History, order: Placed) -> Collection[int]:
+    """The lines that need no stock: each as it was when its goods were first set aside, which is another time for those of an edit."""
+    lines, found = order.order.lines, set[int]()
     for recorded in history.events:
         if isinstance(recorded.event, InventoryReserved | InventoryPartiallyReserved):
-            return frozenset(recorded.event.untracked_skus)
-    return frozenset()
+            found |= {at for at, line in enumerate(lines) if line.sku in recorded.event.untracked_skus}
+            break
+    for edit in order.edits:
+        if edit.status is EditStatus.APPLIED:
+            added = range(edit.first_line, edit.first_line + len(edit.lines))
+            found -= set(added)
+            found |= {at for at in added if lines[at].sku in edit.untracked_skus}
+    return found

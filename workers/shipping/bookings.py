@@ -1,9 +1,9 @@
 """Which bookings a carrier may hold that the order's log knows nothing of. Pure.
 
 A worker books the carrier first, and writes that down second. Between the two it may die, or the order may change its mind: be undone,
-lose pieces, get more of them. So whoever looks next asks which parcels the order ever wanted, by the log: those that it wants no longer,
-and that were never written down, are cancelled at the carrier, whether they were booked or not. A parcel that is wanted no longer is
-never wanted again under the same id (`next_steps.shipment_id`), so this is safe whenever it is said, and however often.
+lose pieces, get more of them, be edited. So whoever looks next asks which parcels the order ever wanted, by the log: those that it wants
+no longer, and that were never written down, are cancelled at the carrier, whether they were booked or not. A parcel that is wanted no
+longer is never wanted again under the same id (`next_steps.shipment_id`), so this is safe whenever it is said, and however often.
 """
 
 from collections import Counter
@@ -88,4 +88,4 @@ def _backorders(state: Placed) -> bool:
 
 def _changed(state: Placed) -> bool:
     undone = isinstance(state, Cancelling | Cancelled)
-    return bool(undone or state.cancelled or shipments_in(state, _CAME_TO_NOTHING))
+    return bool(undone or state.cancelled or state.edits or shipments_in(state, _CAME_TO_NOTHING))

@@ -1,13 +1,14 @@
 """What is published of an order as a whole: placed, changed, stopped, undone, done."""
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from orderstore.schemas.forms.parts import Amount, Count, Currency, Minor, Moment, Pieces
 
 CancellationReason = Literal["customer", "operator", "payment_failed", "inventory_failed"]
 HoldReason = Literal["fraud_review", "address", "stock", "payment", "operator"]
 LineCancellationReason = Literal["customer", "operator", "inventory", "delay"]
-ActionKind = Literal["payment", "missing_stock", "delay_consent"]
+ActionKind = Literal["payment", "missing_stock", "delay_consent", "edit_payment"]
+EditDecline = Literal["out_of_stock", "payment_failed", "not_in_time", "withdrawn", "order_undone"]
 
 
 class Item(TypedDict):
@@ -62,6 +63,29 @@ class LinesCancelled(TypedDict):
     lines: list[Pieces]
     amountMinor: Minor
     reason: LineCancellationReason
+
+
+class OrderEdit(TypedDict):
+    """Lines that are to follow the order's own, or do from now on, and what it costs more with them."""
+
+    editId: str
+    items: list[Item]
+    amountMinor: Minor
+
+
+class OrderEditReserved(TypedDict):
+    """Every piece of the edit is set aside."""
+
+    editId: str
+    reservationId: str
+
+
+class OrderEditDeclined(TypedDict):
+    """The order stays what it was. `code` is the payment provider's own word, where it was the provider."""
+
+    editId: str
+    reason: EditDecline
+    code: NotRequired[str]
 
 
 class OrderHeld(TypedDict):

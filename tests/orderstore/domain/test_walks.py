@@ -17,7 +17,7 @@ from orderstore.domain.state import (
     ShipmentStatus,
     fold,
 )
-from tests.orderstore.domain.walking import LINES, Walk, walk
+from tests.orderstore.domain.walking import Walk, walk
 
 SEEDS = range(400)
 
@@ -72,7 +72,7 @@ def test_no_piece_is_sent_twice_or_forgotten(walks: list[Walk]) -> None:
     """A completed order has sent every piece that was ordered and not cancelled, once."""
     for one in walks:
         gone = in_shipments(one.order, shipments_in(one.order, LEFT))
-        ordered = Counter({at: line.quantity for at, line in enumerate(LINES)})
+        ordered = Counter({at: line.quantity for at, line in enumerate(one.order.order.lines)})
         assert not gone - ordered
         if isinstance(one.state, Completed):
             assert gone == wanted(one.order)

@@ -20,6 +20,7 @@ from orderstore.domain.parcels import pieces_of, unbooked
 from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import (
     INITIAL,
+    Confirmed,
     InFulfilment,
     Order,
     PaymentStatus,
@@ -30,6 +31,7 @@ from orderstore.domain.state import (
 )
 from orderstore.domain.waiting import waits_in
 from tests.builders import NOON, order_created
+from tests.orderstore.domain import walking_edits
 
 Decide = Callable[[State], tuple[e.Event, ...]]
 
@@ -39,6 +41,8 @@ LINES = (
     e.OrderLine(sku="TABLE", quantity=1, unit_price=Decimal("249.50")),
 )
 
+EAGER_ONE_IN = 4
+"""So many walks; all others are what they were before there were edits."""
 RESUMPTIONS: tuple[e.Resumption, ...] = ("retry", "skip", "resume", "cancel")
 
 
@@ -55,6 +59,8 @@ class Walk:
     """The same as they were decided: together, and when."""
     state: State = INITIAL
     asked: int = 0
+    eager: bool = False
+    """Whether people want more of it, and of nearly every order that is confirmed; it may have taxes then."""
 
     @property
     def order(self) -> Order:
@@ -125,6 +131,14 @@ class Walk:
                 )
             case next_steps.VoidPayment():
                 return partial(d.void_payment, outcome=e.PaymentVoided(provider_reference=None))
+            case next_steps.AuthorizeEdit(edit):
+                answer = self.random.randrange(6) if self.kind else 5
+                return walking_edits.covered(
+                    order, edit, answer=answer, deadline=self.in_(60), held_until=self.in_(500)
+                )
+            case next_steps.ReleaseHold(spare):
+                let_go = e.PaymentHoldReleased(attempt=spare.attempt, provider_reference=spare.provider_reference)
+                return partial(d.release_hold_of_attempt, outcome=let_go)
             case next_steps.IssueRefund(refund):
                 if self.says_no():
                     return partial(
@@ -157,6 +171,11 @@ class Walk:
                 return partial(
                     d.fill_backorder, outcome=e.BackorderFilled(reservation_id="r", allocations=self._at(come))
                 )
+            case next_steps.ReserveEdit(edit):
+                spread = self._at if self.random.random() < 0.5 else lambda _pieces: ()
+                return walking_edits.set_aside(edit, there=not self.says_no(), at=spread)
+            case next_steps.ReleaseEdit(edit):
+                return partial(d.release_edit, edit_id=edit.edit_id)
             case next_steps.Restock(returned):
                 return partial(d.restock, outcome=e.InventoryRestocked(return_id=returned.return_id))
 
@@ -270,14 +289,17 @@ class Walk:
         """Something that somebody asks for, sensible or not."""
         self.asked += 1
         name, order, random = f"a{self.asked}", self.order, self.random
-        line = random.randrange(len(LINES))
-        some = (e.Pieces(line=line, quantity=random.randint(1, LINES[line].quantity)),)
+        lines = order.order.lines
+        line = random.randrange(len(lines))
+        some = (e.Pieces(line=line, quantity=random.randint(1, lines[line].quantity)),)
         left = unbooked(order)
         loose = pieces_of(left)[:1] or some
         back = pieces_of(returnable(order))[:2] or some
         returns = [one.return_id for one in order.returns] or ["none"]
         which = random.choice(returns)
         stages: tuple[e.StalledStage, ...] = ("outcomes", "capture", "dispatch", "delivery", "undo", "refund")
+        if self.eager and isinstance(order, Confirmed) and random.random() < 0.6:
+            return random.choice(walking_edits.asked_for(name, order, random))
         choices: list[Decide] = [
             partial(d.request_cancellation, reason="customer"),
             partial(d.request_refund, refund_id=name, lines=some, reason=None),
@@ -310,6 +332,8 @@ class Walk:
             ),
             partial(d.lose_sight_of_payment),
         ]
+        if self.eager:
+            choices += walking_edits.asked_for(name, order, random)
         choices += [partial(release_hold, hold_id=one.hold_id) for one in order.holds]
         choices += [
             partial(d.answer, action_id=question.action_id, answer=random.choice(("accepted", "declined")))
@@ -332,12 +356,13 @@ class Walk:
     def step(self) -> bool:
         """One more thing that happens."""
         chance = self.random.random()
-        if chance < 0.15:
+        wants_more = self.eager and isinstance(self.state, Confirmed)
+        if chance < (0.6 if wants_more and not self.order.edits else 0.15):
             try:
                 return self.append(self.people()(self.state))
             except CommandRejected:
                 return False
-        if chance < 0.25:
+        if 0.15 <= chance < 0.25:
             self.now += timedelta(seconds=self.random.choice((1, 30, 100, 600)))
             return self.append(timers.expire(self.state, now=self.now))
         wanted = list(self.work())
@@ -386,7 +411,7 @@ class Walk:
         for shipment in self.order.shipments:
             if shipment.status is ShipmentStatus.LOST:
                 lines = shipment.lines or tuple(
-                    e.Pieces(line=at, quantity=one.quantity) for at, one in enumerate(LINES)
+                    e.Pieces(line=at, quantity=one.quantity) for at, one in enumerate(self.order.order.lines)
                 )
                 for part in lines:
                     for quantity in range(part.quantity, 0, -1):
@@ -400,8 +425,8 @@ class Walk:
         return False
 
 
-def walk(seed: int, *, steps: int = 60) -> Walk:
-    """A whole life, from the order to where it comes to rest."""
+def walk(seed: int, *, steps: int = 60, eager: bool = False) -> Walk:
+    """A whole life, from the order to where it comes to rest. `eager`: see `Walk`."""
     random = Random(seed)
     terms = e.Terms(
         missing_stock=random.choice(("refuse", "ask", "backorder", "cancel_lines")),
@@ -411,12 +436,12 @@ def walk(seed: int, *, steps: int = 60) -> Walk:
         answer_s=80,
         review=random.random() < 0.3,
     )
-    going = Walk(random, terms, kind=random.choice((0, 10, 40)))
+    going = Walk(random, terms, kind=random.choice((0, 10, 40)), eager=eager or seed % EAGER_ONE_IN == 1)
     promised = Random(-1 - seed)
     grace_until = NOON + timedelta(seconds=60) if promised.random() < 0.2 else None
     ship_by = NOON + timedelta(seconds=400) if promised.random() < 0.5 else None
     created = order_created(lines=LINES, terms=terms, grace_until=grace_until, ship_by=ship_by)
-    going.append(d.place(INITIAL, order=created))
+    going.append(d.place(INITIAL, order=walking_edits.taxed(created, Random(seed)) if going.eager else created))
     for _ in range(steps):
         going.step()
     going.drain()

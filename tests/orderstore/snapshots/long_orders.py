@@ -1,7 +1,7 @@
 """Long orders, made as transactions make them, and every state that an order can be in."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from orderstore import codec
@@ -10,7 +10,7 @@ from orderstore.domain.state import INITIAL, ImpossibleTransition, State, evolve
 from orderstore.history import Standing
 from orderstore.store.memory import MemoryEventStore
 from orderstore.store.port import Commit
-from tests.builders import NOON, PAID_AT_ONCE, RESERVED, line, order_created
+from tests.builders import NOON, PAID, PAID_AT_ONCE, RESERVED, line, order_created
 from tests.ordering import cause
 from tests.orderstore.golden_events import COMPLETE, MINIMAL
 
@@ -68,6 +68,8 @@ def _milestones() -> tuple[State, ...]:
     created, plain = COMPLETE["OrderCreated"], MINIMAL["OrderCreated"]
     ready = [COMPLETE[name] for name in ("PaymentCompleted", "InventoryReserved")] + [e.OrderConfirmed()]
     booked = [*ready, COMPLETE["ShipmentCreated"]]
+    asked = [*ready, COMPLETE["OrderEditRequested"], COMPLETE["OrderEditReserved"]]
+    late = e.OrderEditDeclined(edit_id="edit-1", reason="not_in_time")
     sent = [*booked, COMPLETE["ShipmentDispatched"], COMPLETE["PaymentCaptured"]]
     billed = [*sent, COMPLETE["InvoiceIssued"], COMPLETE["RefundRequested"]]
     histories: list[list[e.Event]] = [
@@ -81,6 +83,9 @@ def _milestones() -> tuple[State, ...]:
         [plain, *booked, COMPLETE["OrderCancellationRequested"]],
         [plain, *ready, COMPLETE["OrderCancellationRequested"], COMPLETE["OrderCancelled"]],
         [plain, COMPLETE["OrderRejected"]],
+        [created, *asked],
+        [created, *asked, late],
+        [created, *asked, replace(PAID, attempt=2), COMPLETE["OrderEditApplied"]],
     ]
     return (INITIAL, *(fold(INITIAL, history) for history in histories))
 

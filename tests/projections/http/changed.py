@@ -7,6 +7,7 @@ from orderstore.domain.events import RefundFailed
 from tests.projections.http.api import ADMIN, Api
 from tests.projections.http.stories import declined, delivered, reserved, stalled, under_review
 
+EDIT = {"items": [{"sku": "CHARGER-003", "quantity": 2, "price": "19.99"}]}
 LINES = {"lines": [{"line": 1, "quantity": 1}]}
 RETURN = {**LINES, "reason": "withdrawal"}
 DELAY = {"promisedAt": "2026-12-20T00:00:00Z", "reason": "snow", "consentWithinS": 3_600}
@@ -18,6 +19,8 @@ class Changed:
     """By what of their paths names them: an order, and what of it is meant."""
 
     line_cancellations: str
+    edits: str
+    edit: tuple[str, str]
     payment_attempts: str
     review: str
     delays: str
@@ -42,6 +45,8 @@ class Changed:
 
 _MEANT = {
     "/line-cancellations": "line_cancellations",
+    "/edits/{editId}/withdrawal": "edit",
+    "/edits": "edits",
     "/payment-attempts": "payment_attempts",
     "/review": "review",
     "/delays": "delays",
@@ -81,8 +86,12 @@ async def changed(api: Api) -> Changed:
     )
     approved, kept, received = [await _returned(api, fresh) for _ in range(3)]
     await api.post(f"/orders/{fresh}/returns/{received}/receive", token=ADMIN)
+    edited = await reserved(api)
+    edit_id = (await api.post(f"/orders/{edited}/edits", EDIT)).json()["editId"]
     return Changed(
         line_cancellations=await reserved(api),
+        edits=await reserved(api),
+        edit=(edited, edit_id),
         payment_attempts=await declined(api),
         review=await under_review(api),
         delays=await reserved(api),

@@ -33,6 +33,13 @@ async def reserved(api: Api, **changes: Any) -> str:
     return order_id
 
 
+async def held(api: Api, **changes: Any) -> str:
+    """An order that is confirmed, and whose goods somebody keeps here."""
+    order_id = await reserved(api, **changes)
+    assert (await api.post(f"/orders/{order_id}/holds", {"reason": "operator"})).status_code == 201
+    return order_id
+
+
 async def declined(api: Api, **changes: Any) -> str:
     """An order whose first card was declined, and whose customer may try another for an hour."""
     order_id = await api.place(terms={"paymentRetryS": 3_600}, **changes)

@@ -60,7 +60,14 @@ async def test_every_operation_is_described_with_its_scope() -> None:
             ("POST", "/orders/{orderId}/holds/{holdId}/release"): ["orders:write"],
             **{
                 ("POST", f"/orders/{{orderId}}/{verb}"): ["orders:write"]
-                for verb in ("line-cancellations", "payment-attempts", "answers/{actionId}", "returns")
+                for verb in (
+                    "line-cancellations",
+                    "edits",
+                    "edits/{editId}/withdrawal",
+                    "payment-attempts",
+                    "answers/{actionId}",
+                    "returns",
+                )
             },
             ("POST", "/orders/{orderId}/returns/{returnId}/cancel"): ["orders:write"],
             **{

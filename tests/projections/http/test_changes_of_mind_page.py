@@ -7,18 +7,18 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
-from orderstore.domain.decide_payment import ATTEMPTS_MAX
 from orderstore.domain.decide_returns import RETURNS_MAX
+from orderstore.domain.deciding import ATTEMPTS_MAX
 from orderstore.domain.events import Terms
 from orderstore.withdrawal import DAYS
 from projections.http.problems import KINDS
 from tests.projections.http.api import ADMIN, Api, running
-from tests.projections.http.stories import declined, delivered, reserved, short, under_review
+from tests.projections.http.stories import declined, delivered, held, reserved, short, under_review
 from workers.settings import Settings, variable
 
 PAGE = (Path(__file__).parents[3] / "docs" / "changes-of-mind.md").read_text()
 EXAMPLES = [line for line in PAGE.splitlines() if line.startswith("curl ")]
-TOLD = {"returnId": "$RETURN", "actionId": "$QUESTION"}
+TOLD = {"returnId": "$RETURN", "editId": "$EDIT", "actionId": "$QUESTION"}
 
 
 async def run(api: Api, line: str, known: dict[str, str]) -> tuple[int, str]:
@@ -42,6 +42,7 @@ async def test_every_request_does_what_it_says() -> None:
             "$API": "",
             "$AUTH": f"Authorization: Bearer {ADMIN}",
             "$ORDER": await reserved(api),
+            "$HELD": await held(api),
             "$DECLINED": await declined(api),
             "$ASKED": await short(api),
             "$REVIEWED": await under_review(api),

@@ -24,6 +24,7 @@ OPERATIONS = (
         for verb in ("line-cancellations", "payment-attempts", "review", "delays", "notes", "exceptions/actions")
     ),
     *("POST /orders/{orderId}/answers/{actionId}", "POST /orders/{orderId}/refunds/{refundId}/retry"),
+    *("POST /orders/{orderId}/edits", "POST /orders/{orderId}/edits/{editId}/withdrawal"),
     "POST /orders/{orderId}/returns",
     *(
         f"POST /orders/{{orderId}}/returns/{{returnId}}/{verb}"

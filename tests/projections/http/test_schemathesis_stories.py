@@ -17,7 +17,10 @@ ORDER = "/orders/{orderId}"
 STEPS = (
     *(f"GET {ORDER}{place}" for place in ("", "/changes", "/events", "/invoices", "/lines", "/live")),
     *(f"POST {ORDER}/{verb}" for verb in ("cancel", "refunds", "holds", "holds")),
-    *(f"POST {ORDER}/{verb}" for verb in ("line-cancellations", "payment-attempts", "returns", "delays", "notes")),
+    *(
+        f"POST {ORDER}/{verb}"
+        for verb in ("line-cancellations", "edits", "payment-attempts", "returns", "delays", "notes")
+    ),
     *(f"POST {ORDER}/returns/{{returnId}}/{verb}" for verb in ("cancel", "receive", "inspection")),
     f"POST {ORDER}/holds/{{holdId}}/release",
 )

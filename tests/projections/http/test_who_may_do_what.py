@@ -17,7 +17,10 @@ OPERATIONS = [
     ("POST", f"{ORDER}/holds/h-1/release", "orders:write"),
     *(
         ("POST", f"{ORDER}/{verb}", "orders:write")
-        for verb in ("line-cancellations", "payment-attempts", "answers/missing_stock", "returns", "returns/r-1/cancel")
+        for verb in (
+            *("line-cancellations", "edits", "edits/e-1/withdrawal", "payment-attempts", "answers/missing_stock"),
+            *("returns", "returns/r-1/cancel"),
+        )
     ),
     *(
         ("POST", f"{ORDER}/{verb}", "orders:operate")

@@ -127,6 +127,7 @@ def test_the_document_is_written_down() -> None:
         "actions": [],
         "actionsOmitted": 0,
         "returns": [],
+        "edits": [],
         "stalled": [],
         "currency": "USD",
         "totalMinor": 90_000,

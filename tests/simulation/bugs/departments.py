@@ -13,14 +13,15 @@ from workers.billing import handler as billing_handler
 from workers.inventory import reservation
 from workers.inventory.table_stock import TableStock
 from workers.payment import handler as payment_handler
+from workers.payment import outcomes
 from workers.payment.attempts import Attempt, TableAttempts
 from workers.payment.gateway import Declined, PaymentGateway
 
 
 def _new_key_for_each_try() -> AbstractContextManager[Any]:
     """The provider is asked under another key each time."""
-    real = payment_handler._attempt_key
-    return patch.object(payment_handler, "_attempt_key", lambda order: f"{real(order)}:{another()}")
+    real = outcomes.own_key
+    return patch.object(payment_handler, "own_key", lambda order: f"{real(order)}:{another()}")
 
 
 def _time_out_is_a_decline() -> AbstractContextManager[Any]:

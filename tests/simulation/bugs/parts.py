@@ -20,7 +20,7 @@ FAR_MS: Final = 600_000
 
 def _one_key_for_all_attempts() -> AbstractContextManager[Any]:
     """Whatever became of the first attempt is taken for the outcome of each later one."""
-    return patch.object(payment_handler, "_attempt_key", lambda order: f"{order.order.order_id}:payment:1")
+    return patch.object(payment_handler, "own_key", lambda order: f"{order.order.order_id}:payment:1")
 
 
 def _part_as_if_first() -> AbstractContextManager[Any]:

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orderstore.domain import decisions
-from orderstore.domain.events import PaymentFailed, RefundFailed
+from orderstore.domain.events import PaymentCompleted, PaymentFailed, RefundFailed
 from orderstore.domain.ids import order_id_for_key
 from orderstore.orders import Orders
 from orderstore.recorded import Recorded
-from tests.builders import BOOKED, DELIVERED, DISPATCHED, NOON, PAID_AT_ONCE, RESERVED
+from tests.builders import BOOKED, DELIVERED, DISPATCHED, NOON, PAID, PAID_AT_ONCE, RESERVED
 from tests.ordering import ACTOR, TENANT, cause, orders_over, request
 from workers.cli import build
 from workers.commands.orders import options
@@ -43,9 +43,9 @@ class Shop:
 
         anyio.run(main)
 
-    def reserve(self) -> None:
+    def reserve(self, paid: PaymentCompleted = PAID_AT_ONCE) -> None:
         self.place()
-        self.happens(decisions.complete_payment, "paid", outcome=PAID_AT_ONCE)
+        self.happens(decisions.complete_payment, "paid", outcome=paid)
         self.happens(decisions.reserve_inventory, "reserved", outcome=RESERVED)
 
     def deliver(self) -> None:
@@ -93,6 +93,24 @@ def test_pieces_are_taken_out_of_an_order(shop: Shop) -> None:
     assert words.stdout.startswith("LinesCancelled, as before: ")
     made = shop.events()[-2]
     assert (made.event_id, made.actor.type, made.actor.id) == (told["eventId"], "operator", "olga")
+
+
+def test_lines_are_added_to_an_order(shop: Shop) -> None:
+    """Once for one key, of the version that was seen; and taken back."""
+    shop.reserve(PAID)
+    wanted = ("orders", "edit", ORDER, "--add", "CHARGER-003:2:19.99", "--key", "k")
+    stale = run(*wanted, "--if-version", "3")
+    told = done(*wanted, "--if-version", "4")
+    again = done(*wanted, "--if-version", "4")
+    edit_id = told["data"]["editId"]
+    back = done("orders", "withdraw-edit", ORDER, edit_id)
+
+    assert (stale.exit_code, "version 4" in stale.output) == (1, True)
+    assert (told["event"], told["new"], again["new"]) == ("OrderEditRequested", True, False)
+    assert (told["data"]["amountMinor"], told["data"]["dueMinor"]) == (3_998, 93_998)
+    assert (back["event"], back["data"]) == ("OrderEditDeclined", {"editId": edit_id, "reason": "withdrawn"})
+    assert run("orders", "withdraw-edit", ORDER, "none").exit_code == 1
+    assert run("orders", "edit", ORDER, "--add", "CHARGER-003:2").exit_code == 2
 
 
 def test_an_order_is_held_released_and_undone(shop: Shop) -> None:
@@ -236,9 +254,19 @@ def test_the_examples_of_the_page_run_as_they_stand(shop: Shop) -> None:
         if "$ARRIVED" in line and not arrived:
             shop.orders, arrived = orders_over(), True
             shop.deliver()
-        command = line.replace("$ORDER", ORDER).replace("$ARRIVED", ORDER).replace("$RETURN", return_id)
+        kept = shop.orders
+        if "$HELD" in line:  # an order of its own, whose money is held and not taken
+            shop.orders = orders_over()
+            shop.reserve(PAID)
+        command = (
+            line.replace("$HELD", ORDER)
+            .replace("$ORDER", ORDER)
+            .replace("$ARRIVED", ORDER)
+            .replace("$RETURN", return_id)
+        )
         result = CliRunner().invoke(build(), shlex.split(command)[1:])
         assert result.exit_code == 0, (line, result.output)
+        shop.orders = kept
         if "--json" in line:
             return_id = json.loads(result.stdout)["data"]["returnId"]
     assert len(lines) > 8

@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from orderstore.domain import events as e
 from orderstore.domain.parcels import counted
 from workers.inventory.backorders import fill_id
-from workers.inventory.lines import Room, goods_in, goods_of, quantities_of
+from workers.inventory.lines import Room, goods_of, quantities_of
 from workers.inventory.outcomes import came, outcome_of
 from workers.inventory.stock import MAIN, PartlyReserved, Reserved, Short
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 5)), min_size=1, max_size=8)
+
+
+def goods_in(order: e.OrderCreated, allocations: tuple[e.Allocation, ...]) -> dict[str, dict[str, int]]:
+    return {allocation.location: goods_of(order, allocation.lines) for allocation in allocations}
 
 
 def order_of(lines: list[tuple[str, int]], terms: e.Terms | None = None) -> e.OrderCreated:

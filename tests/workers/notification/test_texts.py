@@ -13,6 +13,7 @@ from orderstore.domain import events as e
 from orderstore.registry import BY_NAME, consumed_by
 from tests.builders import DECLINED, DISPATCHED, PAID, RESERVED, order_created
 from tests.orderstore.golden_events import COMPLETE, MINIMAL
+from tests.orderstore.golden_orders import BARE_CHARGER
 from tests.workers.notification.channel_fakes import OPERATORS_ONLY, note_of
 from workers.notification.chat import slack_payload, teams_payload
 from workers.notification.sms_text import length_of
@@ -34,6 +35,8 @@ EXAMPLES: dict[str, e.Event] = {
     "RefundIssued": e.RefundIssued(refund_id="r-1", amount_minor=2_500, provider_reference="re_1"),
     "LinesCancelled": COMPLETE["LinesCancelled"],
     "OrderActionRequired": COMPLETE["OrderActionRequired"],
+    "OrderEditApplied": COMPLETE["OrderEditApplied"],
+    "OrderEditDeclined": COMPLETE["OrderEditDeclined"],
     "PaymentDisputed": COMPLETE["PaymentDisputed"],
     "ShipmentFailed": COMPLETE["ShipmentFailed"],
     "ShipmentDelayed": COMPLETE["ShipmentDelayed"],
@@ -52,6 +55,14 @@ VARIANTS: list[tuple[e.Event, str, str]] = [
     (e.OrderActionRequired(action_id="a", kind="payment", deadline=DEADLINE), "by 4 March 2026, 12:00 UTC", "stock"),
     (e.OrderActionRequired(action_id="a", kind="missing_stock", deadline=DEADLINE), "we send what is there", "later"),
     (e.OrderActionRequired(action_id="a", kind="delay_consent", deadline=DEADLINE), "you want to wait", "stock"),
+    (e.OrderActionRequired(action_id="a", kind="edit_payment", deadline=DEADLINE), "what you added", "cancelled"),
+    (COMPLETE["OrderEditApplied"], "2 x 65 W. You pay 39.98 USD more.", "less"),
+    (e.OrderEditApplied(edit_id="e", lines=BARE_CHARGER, amount_minor=0), "2 x CHARGER-003.", "USD"),
+    (e.OrderEditDeclined(edit_id="e", reason="out_of_stock"), "not all of it is in stock. The order itself", "bank"),
+    (e.OrderEditDeclined(edit_id="e", reason="payment_failed"), "your payment did not go through", "stock"),
+    (e.OrderEditDeclined(edit_id="e", reason="not_in_time"), "did not hear from you in time", "stock"),
+    (e.OrderEditDeclined(edit_id="e", reason="withdrawn"), "since it was taken back", "stock"),
+    (e.OrderEditDeclined(edit_id="e", reason="order_undone"), "the order is being cancelled.", "stays"),
     (COMPLETE["ShipmentDelayed"], "We need your consent by 4 March 2026, 12:00 UTC", "sorry"),
     (MINIMAL["ShipmentDelayed"], "by 10 April 2026, 12:00 UTC. We are sorry", "consent"),
 ]

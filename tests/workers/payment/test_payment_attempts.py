@@ -7,14 +7,15 @@ import pytest
 
 from orderstore.domain import decisions, timers
 from orderstore.domain import events as e
-from orderstore.domain.decide_payment import ATTEMPTS_MAX
+from orderstore.domain.deciding import ATTEMPTS_MAX
 from orderstore.domain.money import Money
 from orderstore.domain.state import PaymentStatus
 from tests.virtual_time import run_virtual
 from tests.workers.payment.stories import NORTH, SOUTH, Story, over_stripe, placed_in, sandbox
 from tests.workers.world import World
+from workers.payment.editing import LOOKS_S
 from workers.payment.gateway import Authorized, Declined, GatewayRefused, GatewayTimeout
-from workers.payment.handler import ACTION_S, LOOKS_S
+from workers.payment.handler import ACTION_S
 from workers.payment.sandbox import SandboxGateway, act
 from workers.runtime.outcome import Done
 

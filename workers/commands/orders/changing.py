@@ -40,7 +40,7 @@ def cancel_lines(
     as_json: AsJson = False,
     state_dir: StateDir = DEFAULT_STATE_DIR,
 ) -> None:
-    """Take pieces out of an order that no carrier expects yet. More pieces are an order of their own."""
+    """Take pieces out of an order that no carrier expects yet."""
     request = body(CancelLines, {"lines": pieces(lines)})
     wish = undoing.cancel_lines(order, request, actor=operator(by), idempotency_key=key_of(key))
     carry_out(state_dir, asking(order, wish), by=by, seen=seen, as_json=as_json)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 from uuid import uuid4
@@ -165,6 +166,8 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - any part of an event
         }
     if isinstance(value, tuple):
         return [_shown(part) for part in value]
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return timestamp(value) if isinstance(value, datetime) else value
 
 
