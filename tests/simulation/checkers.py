@@ -195,6 +195,8 @@ def _refunds_of_nobody(events: list[e.Event], asked: set[str]) -> list[str]:
                 known.add(":cancellation")
             case e.PaymentCompleted():
                 known.add(":surplus")
+            case e.PaymentDisputeClosed():
+                known.add(f":dispute:{event.dispute_id}")
             case _:
                 pass
     lost = any(isinstance(event, e.ShipmentFailed) for event in events)

@@ -33,7 +33,7 @@ from workers.shipping.carrier import (
     TooLate,
     Waiting,
 )
-from workers.shipping.news import DELAY_CONSENT_S, began, follows, new_scans, notice_of, scanned
+from workers.shipping.news import DELAY_CONSENT_S, began, follows, lets_go, new_scans, notice_of, scanned
 from workers.shipping.outcomes import booked_in, created, is_booked, told_late, tracked, wants_more
 
 TRACK_AGAIN_S: Final = 60.0
@@ -134,7 +134,7 @@ class ShippingHandler(Reaction):
         """Hand over what is booked, and look after what is under way."""
         before = history
         history, waiting = await self._hand_over(history)
-        waits = any(self._follows(history, envelope, shipment_id, e.ShipmentCreated) for shipment_id in waiting)
+        waits = any(self._waits_for(history, envelope, shipment_id) for shipment_id in waiting)
         history, under_way = await self._look_after(history, envelope)
         if wants_more(history.state, waiting):
             return history
@@ -255,6 +255,11 @@ class ShippingHandler(Reaction):
             self._withdrawn[shipment_id] = None
             if len(self._withdrawn) > _WITHDRAWN_MAX:
                 del self._withdrawn[next(iter(self._withdrawn))]
+
+    def _waits_for(self, history: History, envelope: Envelope, shipment_id: str) -> bool:
+        beginning = began(history, shipment_id, e.ShipmentCreated)
+        own = follows(beginning, envelope.event_id, now_ms=self._now_ms())
+        return own or lets_go(history, beginning, envelope.event_id)
 
     def _follows(
         self,

@@ -9,7 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from orderstore.domain import ids
-from orderstore.domain.events import ShipmentCreated, ShipmentDelayed, ShipmentDispatched, Terms, TrackingUpdated
+from orderstore.domain.events import (
+    OrderEditApplied,
+    OrderEditDeclined,
+    OrderHoldReleased,
+    ShipmentCreated,
+    ShipmentDelayed,
+    ShipmentDispatched,
+    Terms,
+    TrackingUpdated,
+)
 from orderstore.history import History
 from orderstore.orders import placed
 from orderstore.recorded import Recorded
@@ -25,6 +34,7 @@ DELAY_CONSENT_S: Final = 30 * 86_400
 RETENTION_S: Final = 4 * 86_400
 """How long the queue keeps a message (E082): a parcel that was told of before then has no message of its own any more."""
 
+_LETS_GO: Final = (OrderHoldReleased, OrderEditApplied, OrderEditDeclined)
 _CODE_CHARACTERS: Final = 64
 _PLACE_CHARACTERS: Final = 128
 _REASON_CHARACTERS: Final = 200
@@ -41,6 +51,15 @@ def began(history: History, shipment_id: str, event_type: type[ShipmentCreated] 
 def follows(beginning: Recorded, message_event_id: str, *, now_ms: int) -> bool:
     """Whether a message is the one that waits for what becomes of a parcel: its own does, and any other one when its own is gone by now."""
     return beginning.event_id == message_event_id or now_ms - beginning.recorded_at_ms > RETENTION_S * 1000
+
+
+def lets_go(history: History, beginning: Recorded, message_event_id: str) -> bool:
+    """Whether a message is of the end of something that kept a parcel here: while that lasted its own message had nothing to wait for."""
+    return any(
+        recorded.event_id == message_event_id and isinstance(recorded.event, _LETS_GO)
+        for recorded in history.events
+        if recorded.commit > beginning.commit
+    )
 
 
 def scanned(history: History, shipment_id: str) -> int:

@@ -287,6 +287,27 @@ def test_a_short_delay_is_told_once_and_asks_nobody() -> None:
     run_virtual(scenario)
 
 
+def test_a_delayed_parcel_that_was_held_meanwhile_leaves_when_the_carrier_lets_it() -> None:
+    """The message of its booking has nothing to wait for while the order is held; the one of the release waits in its place."""
+
+    async def scenario() -> None:
+        world = World(delay_s=600)
+        order_id = await confirm(world, await world.place(shippingOutcome="delayed"))
+        handle = world.handlers["shipping"]
+        assert await handle(message_of(world, "OrderConfirmed")) == Done()
+        await world.hold(order_id, "looked-at")
+        assert await handle(message_of(world, "ShipmentCreated")) == Done()
+        await world.release(order_id, "looked-at")
+        waits = message_of(world, "OrderHoldReleased")
+        assert await handle(waits) == Defer(60)
+        world.time_ms += 600_000
+        assert await handle(waits) == Done()
+        await world.deliver()
+        assert await world.status(order_id) == "Completed"
+
+    run_virtual(scenario)
+
+
 def test_a_parcel_that_waits_for_its_collection_is_no_news() -> None:
     """Nobody is told anything; the message of its booking waits with it."""
 
