@@ -32,7 +32,7 @@ USUAL: Final = Terms()
 class Promises:
     """What is promised of an order from the moment on at which it is accepted; it keeps the moments that follow
     (`OrderCreated.grace_until`, `ship_by`). For `grace_s` nobody begins with it (0: the work begins at once); within `ship_within_s` all of
-    it is to have left, or the customer is asked whether he waits longer (0: nothing is promised)."""
+    it is to have left, or the customer is asked whether to wait longer (0: nothing is promised)."""
 
     grace_s: int = 0
     ship_within_s: int = 0
@@ -44,7 +44,7 @@ NOTHING_PROMISED: Final = Promises()
 class AskedTerms(WireRequest):
     """The rules for this order, where they are not to be the deployment's own; times are in seconds. A review can be asked for, and not
     be waived where every order is reviewed. `graceS`: for so long nobody begins with the order; `shipWithinS`: by then all of it is to have
-    left, or the customer is asked whether he waits longer."""
+    left, or the customer is asked whether to wait longer."""
 
     missing_stock: Literal["refuse", "ask", "backorder", "cancel_lines"] | None = None
     charge: Literal["per_order", "per_shipment"] | None = None

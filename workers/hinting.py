@@ -1,7 +1,7 @@
 """Waking a department for an order: it is sent a message that it has had before, and reads the order anew. A message is only a hint, so
 one more does no harm."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from types_aiobotocore_sqs import SQSClient
-
-DEPARTMENTS: Final = ("payment", "inventory", "shipping", "billing")
 
 
 class QueueHints:

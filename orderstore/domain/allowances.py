@@ -1,7 +1,7 @@
 """How long each stage of an order may take before somebody is told. An order keeps the allowances that it was placed with, so each of its
 deadlines follows from the log alone: `occurred_at` of the event that began the stage, and the order's own allowance.
 
-outcomes   from `OrderCreated` to both outcomes: 15 min. Ours: providers answer in seconds; these are their retries.
+outcomes   from `OrderCreated`, or the end of its grace, to both outcomes: 15 min. Ours: providers answer in seconds, and try again.
 capture    from `PaymentCompleted` that holds money until four fifths of its `capture_before`: no allowance, but the provider's own time.
 dispatch   from `OrderConfirmed`, or the release of the last hold, to `ShipmentDispatched`: 48 h. Starshipit: "Aged Unshipped 2+ days".
            Once the first parcel has left, from the booking of each further one.

@@ -17,10 +17,8 @@ from typing import Final, Literal
 
 from orderstore.domain import events as e
 from orderstore.domain.allowances import CAPTURE_WARNED_AT, Allowed, Stage, allowances_of, allowed_s
-from orderstore.domain.several import KEPT_MAX, NONE, Several, Waiting
+from orderstore.domain.several import NONE, Several
 from orderstore.domain.timers import Timer, promise_question
-
-__all__ = ("KEPT_MAX", "NONE", "Several", "Waiting")  # beside everything that is defined here
 
 Phase = Literal["received", "confirmed", "in_fulfilment", "completed", "cancelling", "ended"]
 _STAGE_OF: Final[dict[Phase, Allowed]] = {"received": "outcomes", "confirmed": "dispatch", "cancelling": "undo"}
@@ -166,6 +164,7 @@ def _evolve(view: Deadlines, event: e.Event, now: datetime) -> Deadlines:
                 payment="authorized" if held else "",
                 payment_until=event.capture_before if held else None,
                 payment_since=now if held else None,
+                silent=tuple(one for one in view.silent if one != ("capture", "")),  # told of what was held before
             )
         case e.InventoryReserved() | e.InventoryPartiallyReserved():
             return replace(view, reserved_until=event.expires_at)
@@ -186,7 +185,7 @@ def _evolve(view: Deadlines, event: e.Event, now: datetime) -> Deadlines:
             return replace(view, to_leave=view.to_leave - sum(part.quantity for part in event.lines))
         case e.ShipmentDelayed():
             later = view.ship_by is not None and event.promised_at > view.ship_by
-            return replace(view, ship_by=event.promised_at, promise_asked=False) if later else view
+            return _promised(view, event.promised_at) if later else view
         case e.PaymentCaptured():
             # of what is held still, where it was one parcel's, the rest goes with the next one, or is for a person
             return replace(view, payment="", payment_until=None)
@@ -233,6 +232,12 @@ def _evolve(view: Deadlines, event: e.Event, now: datetime) -> Deadlines:
             return _resumed(view, event, now)
         case _:
             return view
+
+
+def _promised(view: Deadlines, ship_by: datetime) -> Deadlines:
+    """A promise is asked about once, and two of them within a second are one."""
+    same = view.ship_by is not None and promise_question(view.ship_by) == promise_question(ship_by)
+    return replace(view, ship_by=ship_by, promise_asked=view.promise_asked and same)
 
 
 def _left(view: Deadlines, shipment_id: str, now: datetime) -> Deadlines:

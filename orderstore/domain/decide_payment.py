@@ -7,6 +7,7 @@ from orderstore.domain import events as e
 from orderstore.domain.decide_edits import given_up, refuse_while_edited
 from orderstore.domain.decide_returns import on_their_way_back, returns_owed
 from orderstore.domain.deciding import ATTEMPTS_MAX, Decision, existing, with_follow_up
+from orderstore.domain.edits import HOLD_RAN_OUT
 from orderstore.domain.rejections import (
     NothingToRefund,
     NothingToRetry,
@@ -132,7 +133,7 @@ def expire_authorization(state: State, *, outcome: e.PaymentAuthorizationExpired
             return with_follow_up(order, *given_up(order, "order_undone"), undone)
         case Received() | Confirmed() | InFulfilment() | Completed():
             again = payment.next_attempt <= ATTEMPTS_MAX
-            return (*given_up(order, "payment_failed", "authorization_expired"), outcome) if again else ()
+            return (*given_up(order, "payment_failed", HOLD_RAN_OUT), outcome) if again else ()
         case Cancelling() | Cancelled() | Rejected():
             return ()
 

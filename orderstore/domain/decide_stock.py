@@ -124,6 +124,10 @@ def cancel_lines(
         raise TooLateToCancel("the carrier expects these pieces or has them: ask for a return instead")
     if not wanted(order) - asked:
         raise NothingToCancel("this is all that is left of the order: cancel the order instead")
+    if order.inventory.status is InventoryStatus.PENDING and order.grace_until is not None:
+        raise TooLateToCancel(
+            "the order's grace is not over: try again when its goods are set aside, or cancel the order"
+        )
     if order.inventory.status is InventoryStatus.PENDING:
         raise TooLateToCancel("the goods are being set aside at this moment: try again when they are")
     return with_follow_up(

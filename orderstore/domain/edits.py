@@ -22,6 +22,8 @@ LINES_MAX: Final = 5_000
 TOTAL_MINOR_MAX: Final = 10**15
 TAX_RATES_MAX: Final = 20
 """Of an order with all of its edits: what the door lets in with a new one."""
+HOLD_RAN_OUT: Final = "authorization_expired"
+"""The code of an edit that was declined because the order's own hold ran out: what became of the edit's own payment nobody knows then."""
 _NO_TAX: Final = Decimal(0)
 
 
@@ -73,8 +75,9 @@ def pieces_added(edit: Edit) -> tuple[e.Pieces, ...]:
 
 def with_goods(inventory: Inventory, edit: Edit, *, wanted: Counter[int]) -> Inventory:
     """The order's reservation with what is set aside for the edit. `wanted` are the order's pieces without it. What lies nowhere in
-    particular lies at the main location, and is said to as soon as anything lies elsewhere."""
-    if not inventory.allocations and not edit.allocations:
+    particular lies at the main location, and is said to as soon as anything lies elsewhere, or is still to come: then whatever is not said
+    to be set aside would be forgotten."""
+    if not (inventory.allocations or edit.allocations or inventory.missing):
         return inventory
     missing = Counter({part.line: part.quantity for part in inventory.missing})
     before = inventory.allocations or _at_main(pieces_of(wanted - missing))

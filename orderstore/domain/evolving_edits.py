@@ -4,7 +4,7 @@ from typing import Any, TypeVar, assert_never
 
 from orderstore.domain import events as e
 from orderstore.domain.copying import replace
-from orderstore.domain.edits import edited, with_goods
+from orderstore.domain.edits import HOLD_RAN_OUT, edited, with_goods
 from orderstore.domain.parcels import shipped, wanted
 from orderstore.domain.parts import Edit, EditStatus, Payment, Spare
 from orderstore.domain.statuses import ImpossibleTransition, Placed
@@ -49,7 +49,7 @@ def after_edit(state: _S, event: EditEvent) -> _S:
             edit = _edit(state, event.edit_id)
             nothing_held = event.reason == "out_of_stock"
             after = _with(state, event.edit_id, status=EditStatus.DECLINED, released=nothing_held)
-            if not edit.reserved or event.reason == "payment_failed":
+            if not edit.reserved or (event.reason == "payment_failed" and event.code != HOLD_RAN_OUT):
                 return after  # its payment never began, or is over
             return replace(after, payment=with_spare(state.payment, Spare(attempt=edit.attempt)))
         case e.OrderEditReleased():

@@ -39,7 +39,7 @@ class OrderCreated:
     grace_until: datetime | None = None
     """Until when nobody begins with it, so that a cancellation undoes nothing; None: the work begins at once."""
     ship_by: datetime | None = None
-    """By when all of it is to have left, or the customer is asked whether he waits longer; None: nothing was promised."""
+    """By when all of it is to have left, or the customer is asked whether to wait longer; None: nothing was promised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """The order as its events tell it. `evolve` holds no rules; an impossible transition is a bug."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeVar, assert_never
 
@@ -13,8 +12,8 @@ from orderstore.domain.evolving import (
     shipments_after,
 )
 from orderstore.domain.evolving_edits import after_edit, all_released
-from orderstore.domain.evolving_stock import inventory_after, without
-from orderstore.domain.parcels import LEFT, LIVE, all_gone, in_shipments, shipments_in
+from orderstore.domain.evolving_pieces import committed, without_pieces
+from orderstore.domain.evolving_stock import inventory_after
 from orderstore.domain.parts import (
     UNPAID,
     CreditNote,
@@ -34,7 +33,7 @@ from orderstore.domain.parts import (
     ShipmentStatus,
     Stall,
 )
-from orderstore.domain.shares import priced, surplus_refund_id
+from orderstore.domain.shares import surplus_refund_id
 from orderstore.domain.statuses import (
     Cancelled,
     Cancelling,
@@ -97,7 +96,7 @@ def fold(state: State, events: Iterable[e.Event]) -> State:
 def evolve(state: State, event: e.Event) -> State:
     """The state after one more event. Raises ImpossibleTransition."""
     after = _evolve(state, event)
-    if after.stalls and (left := stalls_left(after)) != after.stalls:
+    if after.stalls and (left := stalls_left(after, event)) != after.stalls:
         return replace(after, stalls=left)
     return after
 
@@ -116,7 +115,7 @@ def _evolve(state: State, event: e.Event) -> Order:
         case e.PaymentCompleted() | e.PaymentCaptured():
             return replace(state, payment=payment_after(state.payment, event, due_minor=state.due_minor))
         case e.InventoryReserved() | e.InventoryCommitted():
-            return _committed(replace(state, inventory=inventory_after(state.inventory, event, backorder=False)))
+            return committed(replace(state, inventory=inventory_after(state.inventory, event, backorder=False)))
         case e.OrderConfirmed():
             return _become(Confirmed, state, after=(Received,))
         case (
@@ -176,7 +175,7 @@ def _evolve(state: State, event: e.Event) -> Order:
             inventory = inventory_after(state.inventory, event, backorder=False)
             return all_released(replace(state, inventory=inventory))
         case e.LinesCancelled():
-            return _committed(_without(state, event))
+            return committed(without_pieces(state, event))
         case (
             e.OrderEditRequested()
             | e.OrderEditReserved()
@@ -256,37 +255,6 @@ def _refunding(state: Order, event: e.RefundRequested) -> Order:
 def _refunds_of(state: Order) -> frozenset[str]:
     of_parts = (part.refund_id for part in state.cancelled if part.refund_id is not None)
     return frozenset((*of_parts, surplus_refund_id(state.order.order_id)))
-
-
-def _without(state: Order, event: e.LinesCancelled) -> Order:
-    """The order without these pieces."""
-    sent: dict[str | None, Counter[int]] = {}
-    for shipment in shipments_in(state, LIVE):
-        sent.setdefault(shipment.location, Counter()).update(in_shipments(state, (shipment,)))
-    inventory, freed = without(state.inventory, event.lines, sent=sent)
-    part = LineCancellation(
-        cancellation_id=event.cancellation_id,
-        lines=event.lines,
-        amount_minor=event.amount_minor,
-        priced=priced(state, event.lines),
-        refund_id=event.refund_id,
-        freed=freed,
-        after=len(state.payment.refunds),
-    )
-    after = replace(state, cancelled=(*state.cancelled, part), inventory=inventory)
-    payment = state.payment
-    if payment.status is PaymentStatus.PARTIALLY_CAPTURED and payment.captured_minor >= after.due_minor:
-        return replace(after, payment=replace(payment, status=PaymentStatus.CAPTURED, capture_before=None))
-    return after
-
-
-def _committed(state: Order) -> Order:
-    """The same, where all that was set aside has left, and stock knows it."""
-    reserved = state.inventory.status is InventoryStatus.RESERVED
-    committed = [parcel.shipment_id in state.inventory.committed for parcel in shipments_in(state, LEFT)]
-    if reserved and committed and all(committed) and all_gone(state):
-        return replace(state, inventory=replace(state.inventory, status=InventoryStatus.COMMITTED))
-    return state
 
 
 def _held(state: Order, event: e.OrderHeld | e.OrderHoldReleased) -> Order:

@@ -39,6 +39,12 @@ def waits_in(order: Order, stage: e.StalledStage, subject: str | None) -> bool:
             return any(refund.refund_id == subject for refund in order.payment.refunds_owed)
 
 
-def stalls_left(order: Order) -> tuple[Stall, ...]:
-    """What still stalls: a stage that went on has ended what was said of it, so that it can be said again."""
-    return tuple(stall for stall in order.stalls if waits_in(order, stall.stage, stall.subject))
+def stalls_left(order: Order, event: e.Event) -> tuple[Stall, ...]:
+    """What still stalls after this event: a stage that went on has ended what was said of it, so that it can be said again. What was said
+    of money that was held ends with it too where other money is held at once, which is so when an edit is covered."""
+    held_anew = isinstance(event, e.PaymentCompleted)
+    return tuple(
+        stall
+        for stall in order.stalls
+        if waits_in(order, stall.stage, stall.subject) and not (held_anew and stall.stage == "capture")
+    )

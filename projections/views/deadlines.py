@@ -16,7 +16,7 @@ from orderstore.codec import timestamp
 from orderstore.domain import deadlines as d
 from orderstore.domain import events as e
 from orderstore.domain.allowances import CAPTURE_WARNED_AT, OUTCOMES_LONGEST_S
-from orderstore.domain.deadlines import Several, Waiting
+from orderstore.domain.several import NONE, Several, Waiting
 from orderstore.recorded import Recorded
 from projections.views.view import Listing, OutOfPlace, View
 
@@ -163,7 +163,7 @@ def _several(several: Several) -> dict[str, Any] | None:
 
 def _several_of(stored: Mapping[str, Any] | None) -> Several:
     if stored is None:
-        return d.NONE
+        return NONE
     kept = tuple(Waiting(subject, datetime.fromisoformat(since), *pieces) for subject, since, *pieces in stored["kept"])
     return Several(kept, stored.get("more", 0), _moment(stored.get("moreSince")))
 

@@ -69,7 +69,7 @@ def evolve(view: OrderStatus | None, recorded: Recorded) -> OrderStatus:
     after = _after(view, recorded.event, moment)
     return replace(
         after,
-        stalls=tuple(stall for stall in after.stalls if _waits_in(after, stall)) if after.stalls else (),
+        stalls=_stalls_left(after, recorded.event) if after.stalls else (),
         updated_at=moment,
         last_recorded_at_ms=recorded.recorded_at_ms,
         version=recorded.version,
@@ -242,6 +242,14 @@ def _asked(view: OrderStatus, event: e.OrderActionRequired | e.OrderActionAnswer
 def _ended(view: OrderStatus, status: Status) -> OrderStatus:
     """Holds and questions end with the order."""
     return replace(view, status=status, holds=(), actions=(), actions_omitted=0)
+
+
+def _stalls_left(view: OrderStatus, event: e.Event) -> tuple[Stall, ...]:
+    """As `waiting.stalls_left`."""
+    held_anew = isinstance(event, e.PaymentCompleted)
+    return tuple(
+        stall for stall in view.stalls if _waits_in(view, stall) and not (held_anew and stall.stage == "capture")
+    )
 
 
 def _waits_in(view: OrderStatus, stall: Stall) -> bool:

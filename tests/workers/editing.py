@@ -3,7 +3,6 @@
 from typing import Any
 
 from orderstore.change_requests import EditOrder
-from orderstore.domain import events as e
 from orderstore.domain.parts import EditStatus, PaymentStatus
 from orderstore.domain.state import Placed
 from orderstore.history import History
@@ -111,4 +110,3 @@ def lines(order: Placed) -> list[tuple[str, int]]:
 CREATED = [("LAPTOP-001", 1), ("MOUSE-002", 2)]
 EDITED = [*CREATED, ("LAMP-003", 2)]
 TOTAL_MINOR = 90_000
-EDIT_EVENTS = (e.OrderEditRequested, e.OrderEditReserved, e.OrderEditApplied, e.OrderEditDeclined, e.OrderEditReleased)

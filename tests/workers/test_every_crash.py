@@ -7,7 +7,6 @@ from tests.virtual_time import run_virtual
 from tests.workers.world import Crash, Faults, World
 
 SKUS = ("LAPTOP-001", "MOUSE-002")
-UNTOUCHED = 10**9
 
 
 async def _happy(world: World) -> str:

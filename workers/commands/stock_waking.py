@@ -11,7 +11,8 @@ from workers.commands.running import DEFAULT_STATE_DIR, AsJson, StateDir, compla
 from workers.core import Core
 from workers.sweepers import due_lists, order_sweep
 from workers.sweeping.ports import ListsUnavailable
-from workers.sweeping.waking import LOOKED_AT_MAX, ORDERS_MAX, Woken, wake_waiting
+from workers.sweeping.rechecking import ORDERS_MAX
+from workers.sweeping.waking import LOOKED_AT_MAX, Woken, wake_waiting
 
 
 def add_to(group: typer.Typer) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from workers.demo.outcome import Summary
 
 LINE_EVERY_S: Final = 5.0
+EMPTYING: Final = "emptying the queues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Standing:
     by_state: Counter[str]
     events: int
     seconds: float
+
+    @property
+    def all_ended(self) -> bool:
+        """What is left are the messages behind the orders: mail, webhooks."""
+        return self.ended == self.total
 
 
 class Screen(Protocol):
@@ -70,7 +76,8 @@ class LiveScreen:
         self._bar.update(self._ended, total=standing.total, completed=standing.ended, rate=rate)
         states = Table.grid(padding=(0, 3))
         ordered = sorted(standing.by_state.items())
-        states.add_row(*(f"[cyan]{name.lower().replace('_', ' ')}[/] {count}" for name, count in ordered))
+        told = [f"[cyan]{name.lower().replace('_', ' ')}[/] {count}" for name, count in ordered]
+        states.add_row(*told, *([EMPTYING] if standing.all_ended else []))
         self._live.update(Group(self._bar, states))
 
 
@@ -80,6 +87,7 @@ class LineScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next_at = 0.0
+        self._all_ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +96,13 @@ class LineScreen:
         return None
 
     def show(self, standing: Standing) -> None:
-        """Print, unless a line was printed a moment ago."""
+        """Print, unless a line was printed a moment ago; that all have ended is said at once, and once."""
         now = monotonic()
-        if now < self._next_at and standing.ended < standing.total:
+        if now < self._next_at and standing.all_ended == self._all_ended:
             return
-        self._next_at = now + LINE_EVERY_S
+        self._next_at, self._all_ended = now + LINE_EVERY_S, standing.all_ended
         states = ", ".join(f"{name.lower()} {count}" for name, count in sorted(standing.by_state.items()))
+        states += f"; {EMPTYING}" if standing.all_ended else ""
         self._console.print(
             f"{standing.seconds:6.1f} s  accepted {standing.fed}/{standing.total}  finished {standing.ended}  {states}",
             highlight=False,

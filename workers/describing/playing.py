@@ -25,10 +25,11 @@ import orderstore.domain
 from orderstore.domain import events as e
 from orderstore.domain.rejections import CommandRejected
 from orderstore.domain.state import INITIAL, ImpossibleTransition, State, evolve
+from workers.describing.beginnings import beginnings
 from workers.describing.samples import NOON, Known, known_in, samples
 from workers.describing.shapes import NOWHERE, Fact, Place, facts, places, presence, shape
 
-PLAYED_MAX: Final = 1_000
+PLAYED_MAX: Final = 1_200
 WALKS: Final = 600
 STEPS: Final = 40
 
@@ -66,7 +67,7 @@ def play(*, played_max: int = PLAYED_MAX, walks: int = WALKS) -> Played:
     seen, queues = {shape(INITIAL)}, tuple(deque[State]() for _ in range(4))
     standing: set[tuple[Fact, Fact]] = set()
     together: set[tuple[Fact, Fact]] = set()
-    queues[0].append(INITIAL)
+    queues[0].extend((INITIAL, *_begun(found)))
     count = 0
     while any(queues) and count < played_max:
         state = next(queue.pop() for queue in queues if queue)
@@ -88,6 +89,18 @@ def play(*, played_max: int = PLAYED_MAX, walks: int = WALKS) -> Played:
     left = [state for queue in queues for state in queue]
     _walk(found, deciders, left, walks, Random(WALKS))  # noqa: S311 - the same walks in every run
     return replace(found, states=count, left=len(left))
+
+
+def _begun(found: Played) -> list[State]:
+    """The orders that have a beginning already."""
+    begun: list[State] = []
+    for path in beginnings(orders()[0]):
+        state: State = INITIAL
+        for decide, inputs in path:
+            name = f"{decide.__module__.rpartition('.')[2]}.{decide.__name__}"
+            state = _follow(found, name, state, places(state), decide(state, **inputs)) or state
+        begun.append(state)
+    return begun
 
 
 def _walk(found: Played, deciders: Mapping[str, Decide], left: Sequence[State], walks: int, random: Random) -> None:

@@ -10,7 +10,7 @@ before it, and nothing falls below zero. `moves` counts the changes: a row with 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from workers.inventory.stock import MAIN, Goods, GoodsAt, Level, Place
+from workers.inventory.stock import MAIN, GoodsAt, Level, Place
 from workers.tables.port import Change, Item, Key, PutNew
 from workers.tables.rows import typed
 
@@ -134,11 +134,6 @@ def untouched(row: LevelRow) -> dict[str, int]:
     """What a row that nobody has touched since has. One without `moves` was last written by an older build: its numbers must do."""
     numbers = {"on_hand": row.on_hand, "available": row.available, "reserved": row.reserved}
     return numbers if row.moves is None else {**numbers, "moves": row.moves}
-
-
-def short_goods(quantities: Goods, plan_missing: Goods) -> dict[str, int]:
-    """How many pieces of each there are, of those of which some are missing."""
-    return {sku: quantities[sku] - pieces for sku, pieces in plan_missing.items()}
 
 
 def _moved(place: Place, pieces: int, source: str, target: str) -> Change:

@@ -185,11 +185,7 @@ class PaymentHandler(Reaction):
         """Wait for the customer; on an order that is being cancelled nobody does, and what was asked for is withdrawn."""
         order = placed(history)
         if isinstance(order, Cancelling):
-            await called(
-                self._observer,
-                "void",
-                gateway.void(f"{own_key(order)}:void", reference=answer.reference),
-            )
+            await called(self._observer, "void", gateway.void(f"{own_key(order)}:void", reference=answer.reference))
             return await self._voided(history, answer.reference)
         if order.payment.status is PaymentStatus.ACTION_REQUIRED:
             return Done()
@@ -219,11 +215,7 @@ class PaymentHandler(Reaction):
             with reporting(self._observer, "void"):
                 await end_earlier(order, gateway, self._observer, wanted=None)
         else:
-            await called(
-                self._observer,
-                "void",
-                gateway.void(f"{own_key(order)}:void", reference=reference),
-            )
+            await called(self._observer, "void", gateway.void(f"{own_key(order)}:void", reference=reference))
         return await self._voided(history, reference)
 
     async def _voided(self, history: History, reference: str | None) -> History:

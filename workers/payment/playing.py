@@ -4,7 +4,8 @@ down in the sandbox's ledger what a provider would have in its books; the servic
     NotPlayable   the order is not where this could happen, or something else has happened first; nothing was changed
 """
 
-from typing import Final, Literal
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
 
 from orderstore.domain.state import PaymentStatus, Placed
 from workers.payment.sandbox import BankAnswer, SandboxDisputes, act
@@ -25,15 +26,32 @@ class NotPlayable(Exception):
     """The message says what stands in the way."""
 
 
+class Asked(NamedTuple):
+    """What the bank asks: about which payment attempt, until when, and what comes to nothing without an answer."""
+
+    attempt: int
+    until: datetime
+    fails: Literal["the order is undone", "the edit is declined"]
+
+
+def asked_by_bank(order: Placed) -> Asked:
+    """The order's own payment, or that of the lines that are to be added. Raises NotPlayable."""
+    payment, edit = order.payment, order.open_edit
+    if payment.status is PaymentStatus.ACTION_REQUIRED and payment.action_until is not None:
+        return Asked(payment.attempt, payment.action_until, "the order is undone")
+    until = next((question.deadline for question in order.questions if question.kind == "edit_payment"), None)
+    if edit is not None and until is not None:
+        return Asked(edit.attempt, until, "the edit is declined")
+    raise NotPlayable(
+        f"the bank asks nothing: the payment is {payment.status.value.replace('_', ' ')} "
+        "(an order with the paymentMethod pm_sandbox_action is asked, and asked again for what is added to it)"
+    )
+
+
 async def answer_bank(ledger: SandboxLedger, order: Placed, said: Said) -> None:
     """The customer answers the question of the bank (3-D Secure). Raises NotPlayable."""
-    payment = order.payment
-    if payment.status is not PaymentStatus.ACTION_REQUIRED:
-        raise NotPlayable(
-            f"the bank asks nothing: the payment is {payment.status.value.replace('_', ' ')} "
-            "(an order with the paymentMethod pm_sandbox_action is asked)"
-        )
-    stands = await act(ledger, f"{order.order.order_id}:payment:{payment.attempt}", answer=ANSWERS[said])
+    attempt = asked_by_bank(order).attempt
+    stands = await act(ledger, f"{order.order.order_id}:payment:{attempt}", answer=ANSWERS[said])
     if stands != ANSWERS[said]:
         raise NotPlayable(f"the bank's question {_WORDS[stands]}: the first answer stands")
 

@@ -20,7 +20,7 @@ from orderstore.codec import MalformedCommit
 from orderstore.domain.ids import order_of
 from orderstore.domain.next_steps import inventory_step
 from orderstore.domain.parcels import LEFT, counted, shipments_in, shipped
-from orderstore.domain.parts import EditStatus, InventoryStatus
+from orderstore.domain.parts import EditStatus
 from orderstore.domain.rejections import UnknownOrder
 from orderstore.domain.state import ImpossibleTransition
 from orderstore.history import History
@@ -29,14 +29,13 @@ from orderstore.store.errors import CorruptCommit, StreamTooLong
 from workers.inventory.editing import reservation_of_edit
 from workers.inventory.levels import places_in
 from workers.inventory.stock import GoodsAt
-from workers.reconciliation.stock_orders import booked, subject_of
+from workers.reconciliation.stock_orders import HOLDS, WHOLE, booked, subject_of
 from workers.reconciliation.whole import Discrepancy
 
 QUIET_S: Final = 3_600.0
 LOOK_AGAIN_S: Final = 60.0
 DOUBTS_MAX: Final = 10_000
 _UNREADABLE: Final = (UnknownOrder, MalformedCommit, CorruptCommit, StreamTooLong, ImpossibleTransition)
-_HOLDS: Final = (InventoryStatus.RESERVED, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
 
 Holding = Callable[[str], Awaitable[GoodsAt]]
 """What is set aside for an order."""
@@ -77,7 +76,7 @@ class StockOfOrders:
 
     async def _judged(self, order_id: str, history: History) -> list[Discrepancy]:
         order = placed(history)
-        if order.inventory.status not in _HOLDS:
+        if order.inventory.status not in HOLDS:
             return []
         found = [
             Discrepancy(
@@ -91,7 +90,7 @@ class StockOfOrders:
             if parcel.shipment_id not in order.inventory.committed
         ]
         said = booked(history).held
-        if not said and order.inventory.status is InventoryStatus.RESERVED:
+        if not said and order.inventory.status in WHOLE:
             return found  # all of it has left: of what is held still, the rows tell
         there = Counter(places_in(await self.holding(order_id)))
         for edit in order.edits:

@@ -21,13 +21,10 @@ from workers.reconciliation.whole import Discrepancy, note
 
 SUBJECT_MAX: Final = 200
 
-_HOLDS_NOTHING: Final = (
-    InventoryStatus.FAILED,
-    InventoryStatus.EXPIRED,
-    InventoryStatus.RELEASED,
-    InventoryStatus.COMMITTED,
-)
-_HOLDS: Final = (InventoryStatus.RESERVED, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
+_HOLDS_NOTHING: Final = (InventoryStatus.FAILED, InventoryStatus.EXPIRED, InventoryStatus.RELEASED)
+WHOLE: Final = (InventoryStatus.RESERVED, InventoryStatus.COMMITTED)
+"""Of what has left all of it may have; what was cancelled of it and is not back yet is set aside still."""
+HOLDS: Final = (*WHOLE, InventoryStatus.PARTIAL, InventoryStatus.BACKORDERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ async def order_wants(orders: Orders, reservation_id: str) -> Wants:
         if edit.status is not EditStatus.APPLIED:
             return "goods"
     ended = isinstance(order, Cancelled | Rejected) or order.inventory.status in _HOLDS_NOTHING
-    all_gone = order.inventory.status is InventoryStatus.RESERVED and not booked(history).held
+    all_gone = order.inventory.status in WHOLE and not booked(history).held
     return "nothing" if ended or all_gone else "goods"
 
 
@@ -86,7 +83,7 @@ def booked(history: History) -> Booked:
         if shipment.shipment_id in order.inventory.committed:
             gone += _goods(order, shipment.location or MAIN, counted(shipped(order, shipment)), untracked)
     held: Counter[Place] = Counter()
-    if order.inventory.status in _HOLDS:
+    if order.inventory.status in HOLDS:
         for location, pieces in _set_aside(order).items():
             held += _goods(order, location, pieces, untracked)
     return Booked(held - gone, gone)

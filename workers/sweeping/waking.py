@@ -8,11 +8,10 @@ from orderstore.orders import Orders, placed
 from workers.inventory.lines import goods_of
 from workers.sweeping.order_sweep import OrderSweep
 from workers.sweeping.ports import WaitingForGoods
-from workers.sweeping.rechecking import ORDERS_MAX, PAGE, STOCK
+from workers.sweeping.rechecking import PAGE, STOCK
 
 LOOKED_AT_MAX: Final = 500
 """After a booking: whoever waits behind them is looked at within the hour, or by `orderstore stock wake`."""
-__all__ = ("LOOKED_AT_MAX", "ORDERS_MAX", "Woken", "wake_waiting")
 
 
 @dataclass(slots=True)

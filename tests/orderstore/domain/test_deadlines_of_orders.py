@@ -8,8 +8,9 @@ from orderstore.domain import deadlines, timers
 from orderstore.domain import decisions as d
 from orderstore.domain import events as e
 from orderstore.domain.allowances import STAGES
-from orderstore.domain.deadlines import KEPT_MAX, Deadlines, Due
+from orderstore.domain.deadlines import Deadlines, Due
 from orderstore.domain.going_on import with_what_went_on
+from orderstore.domain.several import KEPT_MAX
 from orderstore.domain.state import INITIAL, Cancelled, Rejected, Stall, fold
 from orderstore.domain.waiting import waits_in
 from tests.builders import NOON, order_created
@@ -165,3 +166,26 @@ def test_a_stage_that_goes_on_can_stall_again() -> None:
 
 def at(minutes: int) -> datetime:
     return NOON + timedelta(minutes=minutes)
+
+
+def test_a_promise_that_moves_by_less_than_a_second_is_not_due_again() -> None:
+    """Its question was asked: what the order's state asks once is not due for ever."""
+    ship_by = NOON + timedelta(hours=1, milliseconds=200)
+    order, waited = (order_created(ship_by=ship_by), deadlines.begun(order_created(ship_by=ship_by), NOON))
+    state = fold(INITIAL, (order,))
+    later = ship_by + timedelta(milliseconds=600)
+    delayed = e.ShipmentDelayed(delay_id="d", promised_at=later, reason="late")
+    for event in (*timers.expire(state, now=ship_by), delayed):
+        state, waited = fold(state, (event,)), deadlines.evolve(waited, event, ship_by)
+    assert [due.timer for due in timers.dues(state)] == ["answer"]
+    assert [due.what for due in waited.dues() if due.what not in STAGES] == ["answer"]
+
+
+def test_money_that_is_held_anew_is_watched_anew() -> None:
+    """That the old hold was running out was told, or nobody wanted to hear of it: of the new one somebody is told."""
+    held = e.PaymentCompleted(
+        attempt=1, mode="authorized", amount_minor=1, provider_reference="r", capture_before=NOON + timedelta(days=5)
+    )
+    told = e.OrderProcessStalled(stage="capture", since=NOON, due_at=NOON + timedelta(days=4))
+    assert stages(after(held, told)) == ["outcomes"]
+    assert stages(after(held, told, held)) == ["outcomes", "capture"]

@@ -1,6 +1,6 @@
 """Some of an order: some pieces missing, some cancelled, some sent from elsewhere, some paid for, some brought back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -233,6 +233,14 @@ def test_pieces_that_a_carrier_expects_are_no_longer_cancelled() -> None:
     state = then(state, *d.create_shipment(state, outcome=created))
 
     with pytest.raises(TooLateToCancel):
+        d.cancel_lines(state, cancellation_id="a", lines=(piece(0, 1),), reason="customer")
+
+
+@pytest.mark.parametrize(("grace_until", "says"), [(None, "at this moment: try again"), (LATER, "grace is not over")])
+def test_before_goods_are_set_aside_no_pieces_are_cancelled(grace_until: datetime | None, says: str) -> None:
+    """It is told whether that takes a moment, or as long as the grace."""
+    state = fold(INITIAL, (order_created(lines=LINES, grace_until=grace_until),))
+    with pytest.raises(TooLateToCancel, match=says):
         d.cancel_lines(state, cancellation_id="a", lines=(piece(0, 1),), reason="customer")
 
 

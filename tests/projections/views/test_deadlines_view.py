@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from orderstore.codec import timestamp
 from orderstore.domain import events as e
-from orderstore.domain.deadlines import KEPT_MAX, Waiting
 from orderstore.domain.holds import OPEN_MAX
+from orderstore.domain.several import KEPT_MAX, Waiting
 from orderstore.domain.state import (
     INITIAL,
     Cancelled,

@@ -2,6 +2,7 @@
 
 import shlex
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -20,9 +21,8 @@ from workers.commands.exceptions.remedies import commands_for
 ORDER = "00000000-0000-4000-8000-000000000001"
 LATER = NOON + timedelta(hours=1)
 FILLED_IN = {
-    "LINE:PIECES:sellable|damaged|dismissed": "0:1:sellable",
+    "LINE:PIECES:CONDITION": "0:1:sellable",
     "LINE:PIECES": "0:1",
-    "passed|failed": "passed",
     "NOTE": "seen",
     "REASON": "because",
     "TOKEN": "pm_card_visa",
@@ -67,6 +67,7 @@ def test_each_action_has_a_command_that_the_program_takes(entry: dict[str, Any])
             command = command.replace(word, meant)  # noqa: PLW2901 - filled in, one after the other
         program, *words = shlex.split(command)
         assert program == "orderstore"
+        assert not set(command) & set("|<>;&$*"), "a shell would do something else with it"
         read(words)
         assert ORDER in words
 
@@ -82,6 +83,13 @@ def read(words: list[str]) -> None:
 def test_every_kind_is_among_them() -> None:
     """One that is added is told here."""
     assert {entry["kind"] for entry in ENTRIES} == {*get_args(Kind), *STAGE_KINDS.values(), "parked"}
+
+
+def test_a_command_is_for_the_environment_that_was_looked_at() -> None:
+    """Copied, it would work on the usual one otherwise."""
+    for command in commands_for(ORDER, ENTRIES[0], Path("my state")):
+        assert command.endswith(" --state-dir 'my state'")
+        read(shlex.split(command)[1:])
 
 
 def test_what_is_over_has_no_command() -> None:

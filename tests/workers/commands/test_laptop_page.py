@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orderstore.domain import events as e
+from orderstore.domain.parts import EditStatus
+from orderstore.orders import placed
 from tests.workers.commands.test_stock_commands import Shell
 from tests.workers.world import World
 from workers import settings as settings_module
@@ -119,12 +121,35 @@ def test_another_card_while_the_bank_waits_is_the_only_one_that_pays(playground:
     assert anyio.run(playground.world.effects).count("capture") == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "says", "became"),
+    [
+        ("yes", "OrderEditApplied", EditStatus.APPLIED),
+        ("no", "OrderEditDeclined", EditStatus.DECLINED),
+        ("never", "the edit is declined when the time for it is over", EditStatus.OPEN),
+    ],
+)
+def test_the_bank_asks_again_for_what_is_added(
+    playground: Playground, answer: str, says: str, became: EditStatus
+) -> None:
+    """The order is paid, and its card is one whose bank asks each time."""
+    order_id = playground.placed("pm_sandbox_action", terms={"review": True})
+    assert "OrderConfirmed" in run("sandbox", "bank", order_id, "yes").output
+    assert run("orders", "edit", order_id, "--add", "MOUSE-002:1:25", "--by", "olga").exit_code == 0
+    playground.delivered()
+    said = run("sandbox", "bank", order_id, answer)
+
+    assert (said.exit_code, says in said.output) == (0, True), said.output
+    (edit,) = placed(anyio.run(playground.world.orders.load, order_id)).edits
+    assert edit.status is became
+
+
 def test_who_answers_once_has_answered(playground: Playground) -> None:
     """Never is an answer too."""
     order_id = playground.placed("pm_sandbox_action")
     for _ in range(2):
         never = run("sandbox", "bank", order_id, "never")
-        assert (never.exit_code, "undone when the time for it is over" in never.output) == (0, True)
+        assert (never.exit_code, "the order is undone when the time for it is over" in never.output) == (0, True)
     late = run("sandbox", "bank", order_id, "yes")
     assert (late.exit_code, "the first answer stands" in late.output) == (1, True)
 

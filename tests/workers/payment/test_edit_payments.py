@@ -117,6 +117,40 @@ def test_a_hold_that_runs_out_while_the_order_is_edited_declines_the_edit() -> N
     run_virtual(scenario)
 
 
+@pytest.mark.parametrize("bank_asks", [False, True])
+def test_a_hold_that_runs_out_leaves_nothing_of_an_edit_that_was_being_paid_for(bank_asks: bool) -> None:
+    """The edit's own attempt had begun: whatever the provider or the bank say of it late, it holds nothing in the end."""
+
+    async def scenario() -> None:
+        world = StripeWorld(asks_customer=True)
+        order_id = await held(world)
+        await ask(world, order_id)
+        world.wants = lambda queue, _event: queue == "inventory"
+        await world.deliver()
+        world.wants = lambda _queue, _event: True
+        world.stripe.faults.extend([None, "lost after"])
+        told = next(one for queue, one in reversed(world.history) if queue == "payment")
+        with pytest.raises(Exception, match=r"."):
+            await world.handlers["payment"](told)
+        if bank_asks:
+            list(world.stripe.intents.values())[-1]["status"] = "requires_action"
+        history = await world.orders.load(order_id)
+        reference = placed(history).payment.provider_reference
+        assert reference is not None
+        world.stripe.intents[reference].update(status="canceled", cancellation_reason="automatic")
+        expired = e.PaymentAuthorizationExpired(provider_reference=reference)
+        over = partial(decisions.expire_authorization, outcome=expired)
+        await world.orders.record(history, over, cause=cause("over", causation_id=order_id))
+        await world.deliver()
+        order = placed(await history_of(world, order_id))
+        assert (order.payment.attempt, order.payment.spare) == (3, ())
+        assert [status for _, status in intents(world)] == ["canceled", "canceled", "requires_capture"]
+        (let_go,) = await all_of(world, order_id, e.PaymentHoldReleased)
+        assert let_go.attempt == 2
+
+    run_virtual(scenario)
+
+
 def settled_last(order: Any) -> str:
     """What became of the last of its edits."""
     return str(order.edits[-1].status.value)

@@ -1,6 +1,7 @@
 """A parcel that nobody wants any more, while another one of its order has left: the carrier is stopped, if it still can be."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from tests.workers.shipping.parcels import (
     two_places,
 )
 from tests.workers.world import OPERATOR, World
+from workers.reconciliation.stock import StockReconciliation
+from workers.reconciliation.stock_orders import order_wants
 from workers.shipping.carrier import Dispatched
 
 
@@ -93,5 +96,26 @@ def test_what_could_not_be_stopped_goes_on() -> None:
         assert isinstance(state, Completed | InFulfilment)
         assert state.cancelled == ()
         assert ShipmentStatus.CANCELLED not in await statuses(world, order_id)
+
+    run_virtual(scenario)
+
+
+def test_pieces_that_stock_has_still_to_put_back_are_nobodys_mistake() -> None:
+    """The rest of the order has left and stock knows it: what nobody wants of it is its own until it is back, and is put back once."""
+
+    async def scenario() -> None:
+        world, order_id = await half_gone()
+        await declined(world, order_id)
+        world.wants = lambda queue, _event: queue != "inventory"
+        await world.deliver()
+        world.wants = lambda _queue, _event: True
+        assert await set_aside(world) == (1, 0)
+        books = StockReconciliation(world.tables["inventory"], partial(order_wants, world.orders))
+        assert (await books.reconcile()).findings == ()
+        late = next(one for queue, one in world.history if queue == "inventory")
+        await world.handlers["inventory"](late)
+        assert await set_aside(world) == (0, 0)
+        assert (await books.reconcile()).findings == ()
+        assert await order_wants(world.orders, order_id) == "nothing"
 
     run_virtual(scenario)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -43,7 +44,7 @@ def ls(
 
     found = with_core(state_dir, work)
     if as_json:
-        typer.echo(json.dumps([_with_commands(item) for item in found], indent=2))
+        typer.echo(json.dumps([_with_commands(item, state_dir) for item in found], indent=2))
         return
     console = wide_console()
     if not found:
@@ -56,7 +57,7 @@ def ls(
     console.print(table)
     for item in found:
         for entry in item["entries"]:
-            _say_commands(item["orderId"], entry)
+            _say_commands(item["orderId"], entry, state_dir)
 
 
 def show(
@@ -88,7 +89,7 @@ def show(
     entries, done = with_core(state_dir, work)
     shown = exceptions.to_document(exceptions.Exceptions(order_id=order_id, entries=tuple(entries)))
     if as_json:
-        whole = _with_commands({"orderId": order_id, "entries": shown["entries"]})
+        whole = _with_commands({"orderId": order_id, "entries": shown["entries"]}, state_dir)
         typer.echo(json.dumps({"entries": whole["entries"], "actions": done}, indent=2))
         return
     console = wide_console()
@@ -110,7 +111,7 @@ def show(
         subject = f" {act['subject']}" if act["subject"] else ""
         console.print(f"{act['at']}  {act['by']}: {act['action']} {act['stage']}{subject}")
     for entry in shown["entries"]:
-        _say_commands(order_id, entry)
+        _say_commands(order_id, entry, state_dir)
 
 
 def queries_of(core: Core) -> ExceptionQueries:
@@ -135,15 +136,15 @@ async def of_kind(queries: ExceptionQueries, kind: ExceptionKind, limit: int) ->
     return found[:limit]
 
 
-def _with_commands(item: Mapping[str, Any]) -> dict[str, Any]:
+def _with_commands(item: Mapping[str, Any], state_dir: Path) -> dict[str, Any]:
     """An order's document with the command of each action."""
-    entries = [{**entry, "commands": commands_for(item["orderId"], entry)} for entry in item["entries"]]
+    entries = [{**entry, "commands": commands_for(item["orderId"], entry, state_dir)} for entry in item["entries"]]
     return {**item, "entries": entries}
 
 
-def _say_commands(order_id: str, entry: Mapping[str, Any]) -> None:
+def _say_commands(order_id: str, entry: Mapping[str, Any], state_dir: Path) -> None:
     """What can be done about one entry, to be copied: a line is never folded."""
-    commands = commands_for(order_id, entry)
+    commands = commands_for(order_id, entry, state_dir)
     if not commands:
         return
     typer.echo(f"{entry['kind']}: {entry['cause']}, since {entry['since']}")

@@ -174,11 +174,11 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - any part of an event
 def _split(text: str, parts: int, *, from_right: bool = False) -> list[str]:
     found = text.rsplit(":", parts - 1) if from_right else text.split(":")
     if len(found) != parts:
-        raise typer.BadParameter(f"write it in {parts} parts with colons between them, as the help shows")
+        raise typer.BadParameter(f"{text!r} is not {parts} parts with colons between them, as the help shows")
     return found
 
 
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise typer.BadParameter("a line and a number of pieces are whole numbers, such as 1:2")
+        raise typer.BadParameter(f"{text!r}: lines and pieces are whole numbers, such as 1:2")
     return int(text)

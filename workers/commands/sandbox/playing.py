@@ -43,9 +43,9 @@ def bank(
     if said != "never":
         _tell(order, f"the bank was told {said}", before, after)
         return
-    until = placed(before).payment.action_until
+    asked = playing.asked_by_bank(placed(before))
     typer.echo(
-        f"{order}: nobody will answer the bank. The order is undone when the time for it is over, at {until:%Y-%m-%d %H:%M:%S} UTC"
+        f"{order}: nobody will answer the bank; {asked.fails} when the time for it is over, at {asked.until:%Y-%m-%d %H:%M:%S} UTC"
     )
 
 
