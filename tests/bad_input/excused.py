@@ -71,6 +71,7 @@ EXCUSED: Final[Mapping[str, str]] = {
     "workers.commands.configuration:settings": CONSTANT,
     "workers.commands.dlq.look:ls": CHECKED,
     "workers.commands.dlq.mend:_tell": CHECKED,
+    "workers.commands.exceptions.looking:_with_commands": CHECKED,
     "workers.commands.environment:_call": "the answer of our own program",
     "workers.commands.exceptions.acting:_act": OPERATOR,
     "workers.commands.exceptions.looking:ls": CHECKED,

@@ -20,7 +20,7 @@ from tests.bad_input.mutations import of_bytes, of_json, of_tree
 from tests.virtual_time import run_virtual
 from tests.workers.intake.csv_files import csv_bytes, row
 from tests.workers.intake.intake_world import IntakeWorld, line
-from workers.commands import stock
+from workers.commands import passing_on, stock
 from workers.commands.dlq.mend import _text_of
 from workers.intake.bulk.files import FileUnreadable
 from workers.intake.bulk.packing import Unpacking
@@ -66,6 +66,16 @@ def stock_files() -> list[bytes]:
 def _stock(content: bytes) -> dict[str, int]:
     with contextlib.redirect_stderr(io.StringIO()):
         return stock._read(_file(content))
+
+
+@samples
+def settings_files() -> list[bytes]:
+    return [b'{"ORDERSTORE_STOCK_LOCATIONS": "north,south", "PATH": "/bin"}', b"{}"]
+
+
+def _settings_of(content: bytes) -> dict[str, str] | None:
+    (Path(_folder().name) / passing_on.SETTINGS_FILE).write_bytes(content)
+    return passing_on.written_down(Path(_folder().name))
 
 
 class _Blocks:
@@ -216,6 +226,13 @@ DECODERS: Final = (
         valid=lambda: [(("a.ndjson", LINES), ["finished", "4"])],
         shapes=(Shape(mutate=_of_uploads, samples=lambda: [b""]),),
         weight=50,
+    ),
+    Decoder(
+        name="settings of the last start",
+        covers=("workers.commands.passing_on:written_down",),
+        decode=_settings_of,
+        valid=lambda: [(settings_files()[0], {"ORDERSTORE_STOCK_LOCATIONS": "north,south"})],
+        shapes=(Shape(mutate=of_bytes, samples=settings_files),),
     ),
     Decoder(
         name="body for a dead letter",

@@ -49,7 +49,11 @@ def test_daily_totals_of_the_real_year_are_the_sums_of_its_rows(staged_year: Sta
 
         await bring_up_all(ViewProjector(store, views, [TARGET]))
 
-        assert await stored_totals(views) == straight_from_the_rows({sale.invoice for sale in sales})
+        totals = await stored_totals(views)
+        # What orders got on by is counted by the day alone: they all came on the one that the clock says.
+        assert {bucket: sums for bucket, sums in totals.items() if "/" in bucket} == straight_from_the_rows(
+            {sale.invoice for sale in sales}
+        )
         assert (await compare(store, views, [TARGET])).equal
 
     run_virtual(scenario)

@@ -84,7 +84,7 @@ async def test_shuffled_repeated_records_and_three_projectors_end_equal(environm
 
         report = await world.compare()
         assert report.equal, report.differences
-        assert report.documents == 20 * 5
+        assert report.documents == 20 * 4
         assert world.observer.counts["applied order_status"] == 160
 
 
