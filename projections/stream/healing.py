@@ -13,8 +13,10 @@ from projections.stream.settings import StreamSettings
 from projections.stream.subscriber import Subscriber
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
+    """Itself and no other: two gaps may begin in the same millisecond, and each of them is waited for."""
+
     since_ms: int
     reached_ms: int | None = None
 

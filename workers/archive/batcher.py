@@ -26,7 +26,7 @@ class FlushFailed(Exception):
     """The batch was not archived, or not known to be."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Batch:
     flush_at: float
     wanted: dict[str, int | None] = field(default_factory=dict)
