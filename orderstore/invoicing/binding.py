@@ -36,7 +36,11 @@ def unbind(content: bytes) -> dict[MediaType, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             media_types = {name: media_type for media_type, name in NAMES.items()}
-            return {media_types[member.filename]: _read(archive, member) for member in archive.infolist()}
+            members = archive.infolist()
+            if len(members) > len(NAMES):  # many entries may stand for the same bytes, each read anew
+                raise NotBound(f"{len(members)} renderings, where there are {len(NAMES)} kinds")
+            return {media_types[member.filename]: _read(archive, member) for member in members}
+    # NotImplementedError and RuntimeError are zipfile's own words for damaged headers: an unknown version, an encrypted member.
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise NotBound(f"no renderings bound together: {type(error).__name__}") from error
 

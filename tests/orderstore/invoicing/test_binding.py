@@ -73,3 +73,15 @@ def test_any_bytes_are_bound_renderings_or_refused(noise: bytes, at: int) -> Non
             unbind(content)
         except NotBound:
             continue
+
+
+def test_more_entries_than_there_are_kinds_are_not_read() -> None:
+    """Each of very many could stand for the same bytes, and be read anew."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("document.pdf", b"%PDF")
+        for _ in range(2):
+            with pytest.warns(UserWarning, match="Duplicate"):
+                archive.writestr("document.pdf", b"%PDF")
+    with pytest.raises(NotBound):
+        unbind(made.getvalue())
